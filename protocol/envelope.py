@@ -1,0 +1,286 @@
+"""The objects that cross the broker, as bytes and back (SPEC sections 3 to 5).
+
+Everything here is deterministic CBOR (RFC 8949 section 4.2.1): arrays of fixed length holding text,
+byte strings and unsigned integers. A decoder accepts exactly the bytes that the encoder would make
+of what it read, so that no object has two encodings.
+
+::
+
+    consignment    = [1, message id (16 bytes), sender, recipient, expires at (seconds since 1970)]
+    signed payload = ["TRM1-signed", consignment, payload, signer key id (16 bytes), signature]
+    envelope       = ["TRM1", consignment, suite, recipient key id (16 bytes), sealed]
+    sealing info   = ["TRM1", consignment, suite, recipient key id (16 bytes)]
+
+The signature covers consignment and payload and not the recipient's key: a message sealed again
+for a newer key keeps its signature, its digest, and with them its evidence. The recipient's key is
+bound by the sealing instead, whose ``info`` is the clear part of the envelope.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import cbor2
+
+from protocol.errors import (
+    ForgedError,
+    LocalProtocolError,
+    MalformedError,
+    MisaddressedError,
+    UnsupportedError,
+)
+from protocol.identifiers import (
+    MessageId,
+    ParticipantCode,
+    parse_message_id,
+    parse_participant_code,
+)
+from protocol.limits import LIMITS
+from protocol.signing import SIGNATURE_BYTES, Context, KeyId, SigningKey, VerifyKey
+
+PROTOCOL_VERSION: Final = 1
+SUITE_HYBRID: Final = 1
+"""HPKE base mode: ML-KEM-768+X25519, HKDF-SHA256, ChaCha20-Poly1305."""
+
+_MAGIC: Final = "TRM1"
+_SIGNED_MAGIC: Final = "TRM1-signed"
+_ID_BYTES: Final = 16
+_LATEST_INSTANT: Final = 253_402_300_799  # the last second of the year 9999
+
+
+def _decode(data: bytes, *, what: str, length: int) -> list[object]:
+    if len(data) > LIMITS.envelope:
+        raise MalformedError(
+            f"The {what} has {len(data)} bytes; the limit is {LIMITS.envelope}. Send large content "
+            "as an attachment."
+        )
+    try:
+        items = cbor2.loads(data, max_depth=2, allow_indefinite=False)
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise MalformedError(f"The {what} is not CBOR: it was cut or altered.") from error
+    if type(items) is not list or len(items) != length:
+        raise MalformedError(f"A {what} is an array of {length} items.")
+    if cbor2.dumps(items, canonical=True) != data:
+        raise MalformedError(f"The {what} is not in deterministic encoding.")
+    return items
+
+
+def _bytes(item: object, *, what: str, length: int | None = None) -> bytes:
+    if type(item) is not bytes or (length is not None and len(item) != length):
+        raise MalformedError(f"The {what} is not a byte string of the right length.")
+    return item
+
+
+def _text(item: object, *, what: str) -> str:
+    if type(item) is not str:
+        raise MalformedError(f"The {what} is not text.")
+    return item
+
+
+def _unsigned(item: object, *, what: str, most: int) -> int:
+    if type(item) is not int or not 0 <= item <= most:
+        raise MalformedError(f"The {what} is not a number between 0 and {most}.")
+    return item
+
+
+@dataclass(frozen=True, slots=True)
+class Consignment:
+    """What is signed beside the payload and visible on the envelope."""
+
+    message_id: MessageId
+    sender: ParticipantCode
+    recipient: ParticipantCode
+    #: A recipient never shows the message after this moment (UTC, whole seconds).
+    expires_at: datetime
+
+    def encode(self) -> bytes:
+        """Deterministic CBOR."""
+        if self.expires_at.tzinfo is None or self.expires_at.microsecond:
+            raise LocalProtocolError("expires_at is in UTC and whole seconds.")
+        return cbor2.dumps(
+            [
+                PROTOCOL_VERSION,
+                bytes.fromhex(self.message_id),
+                self.sender,
+                self.recipient,
+                int(self.expires_at.timestamp()),
+            ],
+            canonical=True,
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a consignment; raises ``MalformedError`` or ``UnsupportedError``."""
+        version, message_id, sender, recipient, expires = _decode(
+            data, what="consignment", length=5
+        )
+        if version != PROTOCOL_VERSION or type(version) is not int:
+            raise UnsupportedError(
+                f"Protocol version {version!r} is not spoken here: this node needs an update."
+            )
+        return cls(
+            message_id=parse_message_id(
+                _bytes(message_id, what="message id", length=_ID_BYTES).hex()
+            ),
+            sender=parse_participant_code(_text(sender, what="sender")),
+            recipient=parse_participant_code(_text(recipient, what="recipient")),
+            expires_at=datetime.fromtimestamp(
+                _unsigned(expires, what="expiry", most=_LATEST_INSTANT), tz=UTC
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPayload:
+    """A payload with its signature: verifies alone, offline, years later.
+
+    ``consignment_bytes`` and ``payload`` are kept as received: what is verified and hashed is never
+    a re-serialization.
+    """
+
+    consignment_bytes: bytes
+    payload: bytes
+    signer: KeyId
+    signature: bytes
+
+    @classmethod
+    def sign(cls, payload: bytes, *, consignment: Consignment, key: SigningKey) -> Self:
+        """Sign ``payload`` for ``consignment`` with the sender's key."""
+        if len(payload) > LIMITS.payload:
+            raise LocalProtocolError(
+                f"The message has {len(payload)} bytes; the limit is {LIMITS.payload}. Shorten its "
+                "texts or attach them as a file."
+            )
+        header = consignment.encode()
+        return cls(
+            consignment_bytes=header,
+            payload=payload,
+            signer=key.key_id,
+            signature=key.sign(Context.PAYLOAD, header, payload),
+        )
+
+    @property
+    def consignment(self) -> Consignment:
+        """The parsed consignment."""
+        return Consignment.parse(self.consignment_bytes)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the payload bytes, in hex: what receipts and links name."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    def verify(self, key: VerifyKey) -> None:
+        """Raise :class:`~protocol.errors.ForgedError` unless ``key`` signed exactly this."""
+        if key.key_id != self.signer:
+            raise ForgedError(
+                "The message names another signing key than the one it is checked by."
+            )
+        key.verify(Context.PAYLOAD, self.consignment_bytes, self.payload, signature=self.signature)
+
+    def encode(self) -> bytes:
+        """Deterministic CBOR."""
+        return cbor2.dumps(
+            [
+                _SIGNED_MAGIC,
+                self.consignment_bytes,
+                self.payload,
+                bytes.fromhex(self.signer),
+                self.signature,
+            ],
+            canonical=True,
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a signed payload; the signature is *not* yet checked: call :meth:`verify`."""
+        magic, consignment, payload, signer, signature = _decode(
+            data, what="signed payload", length=5
+        )
+        if magic != _SIGNED_MAGIC:
+            raise MalformedError("This is not a signed payload of TRM1.")
+        consignment_bytes = _bytes(consignment, what="consignment")
+        Consignment.parse(consignment_bytes)
+        return cls(
+            consignment_bytes=consignment_bytes,
+            payload=_bytes(payload, what="payload"),
+            signer=KeyId(_bytes(signer, what="signer key id", length=_ID_BYTES).hex()),
+            signature=_bytes(signature, what="signature", length=SIGNATURE_BYTES),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the broker carries: a clear consignment and the sealed signed payload."""
+
+    consignment_bytes: bytes
+    suite: int
+    recipient_key_id: KeyId
+    sealed: bytes
+
+    @property
+    def consignment(self) -> Consignment:
+        """The parsed consignment."""
+        return Consignment.parse(self.consignment_bytes)
+
+    @property
+    def info(self) -> bytes:
+        """Everything in the clear, as the sealing binds it."""
+        return encode_info(
+            self.consignment_bytes, suite=self.suite, recipient_key_id=self.recipient_key_id
+        )
+
+    def encode(self) -> bytes:
+        """Deterministic CBOR; raises ``LocalProtocolError`` if it would not pass the broker."""
+        data = cbor2.dumps(
+            [
+                _MAGIC,
+                self.consignment_bytes,
+                self.suite,
+                bytes.fromhex(self.recipient_key_id),
+                self.sealed,
+            ],
+            canonical=True,
+        )
+        if len(data) > LIMITS.envelope:
+            raise LocalProtocolError(f"An envelope has at most {LIMITS.envelope} bytes.")
+        return data
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read an envelope; raises ``MalformedError`` or ``UnsupportedError``."""
+        magic, consignment, suite, recipient_key, sealed = _decode(data, what="envelope", length=5)
+        if magic != _MAGIC:
+            raise MalformedError("This is not an envelope of TRM1.")
+        consignment_bytes = _bytes(consignment, what="consignment")
+        Consignment.parse(consignment_bytes)
+        if _unsigned(suite, what="suite", most=0xFFFF) != SUITE_HYBRID:
+            raise UnsupportedError(
+                f"Encryption suite {suite!r} is not spoken here: it is unknown, or was withdrawn."
+            )
+        return cls(
+            consignment_bytes=consignment_bytes,
+            suite=SUITE_HYBRID,
+            recipient_key_id=KeyId(
+                _bytes(recipient_key, what="recipient key id", length=_ID_BYTES).hex()
+            ),
+            sealed=_bytes(sealed, what="sealed part"),
+        )
+
+
+def encode_info(consignment_bytes: bytes, *, suite: int, recipient_key_id: KeyId) -> bytes:
+    """Return the ``info`` of the sealing (RFC 9180 section 5.1): the clear part of the envelope."""
+    return cbor2.dumps(
+        [_MAGIC, consignment_bytes, suite, bytes.fromhex(recipient_key_id)], canonical=True
+    )
+
+
+def verify_same_consignment(envelope: Envelope, signed: SignedPayload) -> None:
+    """Refuse an envelope whose clear part is not what its sender signed.
+
+    Without this a recipient of a message could seal it again, as it stands, for a third party.
+    """
+    if envelope.consignment_bytes != signed.consignment_bytes:
+        raise MisaddressedError(
+            "The envelope and the signed message inside name different parties."
+        )

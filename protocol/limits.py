@@ -1,0 +1,32 @@
+"""Every bound of the protocol, in one place, each with its reason."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on objects that come from outside. Sizes in bytes, spans in seconds."""
+
+    #: The broker refuses larger messages (its ``payload`` limit is 1 MiB); the rest is head-room
+    #: for transport headers. Larger content travels as attachments.
+    envelope: int = 1_000_000
+    #: Padding adds at most 12 percent (Padmé), sealing and framing less than 2 KiB: a payload of
+    #: this size always fits an envelope.
+    payload: int = 850_000
+    #: A narrative longer than this belongs into an attached document.
+    narrative: int = 20_000
+    #: A line of text: a name of an institution, a place, a title.
+    line: int = 500
+    #: Nested JSON in a payload: our deepest type needs 5; a parser must not recurse on request.
+    json_depth: int = 16
+    #: Items of one list in a payload (receipts for one batch are the longest).
+    items: int = 512
+    #: A message nobody fetched in this span is given up by its sender. Longer than any holiday,
+    #: shorter than the mailbox keeps things (30 days), so the sender always learns first.
+    expiry_span: int = 21 * 86_400
+    #: Clocks of honest nodes may differ by this much.
+    clock_skew: int = 300
+
+
+LIMITS: Final = Limits()

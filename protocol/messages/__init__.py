@@ -1,0 +1,1 @@
+"""The message catalogue: one file per phase, general and system messages, what they share."""

@@ -1,0 +1,210 @@
+"""The catalogue: which types there are, and reading a payload into the right one.
+
+A tag is registered once. An unknown type, or a newer version of a known one, is not an error: it
+comes back as :class:`UnreadableMessage`, is kept, shown raw, and receipted as such.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from protocol.errors import LocalProtocolError, MalformedError
+from protocol.limits import LIMITS
+from protocol.messages.codes import Urgency
+from protocol.messages.fields import CaseField, MessageIdField, Model, ParticipantField
+from protocol.messages.general import Decision, TextMessage
+from protocol.messages.head import CaseMessage, Head, Kind, LinkField
+from protocol.messages.identification import InitialReferral, PresumedVictimNotification
+from protocol.messages.system import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One message type."""
+
+    model: type[Head]
+    kind: Kind
+    #: Working days of the recipient until an answer is due at standard urgency; None: no answer.
+    answer_working_days: int | None = None
+    #: A human decision (accept, decline, ...) is expected.
+    expects_decision: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The type as it travels."""
+        return str(self.model.model_fields["type"].default)
+
+
+def _register(*entries: CatalogueEntry) -> Mapping[str, CatalogueEntry]:
+    table: dict[str, CatalogueEntry] = {}
+    for entry in entries:
+        if entry.tag in table:
+            raise LocalProtocolError(f"The tag {entry.tag} is taken: a tag is never reused.")
+        table[entry.tag] = entry
+    return MappingProxyType(table)
+
+
+CATALOGUE: Final = _register(
+    CatalogueEntry(
+        PresumedVictimNotification,
+        Kind.NOTIFICATION,
+        answer_working_days=2,
+        expects_decision=True,
+    ),
+    CatalogueEntry(InitialReferral, Kind.REFERRAL, answer_working_days=1, expects_decision=True),
+    CatalogueEntry(Decision, Kind.UPDATE),
+    CatalogueEntry(TextMessage, Kind.UPDATE),
+    CatalogueEntry(Receipt, Kind.SYSTEM),
+)
+"""Every type that this version reads and writes, by tag."""
+
+
+class _Outline(Model):
+    """The least that must be readable of any message, of whatever type and version."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    type: str = Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,60}$")
+    version: int = Field(ge=1, le=10_000)
+    message_id: MessageIdField
+    sender: ParticipantField
+    recipient: ParticipantField
+    case: CaseField | None = None
+    link: LinkField | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableMessage:
+    """A well-formed message that this version cannot read: kept, shown raw, receipted as such."""
+
+    type: str
+    version: int
+    message_id: str
+    sender: str
+    recipient: str
+    case: str | None
+    link: LinkField | None
+    #: The payload as it came.
+    raw: bytes
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MalformedError("A name stands twice in one object: readers could disagree on it.")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise MalformedError(f"{name} is not a number of JSON.")
+
+
+def _verify_depth(value: Any, depth: int = 0) -> None:
+    if depth > LIMITS.json_depth:
+        raise MalformedError("The message is nested too deeply.")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _verify_depth(item, depth + 1)
+
+
+_OUTLINE: Final = TypeAdapter(_Outline)
+
+
+def parse_payload(payload: bytes) -> Head | UnreadableMessage:
+    """Read a payload (UTF-8 JSON) into its typed message.
+
+    Raises :class:`~protocol.errors.MalformedError` and nothing else. The error names fields and
+    rules, never contents.
+    """
+    if len(payload) > LIMITS.payload:
+        raise MalformedError(
+            f"The message has {len(payload)} bytes; the limit is {LIMITS.payload}."
+        )
+    try:
+        tree = json.loads(
+            payload.decode("utf-8"),
+            object_pairs_hook=_refuse_duplicates,
+            parse_constant=_refuse_constant,
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
+        raise MalformedError("The message is not JSON in UTF-8.") from error
+    _verify_depth(tree)
+    try:
+        outline = _OUTLINE.validate_json(payload)
+        entry = CATALOGUE.get(outline.type)
+        if entry is None or entry.model.model_fields["version"].default != outline.version:
+            return UnreadableMessage(
+                type=outline.type,
+                version=outline.version,
+                message_id=outline.message_id,
+                sender=outline.sender,
+                recipient=outline.recipient,
+                case=outline.case,
+                link=outline.link,
+                raw=payload,
+            )
+        return entry.model.model_validate_json(payload)
+    except ValidationError as error:
+        raise MalformedError(describe_errors(error)) from error
+
+
+def describe_errors(error: ValidationError) -> str:
+    """Say which fields break which rules, without quoting what they hold."""
+    parts = [
+        f"{'.'.join(str(step) for step in item['loc']) or 'message'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_context=False, include_input=False)[:10]
+    ]
+    return "The message does not fit its type: " + "; ".join(parts)
+
+
+def encode_payload(message: Head) -> bytes:
+    """Write a typed message as its payload."""
+    return message.model_dump_json(exclude_none=True).encode()
+
+
+def get_entry(tag: str) -> CatalogueEntry:
+    """Return the entry for a type; raises ``LocalProtocolError`` if there is none."""
+    try:
+        return CATALOGUE[tag]
+    except KeyError:
+        raise LocalProtocolError(
+            f"There is no message type {tag}. Known: {', '.join(sorted(CATALOGUE))}."
+        ) from None
+
+
+_SPAN_OF_URGENCY: Final = {
+    Urgency.IMMEDIATE: timedelta(hours=4),
+    Urgency.URGENT: timedelta(hours=24),
+}
+_SATURDAY: Final = 5
+
+
+def compute_answer_by(tag: str, *, urgency: Urgency, at: datetime, zone: tzinfo) -> datetime | None:
+    """Return when an answer is due, in UTC; ``None`` if the type expects none.
+
+    ``zone`` is the recipient's. At standard urgency the deadline is the same hour that many of the
+    recipient's working days (Monday to Friday) later.
+    """
+    days = get_entry(tag).answer_working_days
+    if days is None:
+        return None
+    if urgency in _SPAN_OF_URGENCY:
+        return at + _SPAN_OF_URGENCY[urgency]
+    local = at.astimezone(zone)
+    while days or local.weekday() >= _SATURDAY:
+        local += timedelta(days=1)
+        if local.weekday() < _SATURDAY and days:
+            days -= 1
+    return local.astimezone(at.tzinfo)
+
+
+def is_case_message(message: Head | UnreadableMessage) -> bool:
+    """Say whether people talk in it (as opposed to machines)."""
+    return isinstance(message, CaseMessage)

@@ -1,0 +1,142 @@
+"""The ground that message types stand on: strict models, text hygiene, instants, sensitivity.
+
+Every field of a message body is annotated with its :class:`Sensitivity`. The annotation is the one
+source for what needs a legal basis, for redaction, and for forms.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from protocol.identifiers import (
+    parse_authority_id,
+    parse_case_reference,
+    parse_language,
+    parse_message_id,
+    parse_participant_code,
+)
+from protocol.limits import LIMITS
+
+
+class Sensitivity(StrEnum):
+    """What kind of personal data a field holds (a classification of fields, not of persons)."""
+
+    NONE = "none"
+    IDENTITY = "identity"
+    CONTACT = "contact"
+    HEALTH = "health"
+    FAMILY = "family"
+    PROTECTION = "protection"
+    JUDICIAL = "judicial"
+    INTELLIGENCE = "intelligence"
+
+
+class Model(BaseModel):
+    """Frozen and strict: nothing is coerced, nothing unknown is accepted, nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_bytes="base64")
+
+
+# Direction marks that reorder what a reader sees ("Trojan Source", CVE-2021-42574): in a message
+# about a person they could make a text read as its opposite.
+_BIDI_CONTROLS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _clean(text: str, *, breaks: bool) -> str:
+    allowed = "\n\t" if breaks else ""
+    for character in text:
+        if character in allowed:
+            continue
+        if unicodedata.category(character) in {"Cc", "Cs"} or character in _BIDI_CONTROLS:
+            raise ValueError(
+                "The text holds an invisible control character: remove it and type the words again."
+            )
+    if text != text.strip():
+        raise ValueError("The text begins or ends with a blank: remove it.")
+    return unicodedata.normalize("NFC", text)
+
+
+def _clean_line(text: str) -> str:
+    return _clean(text, breaks=False)
+
+
+def _clean_narrative(text: str) -> str:
+    return _clean(text, breaks=True)
+
+
+Line = Annotated[str, Field(min_length=1, max_length=LIMITS.line), AfterValidator(_clean_line)]
+"""One line of text."""
+
+Narrative = Annotated[
+    str, Field(min_length=1, max_length=LIMITS.narrative), AfterValidator(_clean_narrative)
+]
+"""Text with line breaks."""
+
+
+def _whole_utc(moment: datetime) -> datetime:
+    if moment.microsecond:
+        raise ValueError("Moments travel in whole seconds.")
+    return moment.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_whole_utc)]
+"""A moment, in UTC and whole seconds."""
+
+ParticipantField = Annotated[str, AfterValidator(parse_participant_code)]
+AuthorityField = Annotated[str, AfterValidator(parse_authority_id)]
+MessageIdField = Annotated[str, AfterValidator(parse_message_id)]
+LanguageField = Annotated[str, AfterValidator(parse_language)]
+
+
+def _canonical_case(text: str) -> str:
+    if parse_case_reference(text) != text:
+        raise ValueError("A case reference travels in its canonical form, TRM-XXXXX-XXXXX-C.")
+    return text
+
+
+CaseField = Annotated[str, AfterValidator(_canonical_case)]
+DigestField = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256, hex."""
+
+
+class TriState(StrEnum):
+    """An answer that may honestly be missing."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def get_sensitivity(model: type[BaseModel], field: str) -> Sensitivity | None:
+    """Return the class that a field is annotated with, or ``None`` if it holds a nested model."""
+    for mark in model.model_fields[field].metadata:
+        if isinstance(mark, Sensitivity):
+            return mark
+    return None
+
+
+def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
+    """Yield each field of ``model`` that holds something, with its class; nested models included.
+
+    A field is named by its path (``risk.threats``). ``None``, an empty text and an empty list hold
+    nothing.
+    """
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if value is None or value in ("", ()):
+            continue
+        mark = get_sensitivity(type(model), name)
+        if mark is not None:
+            yield name, mark
+        elif isinstance(value, BaseModel):
+            for path, inner in find_classified(value):
+                yield f"{name}.{path}", inner
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    for path, inner in find_classified(item):
+                        yield f"{name}[{index}].{path}", inner

@@ -1,0 +1,118 @@
+"""Messages for tests: valid ones of every type, and strategies that make more."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from protocol.envelope import Consignment, SignedPayload
+from protocol.identifiers import (
+    MessageId,
+    ParticipantCode,
+    make_case_reference,
+    make_message_id,
+)
+from protocol.messages.catalogue import CATALOGUE
+from protocol.signing import SigningKey
+from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
+
+NOW: Final = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
+SIGNING_KEY: Final = SigningKey(bytes(range(32)))
+MESSAGE_ID: Final = MessageId("0123456789abcdef" * 2)
+
+CONSENT: Final[dict[str, Any]] = {
+    "kind": "consent",
+    "given_by": "person",
+    "given_at": "2026-03-03T09:00:00Z",
+    "explained_in": "sq",
+    "classes": ["protection", "health"],
+    "recipients": ["XK"],
+}
+
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "identification.presumed_victim_notification": dict(NOTIFICATION_BODY),
+    "identification.initial_referral": dict(REFERRAL_BODY),
+    "general.decision": {"outcome": "declined", "decline_reason": "not_competent"},
+    "general.message": {"text": "Ditën e mirë. Добар дан."},
+    "system.receipt": {
+        "items": [
+            {
+                "message_id": "f" * 32,
+                "payload_sha256": "0" * 64,
+                "status": "delivered",
+                "at": "2026-03-04T11:00:00Z",
+                "readable": True,
+            }
+        ]
+    },
+}
+
+
+def make_fields(tag: str, **changes: Any) -> dict[str, Any]:
+    """Return a valid message of this type as JSON fields, with what the test changes."""
+    fields: dict[str, Any] = {
+        "type": tag,
+        "version": 1,
+        "message_id": MESSAGE_ID,
+        "sender": "AL",
+        "recipient": "XK",
+        "composed_at": "2026-03-04T11:00:00Z",
+        "registry": {"version": 7, "sha256": "ab" * 32},
+        "body": BODIES[tag],
+    }
+    if tag != "system.receipt":
+        fields |= {
+            "case": make_case_reference(Random(3).randbytes),  # noqa: S311 - always the same
+            "from_authority": "AL-anti-trafficking-desk",
+            "to_authority": "XK-anti-trafficking-desk",
+            "phase": "identification",
+            "formality": "informal",
+            "urgency": "standard",
+            "language": "en",
+            "legal_basis": CONSENT if tag == "general.message" else {"kind": "no_personal_data"},
+            "link": {"generation": 1, "seq": 1, "prev": "0" * 64},
+        }
+    if tag == "general.decision":
+        fields["in_reply_to"] = "e" * 32
+    return fields | changes
+
+
+def make_signed(payload: bytes, *, key: SigningKey = SIGNING_KEY) -> SignedPayload:
+    """Sign a payload of AL for XK."""
+    return SignedPayload.sign(
+        payload,
+        consignment=Consignment(
+            message_id=MESSAGE_ID,
+            sender=ParticipantCode("AL"),
+            recipient=ParticipantCode("XK"),
+            expires_at=NOW + timedelta(days=21),
+        ),
+        key=key,
+    )
+
+
+TAGS: Final = tuple(CATALOGUE)
+
+participants = st.sampled_from(["AL", "BA", "XK", "ME", "MK", "RS", "EU27"]).map(ParticipantCode)
+message_ids = st.binary(min_size=16, max_size=16).map(lambda raw: make_message_id(lambda _: raw))
+moments = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    timezones=st.just(UTC),
+).map(lambda moment: moment.replace(microsecond=0))
+consignments = st.builds(
+    Consignment,
+    message_id=message_ids,
+    sender=participants,
+    recipient=participants,
+    expires_at=moments,
+)
+
+
+def flip_bit(data: bytes, position: int) -> bytes:
+    """Return ``data`` with one bit changed; positions beyond the end wrap around."""
+    index, bit = divmod(position % (len(data) * 8), 8)
+    changed = bytearray(data)
+    changed[index] ^= 1 << bit
+    return bytes(changed)
