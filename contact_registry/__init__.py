@@ -1,0 +1,1 @@
+"""The contact registry: a signed, versioned directory of who is competent, and with which keys."""

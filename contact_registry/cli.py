@@ -1,0 +1,393 @@
+"""``trm-registry``: keep, change, read and verify the contact registry from the command line.
+
+Exit codes: 0 done; 1 done, but something needs a person (rows held back, a gap, an overdue
+signature); 2 not done, and nothing was changed.
+"""
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import structlog
+import typer
+
+from contact_registry.directory import Directory
+from contact_registry.errors import ContactListError, RegistryError, SubmissionRefusedError
+from contact_registry.founding import FOUNDING_PARTICIPANTS
+from contact_registry.importing.findings import Severity
+from contact_registry.importing.importer import ImportDefaults, ImportResult, import_contact_list
+from contact_registry.models import (
+    MAX_DOCUMENT_BYTES,
+    Channel,
+    ListedBy,
+    ParticipantEntry,
+    parse_contacts,
+    serialize_document,
+)
+from contact_registry.presenting import (
+    describe_import,
+    describe_resolution,
+    format_directory,
+    format_import,
+    format_resolution,
+)
+from contact_registry.routing import Gap, resolve
+from contact_registry.trust.client import RegistryClient
+from contact_registry.trust.layout import ExpiryPeriods
+from contact_registry.trust.repository import NewParticipant, OnlineSigners, RegistryRepository
+from contact_registry.trust.signers import (
+    RegistrySigner,
+    load_public_key,
+    load_signing_key,
+    save_public_key,
+    save_signing_key,
+)
+from contact_registry.trust.submitting import build_contacts_submission
+from protocol.errors import ProtocolError
+from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
+from protocol.signing import SigningKey
+
+_LARGEST_LIST: Final = 8_000_000
+_NEEDS_A_PERSON: Final = 1
+_NOT_DONE: Final = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="""Keep the signed contact registry: who is competent in which Participant, how to reach
+them, and which keys their nodes use.
+
+\b
+A registry from nothing:
+  trm-registry keygen keys/operator-1         (each operator, on an own machine)
+  trm-registry keygen keys/online             (on the hub)
+  trm-registry keygen keys/AL-directory       (the Participant)
+  trm-registry init registry --operator-key keys/operator-1.key --online-key keys/online.key
+  trm-registry add-participant AL --name Albania --directory-key keys/AL-directory.pub \\
+      --repository registry --operator-key keys/operator-1.key --online-key keys/online.key
+  trm-registry import contacts.csv --out drafts
+  trm-registry publish-contacts drafts/AL.json --directory-key keys/AL-directory.key \\
+      --repository registry --online-key keys/online.key
+
+\b
+Exit codes: 0 done; 1 done, but something needs a person; 2 not done, nothing changed.""",
+)
+
+RepositoryOption = Annotated[Path, typer.Option("--repository", help="Folder of the repository.")]
+OperatorKeys = Annotated[
+    list[Path],
+    typer.Option("--operator-key", help="An operator's key file; repeat for each operator."),
+]
+OnlineKey = Annotated[Path, typer.Option("--online-key", help="The hub's online key file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _open(repository: Path) -> RegistryRepository:
+    return RegistryRepository(repository, clock=_now)
+
+
+def _load_online(path: Path) -> OnlineSigners:
+    signer = RegistrySigner(load_signing_key(path))
+    return OnlineSigners(snapshot=signer, timestamp=signer)
+
+
+def _load_signers(paths: list[Path]) -> list[RegistrySigner]:
+    return [RegistrySigner(load_signing_key(path)) for path in paths]
+
+
+@contextmanager
+def _reading(what: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RegistryError(
+            f"{what} cannot be used ({error.strerror}): check the name and whose it is."
+        ) from error
+
+
+def _read_bounded(path: Path, limit: int) -> bytes:
+    with _reading(path), path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise RegistryError(f"{path} has more than {limit} bytes: it is not what is asked for.")
+    return data
+
+
+@app.command()
+def keygen(
+    name: Annotated[
+        Path, typer.Argument(help="Path without ending: NAME.key and NAME.pub appear.")
+    ],
+) -> None:
+    """Make a key pair: NAME.key stays with its holder, NAME.pub may be given to anybody.
+
+    Example: trm-registry keygen keys/AL-directory
+    """
+    key = SigningKey.generate()
+    with _reading(name.parent):
+        name.parent.mkdir(parents=True, exist_ok=True)
+    save_signing_key(name.with_name(f"{name.name}.key"), key)
+    save_public_key(name.with_name(f"{name.name}.pub"), key.verify_key)
+    typer.echo(f"{name}.key (keep it, copy it to a safe place) and {name}.pub; key id {key.key_id}")
+
+
+@app.command()
+def init(
+    repository: Annotated[Path, typer.Argument(help="Folder for the new repository.")],
+    operator_key: OperatorKeys,
+    online_key: OnlineKey,
+    threshold: Annotated[
+        int, typer.Option(help="How many operators must sign; 2 of 3 is a good choice.")
+    ] = 1,
+) -> None:
+    """Create an empty registry, signed by the operators.
+
+    Give 1.root.json of the new folder to every Participant by a safe way: all trust begins there.
+
+    Example: trm-registry init registry --operator-key a.key --operator-key b.key --threshold 2
+    --online-key online.key
+    """
+    signers = _load_signers(operator_key)
+    published = _open(repository).create(
+        root_signers=signers,
+        root_threshold=threshold,
+        targets_signers=signers,
+        targets_threshold=threshold,
+        online=_load_online(online_key),
+    )
+    typer.echo(
+        f"Version {published.version} written. Trusted root for nodes: "
+        f"{repository / 'metadata' / '1.root.json'}"
+    )
+
+
+@app.command("import")
+def import_list(
+    file: Annotated[Path, typer.Argument(help="Contact list, comma-separated, UTF-8.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show findings, write nothing.")
+    ] = False,
+    as_json: Json = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the drafts, one <P>.json per Participant.")
+    ] = None,
+    valid_from: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; today if not given.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where the list comes from.")] = "Contact list",
+) -> None:
+    """Read a contact list: every row in, and a finding with its row for everything imperfect.
+
+    Writes one draft per Participant, to be signed and published with publish-contacts. Exit code 1
+    means that a finding blocks: a row was held back, or a measure or column is not known.
+
+    Example: trm-registry import contacts.csv --dry-run --json
+    """
+    if out is None and not dry_run:
+        raise RegistryError("Say where the drafts go (--out FOLDER), or ask for --dry-run.")
+    try:
+        text = _read_bounded(file, _LARGEST_LIST).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ContactListError(f"{file} is not UTF-8: save it as CSV (UTF-8).") from error
+    first_day = (valid_from or _now()).date()
+    result = import_contact_list(text, defaults=ImportDefaults(first_day, source))
+    if out is not None and not dry_run:
+        _write_drafts(result, out)
+    if as_json:
+        typer.echo(json.dumps(describe_import(result), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(format_import(result)))
+    if any(finding.severity is Severity.BLOCKS for finding in result.findings):
+        raise typer.Exit(_NEEDS_A_PERSON)
+
+
+def _write_drafts(result: ImportResult, out: Path) -> None:
+    with _reading(out):
+        out.mkdir(parents=True, exist_ok=True)
+        taken = [code for code in result.contacts if (out / f"{code}.json").exists()]
+        if taken:
+            raise RegistryError(
+                f"{out} holds drafts of {', '.join(taken)} already: choose another folder, so that "
+                "nobody's corrections are lost."
+            )
+        for code, document in result.contacts.items():
+            (out / f"{code}.json").write_bytes(serialize_document(document))
+
+
+@app.command()
+def add_participant(
+    code: Annotated[str, typer.Argument(help="Participant code, such as AL.")],
+    directory_key: Annotated[
+        list[Path], typer.Option(help="Public key file (.pub) of who signs its contacts; repeat.")
+    ],
+    repository: RepositoryOption,
+    operator_key: OperatorKeys,
+    online_key: OnlineKey,
+    name: Annotated[str | None, typer.Option(help="Name; known for the founding six.")] = None,
+    footnote: Annotated[str | None, typer.Option(help="Footnote of a name with *.")] = None,
+    threshold: Annotated[int, typer.Option(help="How many directory keys must sign.")] = 1,
+    held_by_operator: Annotated[
+        bool, typer.Option("--held-by-operator", help="The operators hold the directory key.")
+    ] = False,
+) -> None:
+    """Admit a Participant: the operators sign that its contacts are signed by this key.
+
+    Example: trm-registry add-participant AL --directory-key AL.pub --repository registry
+    --operator-key a.key --operator-key b.key --online-key online.key
+    """
+    entry = _make_entry(parse_participant_code(code), name, footnote)
+    if held_by_operator:
+        entry = entry.model_copy(update={"directory_key_held_by": ListedBy.OPERATOR})
+    keys = tuple(load_public_key(path) for path in directory_key)
+    published = _open(repository).add_participants(
+        [NewParticipant(entry, keys, threshold)],
+        targets_signers=_load_signers(operator_key),
+        online=_load_online(online_key),
+    )
+    typer.echo(f"{entry.display_name} takes part as of version {published.version}.")
+
+
+def _make_entry(code: ParticipantCode, name: str | None, footnote: str | None) -> ParticipantEntry:
+    known = next((entry for entry in FOUNDING_PARTICIPANTS if entry.code == code), None)
+    if name is None:
+        if known is None:
+            raise RegistryError(f"{code} is not one of the founding Participants: add --name.")
+        return known
+    try:
+        return ParticipantEntry(code=code, name=name, display_name=name, footnote=footnote)
+    except ValueError as error:
+        raise RegistryError(
+            "The name does not stand: one line of text; XK is Kosovo*; a name with * needs "
+            "--footnote."
+        ) from error
+
+
+@app.command()
+def publish_contacts(
+    file: Annotated[Path, typer.Argument(help="Contacts document, such as drafts/AL.json.")],
+    directory_key: Annotated[list[Path], typer.Option(help="The directory key file; repeat.")],
+    repository: RepositoryOption,
+    online_key: OnlineKey,
+    node_key: Annotated[
+        list[Path] | None, typer.Option(help="Public key file of the node that may sign keys.")
+    ] = None,
+    days: Annotated[int, typer.Option(help="How long the signature holds.")] = 90,
+) -> None:
+    """Sign a Participant's contacts with its directory key and publish them.
+
+    Example: trm-registry publish-contacts drafts/AL.json --directory-key AL.key
+    --node-key AL-node.pub --repository registry --online-key online.key
+    """
+    document = parse_contacts(_read_bounded(file, MAX_DOCUMENT_BYTES))
+    opened = _open(repository)
+    if not 1 <= days <= ExpiryPeriods().longest_delegation.days:
+        raise RegistryError("A signature holds for 1 to 366 days: choose --days accordingly.")
+    submission = build_contacts_submission(
+        document,
+        previous_version=opened.role_status(document.participant).version,
+        signers=_load_signers(directory_key),
+        expires=_now() + timedelta(days=days),
+        node_keys=[load_public_key(path) for path in node_key or []],
+    )
+    published = opened.accept(submission, _load_online(online_key))
+    typer.echo(f"{document.participant} published: version {published.version}, {published.sha256}")
+
+
+@app.command()
+def show(repository: RepositoryOption) -> None:
+    """Show who takes part, what is published, and what needs attention.
+
+    Example: trm-registry show --repository registry
+    """
+    _show(_open(repository).load_directory())
+
+
+@app.command("resolve")
+def resolve_desk(
+    participant: Annotated[str, typer.Argument(help="Participant code, such as AL.")],
+    phase: Annotated[Phase, typer.Argument(help="Phase of the referral.")],
+    repository: RepositoryOption,
+    child: Annotated[bool, typer.Option("--child", help="The person may be under 18.")] = False,
+    channel: Annotated[Channel, typer.Option(help="Need-to-know channel.")] = Channel.ASSISTANCE,
+    at: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="As of this day; now if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the competent desk, why it, and what stands in for it. Exit code 1 means a gap.
+
+    Example: trm-registry resolve XK identification --child --repository registry
+    """
+    directory = _open(repository).load_directory()
+    code = parse_participant_code(participant)
+    moment = at.replace(hour=12, tzinfo=UTC) if at else _now()
+    answer = resolve(
+        directory, participant=code, phase=phase, at=moment, child=child, channel=channel
+    )
+    if as_json:
+        typer.echo(json.dumps(describe_resolution(answer), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(format_resolution(answer, directory, code, phase)))
+    if isinstance(answer, Gap):
+        raise typer.Exit(_NEEDS_A_PERSON)
+
+
+@app.command()
+def verify(
+    url: Annotated[str, typer.Argument(help="Address of the hub, such as https://hub.example.")],
+    root: Annotated[Path, typer.Option(help="The trusted root that you were given by hand.")],
+) -> None:
+    """Download a registry and verify it as a node does, trusting nothing but the root given.
+
+    Example: trm-registry verify https://hub.example --root 1.root.json
+    """
+    trusted_root = _read_bounded(root, MAX_DOCUMENT_BYTES)
+    with tempfile.TemporaryDirectory() as folder, httpx.Client() as http:
+        client = RegistryClient(
+            base_url=url,
+            cache_dir=Path(folder),
+            trusted_root=trusted_root,
+            http=http,
+            clock=_now,
+        )
+        _show(client.refresh())
+
+
+def _show(directory: Directory) -> None:
+    now = _now()
+    typer.echo("\n".join(format_directory(directory, now=now)))
+    if directory.overdue or directory.expires_at <= now:
+        raise typer.Exit(_NEEDS_A_PERSON)
+
+
+def main() -> None:
+    """Run the command line; an error is one clear line and exit code 2."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except SubmissionRefusedError as error:
+        _fail(f"{error} [{error.code}]")
+    except (RegistryError, ProtocolError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"trm-registry: {message}", err=True)
+    raise SystemExit(_NOT_DONE)

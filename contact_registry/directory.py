@@ -1,0 +1,84 @@
+"""A verified view of the whole registry at one version: what the rest of the product reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from contact_registry.models import (
+    Authority,
+    ContactsDocument,
+    EncryptionKeyEntry,
+    KeysDocument,
+    ParticipantEntry,
+)
+from protocol.identifiers import AuthorityId, ParticipantCode, get_participant_of
+from protocol.signing import VerifyKey
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Everything the registry said at one version, verified.
+
+    ``version`` and ``sha256`` are those of the TUF snapshot file, and are what every message pins:
+    two Participants that see different hashes for one version have been shown different registries.
+    ``expires_at`` is the moment after which the registry host should have said something newer.
+    ``overdue`` names roles (``AL``, ``AL-node``) whose own signature has run out and since when;
+    their documents are still here, except keys after the grace period (see
+    :mod:`contact_registry.trust.verification`).
+    """
+
+    version: int
+    sha256: str
+    expires_at: datetime
+    verified_at: datetime
+    participants: tuple[ParticipantEntry, ...]
+    contacts: Mapping[ParticipantCode, ContactsDocument]
+    keys: Mapping[ParticipantCode, KeysDocument]
+    overdue: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+
+    def participant(self, code: ParticipantCode) -> ParticipantEntry | None:
+        """Return a Participant's entry, or None if it does not take part."""
+        return next((entry for entry in self.participants if entry.code == code), None)
+
+    def signing_key(
+        self, participant: ParticipantCode, key_id: str, *, at: datetime | None = None
+    ) -> VerifyKey | None:
+        """Return the key of this name that the Participant lists, or None.
+
+        With ``at``, None also when the key was not valid at that moment.
+        """
+        document = self.keys.get(participant)
+        if document is None:
+            return None
+        for entry in document.signing_keys:
+            if entry.key_id == key_id:
+                if at is not None and not _is_within(at, entry.valid_from, entry.valid_to):
+                    return None
+                return VerifyKey(entry.public_bytes)
+        return None
+
+    def newest_encryption_key(
+        self, participant: ParticipantCode, at: datetime
+    ) -> EncryptionKeyEntry | None:
+        """Return the key to seal to at this moment: the valid one that began last, or None."""
+        document = self.keys.get(participant)
+        if document is None:
+            return None
+        valid = [k for k in document.encryption_keys if _is_within(at, k.valid_from, k.valid_to)]
+        return max(valid, key=lambda entry: (entry.valid_from, entry.key_id), default=None)
+
+    def authority(self, id: AuthorityId) -> Authority | None:  # noqa: A002 - the field's own name
+        """Return the authority of this identifier, valid or ended, or None."""
+        document = self.contacts.get(get_participant_of(id))
+        if document is None:
+            return None
+        return next((entry for entry in document.authorities if entry.id == id), None)
+
+    def age(self, now: datetime) -> timedelta:
+        """How long ago this view was verified against the registry host."""
+        return now - self.verified_at
+
+
+def _is_within(at: datetime, start: datetime, end: datetime | None) -> bool:
+    return start <= at and (end is None or at < end)

@@ -1,0 +1,1 @@
+"""Getting existing contact lists into the registry, with a finding for everything imperfect."""

@@ -1,0 +1,378 @@
+"""The documents of the contact registry: JSON, signed as bytes, never changed once published.
+
+======================================  ===========================  ===========================
+target                                  document                     signed by
+======================================  ===========================  ===========================
+``participants.json``                   :class:`ParticipantsDocument`  the operators (``targets``)
+``participants/<P>/contacts.json``      :class:`ContactsDocument`    P's directory key
+``participants/<P>/keys.json``          :class:`KeysDocument`        P's node (online key)
+======================================  ===========================  ===========================
+
+Field names follow vCard 4 (RFC 6350) and Open Referral HSDS 3 where these have one: ``name``,
+``telephones``, ``languages``, ``valid_from``, ``valid_to``. Unknown fields are refused: a new field
+is a new format number. Moments are UTC, days are calendar days of the Participant.
+"""
+
+import base64
+from collections.abc import Iterable
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contact_registry.errors import DocumentError
+from contact_registry.fields import (
+    E164,
+    AccountKey,
+    AuthorityName,
+    Extension,
+    Language,
+    Line,
+    Mailbox,
+    Moment,
+    OptionalLine,
+    Participant,
+    Text,
+    TimeZone,
+    decode_base64,
+)
+from protocol.identifiers import Phase, get_participant_of
+from protocol.signing import VerifyKey, derive_key_id
+
+#: Largest accepted document, in bytes. A contact list of 500 desks takes about 400 kB; a key
+#: document with 64 encryption keys about 120 kB.
+MAX_DOCUMENT_BYTES: Final = 1_000_000
+#: Bytes of an ML-KEM-768 encapsulation key (FIPS 203) and of an X25519 public key (RFC 7748).
+HYBRID_PUBLIC_BYTES: Final = 1184 + 32
+#: The one encryption suite spoken so far: HPKE with ML-KEM-768+X25519.
+SUITE_HYBRID: Final = 1
+
+KOSOVO_FOOTNOTE: Final = (
+    "* This designation is without prejudice to positions on status, and is in line with "
+    "UNSCR 1244 and the ICJ Opinion on the Kosovo declaration of independence."
+)
+
+_ED25519_PUBLIC_BYTES: Final = 32
+_LEAST_ENVELOPE_BYTES: Final = 16_384
+_PROBLEMS_SHOWN: Final = 5
+
+
+class PersonGroup(StrEnum):
+    """For whom a desk is competent. A person who may be under 18 is treated as a child."""
+
+    ADULT = "adult"
+    CHILD = "child"
+    ANY = "any"
+
+
+class Channel(StrEnum):
+    """The need-to-know channels: who works on one does not see another's messages."""
+
+    ASSISTANCE = "assistance"
+    POLICE = "police"
+    WITNESS_PROTECTION = "witness_protection"
+    TREND = "trend"
+
+
+class TelephoneKind(StrEnum):
+    """What answers at a number (vCard TEL types voice and fax, and the toll-free numbers)."""
+
+    VOICE = "voice"
+    FAX = "fax"
+    VOICE_AND_FAX = "voice_and_fax"
+    TOLL_FREE = "toll_free"
+
+
+class ListedBy(StrEnum):
+    """Who answers for an entry: the operators who typed it in, or the Participant itself."""
+
+    OPERATOR = "operator"
+    PARTICIPANT = "participant"
+
+
+class Document(BaseModel):
+    """What all documents share: frozen, strict, closed."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ParticipantEntry(Document):
+    """A Participant of the mechanism, as the operators admitted it.
+
+    ``directory_key_held_by`` says whose hands hold the key that signs its contacts: while it is the
+    operators', nothing published with it may claim that the Participant confirmed it.
+    """
+
+    code: Participant
+    name: Line
+    display_name: Line
+    footnote: Annotated[Text, Field(max_length=1000)] | None = None
+    directory_key_held_by: ListedBy = ListedBy.PARTICIPANT
+
+    @model_validator(mode="after")
+    def _check_footnote(self) -> Self:
+        if self.code == "XK" and self.display_name != "Kosovo*":
+            raise ValueError("XK is displayed as Kosovo*, with its footnote.")
+        if self.display_name.endswith("*") and not self.footnote:
+            raise ValueError("A display name with an asterisk needs its footnote.")
+        return self
+
+
+class ParticipantsDocument(Document):
+    """Target ``participants.json``: who takes part."""
+
+    format: Literal["trm-participants/1"] = "trm-participants/1"
+    participants: Annotated[tuple[ParticipantEntry, ...], Field(max_length=1000)]
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> Self:
+        _check_distinct(
+            (entry.code for entry in self.participants), "A Participant is listed once."
+        )
+        return self
+
+
+class Competence(Document):
+    """One thing an authority is competent for."""
+
+    phase: Phase
+    person_group: PersonGroup = PersonGroup.ANY
+    channel: Channel = Channel.ASSISTANCE
+    measure_as_listed: OptionalLine = ""
+
+
+class Telephone(Document):
+    """A telephone number.
+
+    ``e164`` is the number that can be dialled from any Participant; it is None where none is known
+    (the listed text is no valid number) and where none exists (``national_only``).
+    """
+
+    as_listed: Line
+    e164: E164 | None = None
+    extension: Extension | None = None
+    national_only: bool = False
+    kind: TelephoneKind = TelephoneKind.VOICE
+
+    @model_validator(mode="after")
+    def _check_national(self) -> Self:
+        if self.national_only and self.e164 is not None:
+            raise ValueError("A number that works inside one Participant only has no E.164 form.")
+        return self
+
+    @property
+    def is_dialable_from_abroad(self) -> bool:
+        """Whether a person in another Participant can ring this number and be answered."""
+        return self.e164 is not None and self.kind is not TelephoneKind.FAX
+
+
+class Authority(Document):
+    """A desk: a post in an authority, never a person.
+
+    ``valid_to`` is the last day on which the entry holds; None means until further notice.
+    ``last_confirmed`` is the day on which the Participant last said that the entry is right.
+    """
+
+    id: AuthorityName
+    name: Line
+    unit: OptionalLine = ""
+    city: OptionalLine = ""
+    post: OptionalLine = ""
+    competences: Annotated[tuple[Competence, ...], Field(max_length=64)] = ()
+    telephones: Annotated[tuple[Telephone, ...], Field(max_length=32)] = ()
+    mailboxes: Annotated[tuple[Mailbox, ...], Field(max_length=16)] = ()
+    available_24_7: bool = False
+    languages: Annotated[tuple[Language, ...], Field(max_length=32)] = ()
+    time_zone: TimeZone
+    valid_from: date
+    valid_to: date | None = None
+    last_confirmed: date | None = None
+    note: Annotated[Text, Field(max_length=2000)] = ""
+    source: OptionalLine = ""
+
+    @model_validator(mode="after")
+    def _check_span(self) -> Self:
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError("An authority cannot end before it begins: correct valid_to.")
+        return self
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether anybody in another Participant can reach this desk, by telephone or mail."""
+        return bool(self.mailboxes) or any(t.is_dialable_from_abroad for t in self.telephones)
+
+    def is_valid_on(self, day: date) -> bool:
+        """Whether the entry holds on ``day``."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+class ContactsDocument(Document):
+    """Target ``participants/<P>/contacts.json``: the desks of one Participant."""
+
+    format: Literal["trm-contacts/1"] = "trm-contacts/1"
+    participant: Participant
+    listed_by: ListedBy
+    authorities: Annotated[tuple[Authority, ...], Field(max_length=500)]
+
+    @model_validator(mode="after")
+    def _check_authorities(self) -> Self:
+        _check_distinct((a.id for a in self.authorities), "An authority is listed once.")
+        if any(get_participant_of(a.id) != self.participant for a in self.authorities):
+            raise ValueError("An authority's identifier begins with its own Participant's code.")
+        return self
+
+
+class SigningKeyEntry(Document):
+    """A node's Ed25519 key. ``public`` is base64 of its 32 raw bytes."""
+
+    key_id: str
+    public: Annotated[str, Field(max_length=44)]
+    valid_from: Moment
+    valid_to: Moment | None = None
+
+    @classmethod
+    def of(cls, key: VerifyKey, *, valid_from: datetime, valid_to: datetime | None = None) -> Self:
+        """Make the entry of a key."""
+        public = base64.b64encode(key.public).decode()
+        return cls(key_id=key.key_id, public=public, valid_from=valid_from, valid_to=valid_to)
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        _check_key(self.public, key_id=self.key_id, size=_ED25519_PUBLIC_BYTES)
+        _check_order(self.valid_from, self.valid_to)
+        return self
+
+    @property
+    def public_bytes(self) -> bytes:
+        """The 32 raw bytes."""
+        return decode_base64(self.public)
+
+
+class EncryptionKeyEntry(Document):
+    """A node's encryption key of one epoch.
+
+    ``public`` is base64 of the ML-KEM-768 encapsulation key followed by the X25519 key: 1216 bytes.
+    """
+
+    key_id: str
+    suite: Literal[1] = SUITE_HYBRID
+    public: Annotated[str, Field(max_length=1624)]
+    valid_from: Moment
+    valid_to: Moment
+
+    @classmethod
+    def of(cls, public: bytes, *, valid_from: datetime, valid_to: datetime) -> Self:
+        """Make the entry of a key of suite 1 from its 1216 raw bytes."""
+        return cls(
+            key_id=derive_key_id(public),
+            public=base64.b64encode(public).decode(),
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        _check_key(self.public, key_id=self.key_id, size=HYBRID_PUBLIC_BYTES)
+        _check_order(self.valid_from, self.valid_to)
+        return self
+
+    @property
+    def public_bytes(self) -> bytes:
+        """The 1216 raw bytes."""
+        return decode_base64(self.public)
+
+
+class BrokerIdentity(Document):
+    """The Participant's account at the broker: NATS nkeys of kind account (``A...``)."""
+
+    account: AccountKey
+    account_signing_keys: Annotated[tuple[AccountKey, ...], Field(max_length=8)] = ()
+
+
+class KeysDocument(Document):
+    """Target ``participants/<P>/keys.json``: what peers and hub need to know of P's node."""
+
+    format: Literal["trm-keys/1"] = "trm-keys/1"
+    participant: Participant
+    issued_at: Moment
+    signing_keys: Annotated[tuple[SigningKeyEntry, ...], Field(min_length=1, max_length=16)]
+    encryption_keys: Annotated[tuple[EncryptionKeyEntry, ...], Field(max_length=64)]
+    broker: BrokerIdentity
+    protocol_versions: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=16)
+    ] = (1,)
+    max_envelope_bytes: Annotated[int, Field(ge=_LEAST_ENVELOPE_BYTES, le=1_000_000)] = 1_000_000
+
+    @model_validator(mode="after")
+    def _check_distinct_keys(self) -> Self:
+        _check_distinct((k.key_id for k in self.signing_keys), "A signing key is listed once.")
+        _check_distinct(
+            (k.key_id for k in self.encryption_keys), "An encryption key is listed once."
+        )
+        return self
+
+
+def _check_distinct(values: Iterable[str], hint: str) -> None:
+    listed = list(values)
+    if len(set(listed)) != len(listed):
+        raise ValueError(hint)
+
+
+def _check_key(public: str, *, key_id: str, size: int) -> None:
+    data = decode_base64(public)
+    if len(data) != size:
+        raise ValueError(f"A public key of this kind has {size} bytes, not {len(data)}.")
+    if derive_key_id(data) != key_id:
+        raise ValueError("key_id does not name this public key: derive it again.")
+
+
+def _check_order(start: datetime, end: datetime | None) -> None:
+    if end is not None and end <= start:
+        raise ValueError("A key's valid_to comes after its valid_from.")
+
+
+AnyDocument = ParticipantsDocument | ContactsDocument | KeysDocument
+_Document = TypeVar("_Document", bound=Document)
+
+
+def serialize_document(document: AnyDocument) -> bytes:
+    """Return the UTF-8 JSON bytes that are signed and published."""
+    return document.model_dump_json(indent=1).encode() + b"\n"
+
+
+def parse_participants(data: bytes) -> ParticipantsDocument:
+    """Read ``participants.json``; raises :class:`~contact_registry.errors.DocumentError`."""
+    return _parse(ParticipantsDocument, data)
+
+
+def parse_contacts(data: bytes) -> ContactsDocument:
+    """Read a ``contacts.json``; raises :class:`~contact_registry.errors.DocumentError`."""
+    return _parse(ContactsDocument, data)
+
+
+def parse_keys(data: bytes) -> KeysDocument:
+    """Read a ``keys.json``; raises :class:`~contact_registry.errors.DocumentError`."""
+    return _parse(KeysDocument, data)
+
+
+def _parse(model: type[_Document], data: bytes) -> _Document:
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise DocumentError(
+            f"The document has {len(data)} bytes; at most {MAX_DOCUMENT_BYTES} are accepted. "
+            "Shorten notes or split the list."
+        )
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise DocumentError(f"Not a valid {model.__name__}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """Say where and what, never the value: a refused document may hold anything."""
+    problems = [
+        f"{'.'.join(map(str, problem['loc'])) or 'document'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    rest = len(problems) - _PROBLEMS_SHOWN
+    return "; ".join(problems[:_PROBLEMS_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")

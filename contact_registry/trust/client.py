@@ -1,0 +1,282 @@
+"""A node's view of the registry: download, verify, remember; go on with the last one when cut off.
+
+``refresh`` does, in this order:
+
+1. ``tuf.ngclient.Updater`` takes root, timestamp, snapshot and targets through the client workflow
+   of the TUF specification (5.3 to 5.6), with its rollback and freeze protection against what this
+   cache has seen before.
+2. Files of the Participants are taken from the cache where the snapshot names the same bytes, and
+   downloaded where it names others: an update costs what changed.
+3. The trusted core (:mod:`contact_registry.trust.verification`) verifies all of it again, as one
+   set, and builds the :class:`~contact_registry.directory.Directory`.
+4. The set is kept in one atomic step.
+
+``load_cached`` verifies the kept set anew, without network. Time is taken as of the kept moment of
+verification, so that the set stays readable after its timestamp ran out; the age of the view tells
+the caller how stale it is, and the caller grades that. Somebody who can write to the cache cannot
+forge freshness with the kept moment: it may not lie in the future, and all signatures, the daily
+timestamp included, must have been valid at that moment, so that a view never looks younger than
+one timestamp period beyond its signing.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    RepositoryError,
+)
+from tuf.api.metadata import Metadata, Root
+from tuf.ngclient import Updater, UpdaterConfig
+
+from contact_registry.clock import Clock
+from contact_registry.directory import Directory
+from contact_registry.errors import (
+    RegistryExpiredError,
+    RegistryRefusedError,
+    RegistryUnavailableError,
+)
+from contact_registry.models import MAX_DOCUMENT_BYTES
+from contact_registry.trust.cache import VerifiedCache, VerifiedFiles
+from contact_registry.trust.fetcher import HttpxFetcher
+from contact_registry.trust.layout import LIMITS, METADATA_URL, TARGETS_URL, target_file_name
+from contact_registry.trust.storage import exclusive
+from contact_registry.trust.verification import (
+    DEFAULT_GRACE,
+    TopLevelFiles,
+    verify_directory,
+    verify_top_level,
+)
+
+_log = structlog.get_logger(__name__)
+
+_CONFIG: Final = UpdaterConfig(
+    root_max_length=LIMITS.root,
+    timestamp_max_length=LIMITS.timestamp,
+    snapshot_max_length=LIMITS.snapshot,
+    targets_max_length=LIMITS.targets,
+)
+
+
+class RegistryClient:
+    """Reads one registry into one cache folder. Methods block: call them in a thread.
+
+    ``base_url`` is the hub's address, ``trusted_root`` the bytes of ``1.root.json`` that came with
+    the node (never from the network), ``http`` a client that is set up for the hub's TLS. One
+    refresh runs at a time, across threads and processes that share ``cache_dir``.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings of one client, all by name
+        self,
+        *,
+        base_url: str,
+        cache_dir: Path,
+        trusted_root: bytes,
+        http: httpx.Client,
+        clock: Clock,
+        grace: timedelta = DEFAULT_GRACE,
+    ) -> None:
+        base = base_url if base_url.endswith("/") else f"{base_url}/"
+        self._metadata_url = base + METADATA_URL
+        self._targets_url = base + TARGETS_URL
+        self._folder = cache_dir
+        self._tuf_folder = cache_dir / "tuf"
+        self._trusted_root = trusted_root
+        self._fetcher = HttpxFetcher(http)
+        self._clock = clock
+        self._grace = grace
+        self._cache = VerifiedCache(cache_dir / "verified.json")
+        self._one_at_a_time = threading.Lock()
+
+    def refresh(self) -> Directory:
+        """Bring the view up to date with the registry host and return it.
+
+        Raises :class:`~contact_registry.errors.RegistryUnavailableError` (nothing was learned) or
+        :class:`~contact_registry.errors.RegistryRefusedError` (what was served does not verify). In
+        both cases the view that was verified last is still there: :meth:`load_cached`.
+        """
+        with self._one_at_a_time, _translated(self._folder), exclusive(self._folder):
+            now = self._clock()
+            files = self._update_top_level()
+            top = verify_top_level(files, trusted_root=self._trusted_root, reference_time=now)
+            source = _CachingSource(
+                kept=self._cache.load(),
+                fetcher=self._fetcher,
+                metadata_url=self._metadata_url,
+                targets_url=self._targets_url,
+            )
+            directory = verify_directory(top, source, verified_at=now, grace=self._grace)
+            self._cache.save(
+                VerifiedFiles(
+                    verified_at=now,
+                    roots=tuple(files.roots),
+                    timestamp=files.timestamp,
+                    snapshot=files.snapshot,
+                    targets=files.targets,
+                    delegated=source.delegated,
+                    documents=source.documents,
+                )
+            )
+        _log.info(
+            "registry_verified",
+            version=directory.version,
+            sha256=directory.sha256,
+            downloaded_files=source.downloaded,
+            overdue=sorted(directory.overdue),
+        )
+        return directory
+
+    def load_cached(self) -> Directory | None:
+        """Return the view that was verified last, without network; None if there is none.
+
+        Its ``verified_at`` is when that was: see :meth:`~contact_registry.directory.Directory.age`.
+        Keys of a Participant that have been overdue for longer than the grace period by now are
+        left out. Raises :class:`~contact_registry.errors.RegistryRefusedError` if the kept files do
+        not verify: the cache was altered.
+        """
+        kept = self._cache.load()
+        if kept is None:
+            return None
+        now = self._clock()
+        if kept.verified_at > now:
+            raise RegistryRefusedError(
+                "The kept registry claims to have been verified in the future: check this "
+                "machine's clock, then refresh."
+            )
+        top = verify_top_level(
+            kept.top_level, trusted_root=self._trusted_root, reference_time=kept.verified_at
+        )
+        return verify_directory(
+            top, _KeptSource(kept), verified_at=kept.verified_at, grace=self._grace, now=now
+        )
+
+    def _update_top_level(self) -> TopLevelFiles:
+        self._tuf_folder.mkdir(parents=True, exist_ok=True)
+        updater = Updater(
+            metadata_dir=str(self._tuf_folder),
+            metadata_base_url=self._metadata_url,
+            fetcher=self._fetcher,
+            config=_CONFIG,
+            bootstrap=self._trusted_root,
+        )
+        updater.refresh()
+        return TopLevelFiles(
+            roots=self._read_roots(),
+            timestamp=self._read("timestamp.json"),
+            snapshot=self._read("snapshot.json"),
+            targets=self._read("targets.json"),
+        )
+
+    def _read_roots(self) -> list[bytes]:
+        """Return the root versions after the trusted one, up to the one that the updater trusts."""
+        first = Metadata[Root].from_bytes(self._trusted_root).signed.version
+        newest = Metadata[Root].from_bytes(self._read("root.json")).signed.version
+        return [
+            self._read(f"root_history/{version}.root.json")
+            for version in range(first + 1, newest + 1)
+        ]
+
+    def _read(self, name: str) -> bytes:
+        return (self._tuf_folder / name).read_bytes()
+
+
+@dataclass
+class _CachingSource:
+    """Takes a file from the kept set if its bytes are those wanted, and from the host if not."""
+
+    kept: VerifiedFiles | None
+    fetcher: HttpxFetcher
+    metadata_url: str
+    targets_url: str
+    delegated: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+    downloaded: int = 0
+
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
+        kept = self.kept.delegated.get(role) if self.kept else None
+        url = f"{self.metadata_url}{version}.{role}.json"
+        self.delegated[role] = self._choose(kept, url, length=length, sha256=sha256)
+        return self.delegated[role]
+
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
+        if length > MAX_DOCUMENT_BYTES:
+            raise RegistryRefusedError(
+                f"{path} has {length} bytes, more than any document may: tell the registry "
+                "operators."
+            )
+        kept = self.kept.documents.get(path) if self.kept else None
+        url = self.targets_url + target_file_name(path, sha256)
+        self.documents[path] = self._choose(kept, url, length=length, sha256=sha256)
+        return self.documents[path]
+
+    def _choose(self, kept: bytes | None, url: str, *, length: int, sha256: str) -> bytes:
+        if kept is not None and hashlib.sha256(kept).hexdigest() == sha256:
+            return kept
+        self.downloaded += 1
+        return self.fetcher.download_bytes(url, length)
+
+
+@dataclass(frozen=True)
+class _KeptSource:
+    """Feeds the trusted core from the kept set alone."""
+
+    kept: VerifiedFiles
+
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+        """Return a file of the folder."""
+        return _kept(self.kept.delegated.get(role), role)
+
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+        """Return a file of the folder."""
+        return _kept(self.kept.documents.get(path), path)
+
+
+def _kept(data: bytes | None, name: str) -> bytes:
+    if data is None:
+        raise RegistryRefusedError(
+            f"The kept registry lacks {name}: the cache was altered. Refresh to bring it again."
+        )
+    return data
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    """Turn what the TUF library and the disk raise into our own errors."""
+    try:
+        yield
+    except DownloadLengthMismatchError as error:
+        raise RegistryRefusedError(
+            f"The registry host sent more than it may ({error}). Nothing was taken over. Tell the "
+            "registry operators."
+        ) from error
+    except DownloadError as error:
+        raise RegistryUnavailableError(
+            f"The registry could not be read ({error}). What was verified last stays in use; it is "
+            "tried again by itself."
+        ) from error
+    except ExpiredMetadataError as error:
+        raise RegistryExpiredError(
+            f"The registry is too old ({error}): the registry host no longer renews it, or "
+            "something holds newer versions back. Tell the registry operators; what was verified "
+            "last stays in use for now."
+        ) from error
+    except RepositoryError as error:
+        raise RegistryRefusedError(
+            f"The registry does not verify ({error}). Nothing was taken over. Tell the registry "
+            "operators: somebody may be altering it."
+        ) from error
+    except OSError as error:
+        raise RegistryUnavailableError(
+            f"The registry cache in {folder} cannot be used ({error.strerror}): check the disk and "
+            "the folder's owner."
+        ) from error

@@ -1,0 +1,330 @@
+"""The trusted core: signed bytes in, a ``Directory`` or an error out.
+
+No clock, no network. The same core serves the node after each download, the node without network,
+the hub before it publishes, and the tests. It follows the client workflow of the TUF specification
+(1.0.x, section 5); rollback protection, which compares with what was seen before, is the part of
+``tuf.ngclient.Updater`` in :mod:`contact_registry.trust.client`.
+
+What is stricter here than the specification:
+
+- each role lists exactly its one file, by SHA-256 and length (section 4.5 leaves that open);
+- every entry of the snapshot carries length and SHA-256, so that bytes and not only versions agree.
+
+What is milder: a delegation whose signature ran out (a Participant that forgot to sign again) is
+reported as overdue and does not take the whole registry away from everybody. Its contacts stay; its
+node's keys are left out once it has been overdue for longer than ``grace``, which bounds for how
+long a registry host that holds back a Participant's newer keys could keep an old one in use.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Protocol, TypeVar
+
+from securesystemslib.exceptions import Error as SecureSystemsError
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+
+from contact_registry.directory import Directory
+from contact_registry.errors import DocumentError, RegistryExpiredError, RegistryRefusedError
+from contact_registry.models import (
+    ContactsDocument,
+    KeysDocument,
+    ListedBy,
+    ParticipantEntry,
+    parse_contacts,
+    parse_keys,
+    parse_participants,
+)
+from contact_registry.trust.layout import (
+    LIMITS,
+    PARTICIPANTS_PATH,
+    RoleKind,
+    is_proper_delegation,
+    node_role,
+    participant_role,
+    path_of_role,
+)
+from protocol.identifiers import ParticipantCode
+
+#: How long the keys of an overdue node stay in use: long enough for a holiday of the one person
+#: who holds the directory key.
+DEFAULT_GRACE: Final = timedelta(days=30)
+
+_Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
+
+
+class FileSource(Protocol):
+    """Where the core gets the bytes that it verifies: a network, a cache, a folder."""
+
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
+        """Return the metadata file of a delegated role; at most ``length`` bytes."""
+
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
+        """Return a target; at most ``length`` bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopLevelFiles:
+    """The bytes of the top-level roles; ``roots`` are those after the trusted one, in order."""
+
+    roots: Sequence[bytes]
+    timestamp: bytes
+    snapshot: bytes
+    targets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TopLevel:
+    """Verified top-level metadata."""
+
+    root: Root
+    timestamp: Timestamp
+    snapshot: Snapshot
+    targets: Targets
+    snapshot_sha256: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the first of the top-level signatures runs out."""
+        return min(
+            self.root.expires, self.timestamp.expires, self.snapshot.expires, self.targets.expires
+        )
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn what the TUF library says of ``what`` into our own error."""
+    try:
+        yield
+    except (RepositoryError, SecureSystemsError, DocumentError, ValueError) as error:
+        raise RegistryRefusedError(
+            f"The registry's {what} does not verify ({error}). Nothing was taken over. Tell the "
+            "registry operators: the file was damaged on its way, or altered."
+        ) from error
+
+
+def verify_top_level(
+    files: TopLevelFiles, *, trusted_root: bytes, reference_time: datetime | None
+) -> TopLevel:
+    """Verify root chain, timestamp, snapshot and targets (sections 5.3 to 5.6).
+
+    With ``reference_time`` None, expiry is not looked at: for an operator who renews what expired.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`.
+    """
+    with refusing("root"):
+        root = _read(Root, trusted_root)
+        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+        for data in files.roots:
+            newer = _read(Root, data)
+            root.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
+            newer.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
+            if newer.signed.version != root.signed.version + 1:
+                raise RepositoryError(f"version {newer.signed.version} is out of order")
+            root = newer
+    authority = root.signed
+    with refusing("timestamp"):
+        timestamp = _read_signed(Timestamp, files.timestamp, authority)
+    with refusing("snapshot"):
+        pinned = timestamp.snapshot_meta
+        _require_pinned(pinned)
+        pinned.verify_length_and_hashes(files.snapshot)
+        snapshot = _read_signed(Snapshot, files.snapshot, authority)
+        _require_version(snapshot.version, pinned.version)
+    with refusing("targets"):
+        targets = _read_delegate(snapshot, files.targets, Targets.type, authority)
+    if reference_time is not None:
+        _require_current({"root": authority, "timestamp": timestamp, "snapshot": snapshot,
+                          "targets": targets}, reference_time)  # fmt: skip
+    return TopLevel(
+        root=authority,
+        timestamp=timestamp,
+        snapshot=snapshot,
+        targets=targets,
+        snapshot_sha256=hashlib.sha256(files.snapshot).hexdigest(),
+    )
+
+
+def verify_directory(
+    top: TopLevel,
+    source: FileSource,
+    *,
+    verified_at: datetime,
+    now: datetime | None = None,
+    grace: timedelta = DEFAULT_GRACE,
+) -> Directory:
+    """Verify every Participant's documents below ``top`` and return them as one view.
+
+    A Participant that has not published yet, or has no node, is listed without these documents.
+    What is overdue is judged as of ``now``, which is ``verified_at`` unless the view is an older
+    one that is read again.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`, and whatever ``source`` raises.
+    """
+    entries = _read_participants(top, source)
+    judged_at = now or verified_at
+    overdue: dict[str, datetime] = {}
+    contacts: dict[ParticipantCode, ContactsDocument] = {}
+    keys: dict[ParticipantCode, KeysDocument] = {}
+    for entry in entries:
+        code = entry.code
+        branch = _read_branch(top, source, code, RoleKind.PARTICIPANT, delegator=top.targets)
+        if branch is None:
+            continue
+        with refusing(f"contacts of {code}"):
+            contacts[code] = check_contacts(branch.data, entry)
+        _note_overdue(overdue, participant_role(code), branch.role, judged_at)
+        node = _read_branch(top, source, code, RoleKind.NODE, delegator=branch.role)
+        if node is None:
+            continue
+        with refusing(f"keys of {code}"):
+            document = check_keys(node.data, code)
+        _note_overdue(overdue, node_role(code), node.role, judged_at)
+        if min(branch.role.expires, node.role.expires) + grace > judged_at:
+            keys[code] = document
+    return Directory(
+        version=top.snapshot.version,
+        sha256=top.snapshot_sha256,
+        expires_at=top.expires_at,
+        verified_at=verified_at,
+        participants=entries,
+        contacts=MappingProxyType(contacts),
+        keys=MappingProxyType(keys),
+        overdue=MappingProxyType(overdue),
+    )
+
+
+def check_contacts(data: bytes, entry: ParticipantEntry) -> ContactsDocument:
+    """Read contacts and check that they are this Participant's, and claim no more than they may."""
+    document = parse_contacts(data)
+    if document.participant != entry.code:
+        raise DocumentError(f"These are the contacts of {document.participant}, not {entry.code}.")
+    if (
+        document.listed_by is ListedBy.PARTICIPANT
+        and entry.directory_key_held_by is ListedBy.OPERATOR
+    ):
+        raise DocumentError(
+            f"The operators hold the directory key of {entry.code}, so its contacts are listed by "
+            "the operator: set listed_by accordingly, or give the Participant its own key first."
+        )
+    return document
+
+
+def check_keys(data: bytes, code: ParticipantCode) -> KeysDocument:
+    """Read keys and check that they are this Participant's."""
+    document = parse_keys(data)
+    if document.participant != code:
+        raise DocumentError(f"These are the keys of {document.participant}, not of {code}.")
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    role: Targets
+    data: bytes
+
+
+def _read_participants(top: TopLevel, source: FileSource) -> tuple[ParticipantEntry, ...]:
+    with refusing("list of Participants"):
+        if set(top.targets.targets) != {PARTICIPANTS_PATH}:
+            raise RepositoryError("the operators sign participants.json and nothing else")
+        data = read_target(source, top.targets.targets[PARTICIPANTS_PATH])
+        entries = parse_participants(data).participants
+        for entry in entries:
+            if not is_proper_delegation(top.targets.delegations, entry.code, RoleKind.PARTICIPANT):
+                raise RepositoryError(f"{entry.code} is listed without a proper delegation")
+        return entries
+
+
+def _read_branch(
+    top: TopLevel,
+    source: FileSource,
+    code: ParticipantCode,
+    kind: RoleKind,
+    *,
+    delegator: Targets,
+) -> _Branch | None:
+    """Return a delegated role and its one document, or None if it has published nothing yet."""
+    name = participant_role(code) if kind is RoleKind.PARTICIPANT else node_role(code)
+    meta = top.snapshot.meta.get(f"{name}.json")
+    if meta is None:
+        return None
+    with refusing(f"metadata of {name}"):
+        if not is_proper_delegation(delegator.delegations, code, kind):
+            raise RepositoryError("it is not properly delegated")
+        length, sha256 = _require_pinned(meta)
+        if length > LIMITS.delegation:
+            raise RepositoryError(f"{length} bytes are more than a delegation can have")
+        data = source.read_metadata(name, version=meta.version, length=length, sha256=sha256)
+        role = _read_delegate(top.snapshot, data, name, delegator)
+        path = path_of_role(code, kind)
+        if set(role.targets) != {path}:
+            raise RepositoryError(f"it may list {path} and nothing else")
+        return _Branch(role=role, data=read_target(source, role.targets[path]))
+
+
+def _read(kind: type[_Signed], data: bytes) -> Metadata[_Signed]:
+    metadata = Metadata[_Signed].from_bytes(data)
+    if metadata.signed.type != kind.type:
+        raise RepositoryError(f"expected {kind.type} metadata, found {metadata.signed.type}")
+    return metadata
+
+
+def _read_signed(
+    kind: type[_Signed], data: bytes, delegator: Root | Targets, name: str | None = None
+) -> _Signed:
+    metadata = _read(kind, data)
+    delegator.verify_delegate(name or kind.type, metadata.signed_bytes, metadata.signatures)
+    return metadata.signed
+
+
+def _read_delegate(
+    snapshot: Snapshot, data: bytes, name: str, delegator: Root | Targets
+) -> Targets:
+    meta = snapshot.meta.get(f"{name}.json")
+    if meta is None:
+        raise RepositoryError("the snapshot does not name it")
+    _require_pinned(meta)
+    meta.verify_length_and_hashes(data)
+    role = _read_signed(Targets, data, delegator, name)
+    _require_version(role.version, meta.version)
+    return role
+
+
+def read_target(source: FileSource, target: TargetFile) -> bytes:
+    """Return a document as its metadata names it; raises ``RepositoryError`` if it is another."""
+    if set(target.hashes) != {"sha256"}:
+        raise RepositoryError("a file is named by its SHA-256 and nothing else")
+    data = source.read_document(target.path, length=target.length, sha256=target.hashes["sha256"])
+    target.verify_length_and_hashes(data)
+    return data
+
+
+def _require_pinned(meta: MetaFile) -> tuple[int, str]:
+    if meta.length is None or set(meta.hashes or ()) != {"sha256"} or meta.hashes is None:
+        raise RepositoryError("the file above does not name its length and SHA-256")
+    return meta.length, meta.hashes["sha256"]
+
+
+def _require_version(found: int, expected: int) -> None:
+    if found != expected:
+        raise RepositoryError(f"version {found} stands where version {expected} was named")
+
+
+def _require_current(
+    signed: Mapping[str, Root | Timestamp | Snapshot | Targets], reference_time: datetime
+) -> None:
+    for name, part in signed.items():
+        if part.is_expired(reference_time.astimezone(UTC)):
+            raise RegistryExpiredError(
+                f"The registry's {name} ran out on {part.expires:%Y-%m-%d %H:%M} UTC: the registry "
+                "host no longer renews it, or something holds newer versions back. Tell the "
+                "registry operators; what was verified last stays in use for now."
+            )
+
+
+def _note_overdue(overdue: dict[str, datetime], name: str, role: Targets, now: datetime) -> None:
+    if role.is_expired(now.astimezone(UTC)):
+        overdue[name] = role.expires

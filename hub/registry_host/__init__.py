@@ -1,0 +1,1 @@
+"""The registry host: serves the signed files, and takes signed changes."""

@@ -1,0 +1,189 @@
+"""The registry over HTTP: files for everybody, changes for who holds the keys.
+
+``GET /registry/metadata/{name}`` and ``GET /registry/targets/{path}`` serve the signed files; what
+they say is protected by its signatures, not by who may ask. ``POST /registry/submissions`` takes a
+signed change and publishes it before it answers; it needs no sign-in, because the signature in the
+submission is the permission. ``GET /registry/roles/{role}`` tells the version that a submission
+must exceed by one.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contact_registry.errors import RefusalCode, RepositoryStateError, SubmissionRefusedError
+from contact_registry.models import MAX_DOCUMENT_BYTES
+from contact_registry.trust.layout import LIMITS
+from contact_registry.trust.published import PublishedVersion
+from contact_registry.trust.repository import OnlineSigners, RegistryRepository
+from contact_registry.trust.submitting import Submission
+from hub.registry_host.problems import make_not_found, make_refusal, make_unavailable
+
+_log = structlog.get_logger(__name__)
+
+OnPublished = Callable[[PublishedVersion], Awaitable[None]]
+"""Told of each version after it is published and before the submitter gets its answer, so that a
+Participant that has its answer finds the hub acting on it. Handles its own failures."""
+
+#: Bytes of a submission: metadata and one document in base64, and the JSON around them.
+MAX_BODY: Final = (LIMITS.delegation + MAX_DOCUMENT_BYTES) * 4 // 3 + 4_096
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "no-cache"
+_NEVER_KEEP: Final = "no-store"
+
+
+class SubmissionBody(BaseModel):
+    """The body of a submission: bytes are in standard base64."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+    role: Annotated[str, Field(max_length=16)]
+    metadata: Annotated[str, Field(max_length=LIMITS.delegation * 2)]
+    targets: Annotated[dict[Annotated[str, Field(max_length=64)], str], Field(max_length=1)] = {}
+
+
+class PublishedAnswer(BaseModel):
+    """What was published: the version and SHA-256 of the snapshot that clients pin."""
+
+    version: int
+    sha256: str
+
+
+class RoleAnswer(BaseModel):
+    """What is published of a role; version 0 and no expiry if nothing is."""
+
+    role: str
+    version: int
+    expires_at: str | None
+
+
+def create_router(
+    repository: RegistryRepository,
+    online: OnlineSigners,
+    on_published: OnPublished | None = None,
+) -> APIRouter:
+    """Return the routes of one repository. Submissions are published one at a time."""
+    router = APIRouter(prefix="/registry", tags=["registry"])
+    one_writer = asyncio.Lock()
+
+    @router.get("/metadata/{name}")
+    async def get_metadata(name: str) -> Response:
+        """Serve a metadata file by its published name, such as ``timestamp.json``."""
+        keep = _ASK_AGAIN if name == "timestamp.json" else _FOR_GOOD
+        return await _serve(lambda: repository.read_metadata(name), keep)
+
+    @router.get("/targets/{path:path}")
+    async def get_target(path: str) -> Response:
+        """Serve a document by its published name, which begins with its SHA-256."""
+        return await _serve(lambda: repository.read_target(path), _FOR_GOOD)
+
+    @router.get("/roles/{role}", response_model=RoleAnswer)
+    async def get_role(role: str) -> Response:
+        """Tell which version of a role is published."""
+        try:
+            status = await asyncio.to_thread(repository.role_status, role)
+        except SubmissionRefusedError as error:
+            return make_refusal(error.code, str(error))
+        except RepositoryStateError as error:
+            return _unavailable(error)
+        expires = status.expires_at
+        answer = RoleAnswer(
+            role=status.role,
+            version=status.version,
+            expires_at=f"{expires:%Y-%m-%dT%H:%M:%SZ}" if expires else None,
+        )
+        return _json(answer, HTTPStatus.OK)
+
+    @router.post(
+        "/submissions", response_model=PublishedAnswer, status_code=HTTPStatus.CREATED,
+        openapi_extra={"requestBody": {"required": True, "content": {
+            "application/json": {"schema": SubmissionBody.model_json_schema()}}}},
+    )  # fmt: skip
+    async def post_submission(request: Request) -> Response:
+        """Check a signed change, publish it, and answer with the new version."""
+        try:
+            submission = _parse_submission(await _read_body(request))
+            async with one_writer:
+                published = await asyncio.to_thread(repository.accept, submission, online)
+        except SubmissionRefusedError as error:
+            _log.warning("registry_submission_refused", code=error.code)
+            return make_refusal(error.code, str(error))
+        except (RepositoryStateError, OSError) as error:
+            return _unavailable(error)
+        _log.info("registry_published", role=submission.role, version=published.version)
+        if on_published is not None:
+            await on_published(published)
+        answer = PublishedAnswer(version=published.version, sha256=published.sha256)
+        return _json(answer, HTTPStatus.CREATED)
+
+    return router
+
+
+async def _serve(read: Callable[[], bytes | None], keep: str) -> Response:
+    try:
+        data = await asyncio.to_thread(read)
+    except RepositoryStateError as error:
+        return _unavailable(error)
+    if data is None:
+        return make_not_found()
+    return Response(
+        data,
+        media_type="application/json",
+        headers={"Cache-Control": keep, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+async def _read_body(request: Request) -> bytes:
+    """Read the body, and stop as soon as it is longer than any submission."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise SubmissionRefusedError(
+                f"A submission has at most {MAX_BODY} bytes: shorten notes, and send one role.",
+                code=RefusalCode.TOO_LARGE,
+            )
+    return bytes(body)
+
+
+def _parse_submission(body: bytes) -> Submission:
+    try:
+        parsed = SubmissionBody.model_validate_json(body)
+        return Submission(
+            role=parsed.role,
+            metadata=base64.b64decode(parsed.metadata, validate=True),
+            targets={
+                path: base64.b64decode(text, validate=True) for path, text in parsed.targets.items()
+            },
+        )
+    except (ValidationError, binascii.Error, ValueError) as error:
+        raise SubmissionRefusedError(
+            "The body is JSON with role, metadata and targets, bytes in base64: build it with this "
+            "version's tools.",
+            code=RefusalCode.MALFORMED,
+        ) from error
+
+
+def _json(answer: BaseModel, status: HTTPStatus) -> Response:
+    return Response(
+        answer.model_dump_json(),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": _NEVER_KEEP},
+    )
+
+
+def _unavailable(error: Exception) -> Response:
+    """Log the reason for the operators; the caller learns that it is not its fault."""
+    _log.error("registry_repository_unavailable", reason=type(error).__name__)
+    return make_unavailable(
+        "The registry host cannot read or write its files; nothing was changed. Try again later, "
+        "and tell the registry operators if it lasts."
+    )
