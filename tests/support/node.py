@@ -29,7 +29,8 @@ from node.service import dispatching, receipts
 from node.service.composing import Draft
 from node.service.context import DeliveryRules, NodeContext
 from node.service.dispatching import Attempt
-from node.service.receiving import Arrival, IntakeResult, handle_arrivals
+from node.service.opening import Arrival
+from node.service.receiving import IntakeResult, handle_arrivals
 from node.store import account_tables, tables
 from node.store.database import Database
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase

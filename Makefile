@@ -1,0 +1,77 @@
+# The commands of the project: "make help" lists them.
+# Each makes the environment that it needs first (scripts/bootstrap: quick when nothing changed).
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON := .venv/bin/python
+RUFF := .venv/bin/ruff
+# Two test processes suit two cores, and a server or browser of its own for each.
+WORKERS ?= 2
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## Run a hub and six Participants on this machine; ONCE=1: one scripted case, a JSON summary, end
+	@scripts/bootstrap run
+	@exec .venv/bin/trm-demo $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: test
+test: ## Run all tests; TESTS=path for some of them, without the coverage floor
+	@scripts/bootstrap dev
+	@scripts/system-packages
+	@exec $(PYTHON) -m pytest -q -n $(WORKERS) $(if $(TESTS),$(TESTS),--cov --cov-report=term)
+
+.PHONY: check
+check: ## Check format, lint, types, import rules, dependencies, messages and migrations
+	@scripts/bootstrap dev
+	@for script in scripts/bootstrap scripts/system-packages; do sh -n "$$script" || exit 1; done
+	@bash -n .ci/run
+	@$(RUFF) format --quiet --check .
+	@$(RUFF) check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@.venv/bin/deptry --no-ansi . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
+	@$(PYTHON) -c 'import sys, console.extraction as words; sys.exit("\n".join(words.find_template_findings()) or 0)' \
+		|| { echo "make messages: brings the template in step with the sentences" >&2; exit 1; }
+	@$(PYTHON) scripts/check_migrations.py
+	@echo "check: all good"
+
+.PHONY: format
+format: ## Put the code in the project's format, and repair what the linter can repair safely
+	@scripts/bootstrap dev
+	@$(RUFF) check --quiet --fix-only .
+	@$(RUFF) format --quiet .
+
+.PHONY: messages
+messages: ## Bring console/locales/trm.pot in step with the sentences in code and templates
+	@scripts/bootstrap dev
+	@$(PYTHON) -m console.extraction
+
+# The annotations name what asked for a package, never where it comes from.
+COMPILE = .tools/env/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--python-version 3.11 $(if $(UPGRADE),--upgrade)
+
+.PHONY: lock
+lock: ## Compile requirements/*.lock from pyproject.toml; UPGRADE=1: to the newest releases
+	@scripts/bootstrap dev
+	@$(COMPILE) pyproject.toml --group build -o requirements/run.lock
+	@$(COMPILE) pyproject.toml --group dev --constraint requirements/run.lock -o requirements/dev.lock
+	@$(COMPILE) --group tools -o requirements/tools.lock
+	@scripts/bootstrap dev
+
+.PHONY: wheel
+wheel: ## Build the wheel into dist/
+	@scripts/bootstrap dev
+	@rm -rf dist
+	@$(PYTHON) -m hatchling build -t wheel
+
+.PHONY: clean
+clean: ## Remove what the other commands made: environments, caches, reports
+	@rm -rf .venv .tools build dist htmlcov .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

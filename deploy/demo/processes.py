@@ -1,0 +1,127 @@
+"""Child processes of the demo: they end with it, however it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from hub.broker import tether
+
+_STOP_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.02
+_TAIL_BYTES: Final = 3000
+#: Variables that a program needs to run at all; nothing else of our environment is handed on.
+_HANDED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+
+class ProcessFailedError(Exception):
+    """A part did not start or did not become ready. The message ends with its last output."""
+
+
+def find_free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class ServiceProcess:
+    """One of the project's own programs, serving HTTP on a port of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        program: str,
+        settings: Mapping[str, str],
+        url: str,
+        log: Path,
+    ) -> None:
+        self.name = name
+        self.url = url
+        self._command = [str(Path(sys.executable).parent / program), "run"]
+        self._environment = {
+            key: value for key, value in os.environ.items() if key in _HANDED_ON
+        } | dict(settings)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def process_id(self) -> int | None:
+        """The process, or ``None``."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it; does not wait until it serves."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self._command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C is for the demo, which stops its parts in order
+            )
+
+    def wait_until(self, path: str, *, seconds: float) -> None:
+        """Return when ``path`` answers 200; raises ``ProcessFailedError`` if it never does."""
+
+        def ask() -> bool:
+            try:
+                return httpx.get(self.url + path, timeout=2.0).is_success
+            except httpx.HTTPError:
+                return False
+
+        self._wait(ask, what=f"{self.url}{path}", seconds=seconds)
+
+    def _wait(self, done: Callable[[], bool], *, what: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.is_running:
+                raise ProcessFailedError(f"{self.name} ended by itself. {self._tail()}")
+            if done():
+                return
+            time.sleep(_POLL_SECONDS)
+        raise ProcessFailedError(
+            f"{self.name} was not ready after {seconds:.0f} s ({what}). {self._tail()}"
+        )
+
+    def _tail(self) -> str:
+        text = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+        return f"It said last:\n{text or '(nothing)'}"
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, if it runs."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait_stopped(self) -> None:
+        """Wait for its end; by force after a while."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def kill(self) -> None:
+        """End it at once, without a word (SIGKILL): as a power cut of its machine would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

@@ -1,0 +1,269 @@
+"""A whole network in one folder: keys, registry, broker, hub, and a node for each Participant.
+
+The ceremony that several people would hold over days (root keys, delegations, contact lists) is
+done here by one program in a second, with the same functions that the command lines use.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Final, Self
+
+import httpx
+import trustme
+
+from contact_registry.founding import FOUNDING_PARTICIPANTS
+from contact_registry.importing.importer import ImportDefaults, ImportResult, import_contact_list
+from contact_registry.models import ListedBy
+from contact_registry.trust.repository import NewParticipant, OnlineSigners, RegistryRepository
+from contact_registry.trust.signers import RegistrySigner, save_signing_key
+from contact_registry.trust.submitting import build_contacts_submission
+from deploy.demo.processes import ServiceProcess, find_free_port
+from hub.broker.config import BrokerConfig
+from hub.broker.embedded import EmbeddedBroker
+from hub.broker.operator import create_operator_material, load_operator_material
+from node.adapters.keystore import FileKeyStore, UnlockKey, save_keystore
+from node.adapters.registry import KeysPublisher
+from node.bootstrap import build_parts
+from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
+from node.service.tokens import handle_make_token
+from node.settings import NodeSettings
+from protocol.identifiers import ParticipantCode
+from protocol.signing import SigningKey
+
+CONTACT_LIST: Final = "trm_contacts_2022.csv"
+_READY_SECONDS: Final = 60.0
+_LINK_LIFETIME: Final = timedelta(hours=12)
+_EPOCH: Final = timedelta(days=365)
+_CONTACTS_SIGNED_FOR: Final = timedelta(days=90)
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class DemoNode:
+    """One Participant's node: how it is run, and how a program talks to it."""
+
+    code: ParticipantCode
+    display_name: str
+    keystore: FileKeyStore
+    settings: NodeSettings
+    process: ServiceProcess
+    api_token: str = field(default="", repr=False)
+    focal_point_link: str = field(default="", repr=False)
+    administrator_link: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where its console and interface are."""
+        return self.process.url
+
+
+class DemoWorld:
+    """Builds the network, starts it, stops it. Use as a context manager."""
+
+    def __init__(self, folder: Path, *, resend_first: timedelta | None = None) -> None:
+        self.folder = folder
+        self._resend_first = resend_first
+        self.nodes: dict[str, DemoNode] = {}
+        self.contacts: ImportResult = import_contact_list(
+            resources.files("contact_registry").joinpath("data", CONTACT_LIST).read_text("utf-8"),
+            defaults=ImportDefaults(
+                valid_from=date(2022, 1, 1), source="regional TRM contact list, 2022"
+            ),
+        )
+        self._tls = folder / "tls"
+        self._hub_folder = folder / "hub"
+        self.trusted_root = self._hub_folder / "registry" / "metadata" / "1.root.json"
+        self.broker = self._prepare_broker()
+        self.hub = self._prepare_hub()
+
+    def __enter__(self) -> Self:
+        """Use :meth:`start`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything that runs."""
+        self.stop()
+
+    # -------------------------------------------------------------------------- building
+
+    def _prepare_broker(self) -> EmbeddedBroker:
+        self._tls.mkdir(parents=True)
+        authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+        certificate = authority.issue_cert("127.0.0.1", "localhost")
+        authority.cert_pem.write_to_path(self._tls / "ca.pem")
+        key = self._tls / "broker.key"
+        key.touch(mode=0o600)
+        certificate.private_key_pem.write_to_path(key)
+        chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        (self._tls / "broker.pem").write_bytes(chain)
+        operator = self._hub_folder / "operator"
+        self._hub_folder.mkdir(parents=True)
+        create_operator_material(operator, name="TRM demo operator", issued_at=utc_now())
+        return EmbeddedBroker(
+            BrokerConfig(
+                state_directory=self.folder / "broker",
+                certificate=self._tls / "broker.pem",
+                private_key=key,
+                port=find_free_port(),
+            ),
+            load_operator_material(operator),
+            clock=utc_now,
+        )
+
+    def _prepare_hub(self) -> ServiceProcess:
+        port = find_free_port()
+        return ServiceProcess(
+            "hub",
+            program="trm-hub",
+            settings={
+                "TRM_HUB_DATA_DIR": str(self._hub_folder),
+                "TRM_HUB_PORT": str(port),
+                "TRM_HUB_BROKER_MODE": "external",
+                "TRM_HUB_BROKER_SERVERS": self.broker.url,
+                "TRM_HUB_BROKER_CA": str(self._tls / "ca.pem"),
+                "TRM_HUB_MAILBOX_BYTES": str(64 * 1024**2),
+                "TRM_HUB_ADMISSION_INTERVAL": "PT10S",
+            },
+            url=f"http://127.0.0.1:{port}",
+            log=self.folder / "hub.log",
+        )
+
+    def make_node(self, code: ParticipantCode, *, display_name: str) -> DemoNode:
+        """Make a node's keys and settings; it is not known to anybody yet."""
+        folder = self.folder / f"node-{code}"
+        folder.mkdir()
+        unlock = UnlockKey(os.urandom(32))
+        unlock_file = folder / "unlock.key"
+        unlock_file.touch(mode=0o600)
+        unlock_file.write_bytes(unlock.key)
+        now = utc_now().replace(microsecond=0)
+        keystore = FileKeyStore.generate(code, first_epoch=(now - timedelta(hours=1), now + _EPOCH))
+        port = find_free_port()
+        environment = {
+            "data_dir": str(folder),
+            "hub_url": self.hub.url,
+            "trusted_root": str(self.trusted_root),
+            "broker_servers": self.broker.url,
+            "broker_ca": str(self._tls / "ca.pem"),
+            "unlock_key_file": str(unlock_file),
+            "port": str(port),
+            "registry_refresh": "PT20S",
+        }
+        if self._resend_first is not None:
+            environment["resend_first"] = f"PT{self._resend_first.total_seconds()}S"
+        settings = NodeSettings.model_validate(environment)
+        save_keystore(keystore, settings.keystore_path, unlock=unlock)
+        process = ServiceProcess(
+            f"node {code}",
+            program="trm-node",
+            settings={f"TRM_NODE_{key.upper()}": value for key, value in environment.items()},
+            url=f"http://127.0.0.1:{port}",
+            log=self.folder / f"node-{code}.log",
+        )
+        return DemoNode(
+            code=code,
+            display_name=display_name,
+            keystore=keystore,
+            settings=settings,
+            process=process,
+        )
+
+    def found_registry(self) -> None:
+        """Hold the ceremony: root and targets keys, delegations, and the imported contacts."""
+        operators = [RegistrySigner(SigningKey.generate()) for _ in range(3)]
+        online_key = SigningKey.generate()
+        save_signing_key(self._hub_folder / "registry-online.key", online_key)
+        online = OnlineSigners(
+            snapshot=RegistrySigner(online_key), timestamp=RegistrySigner(online_key)
+        )
+        directory_keys = {code: SigningKey.generate() for code in self.nodes}
+        repository = RegistryRepository(self._hub_folder / "registry", clock=utc_now)
+        repository.create(
+            root_signers=operators,
+            root_threshold=2,
+            targets_signers=operators,
+            targets_threshold=2,
+            online=online,
+            participants=[
+                NewParticipant(
+                    entry.model_copy(update={"directory_key_held_by": ListedBy.OPERATOR}),
+                    (directory_keys[entry.code].verify_key,),
+                )
+                for entry in FOUNDING_PARTICIPANTS
+                if entry.code in self.nodes
+            ],
+        )
+        for code, key in directory_keys.items():
+            submission = build_contacts_submission(
+                self.contacts.contacts[ParticipantCode(code)],
+                previous_version=0,
+                signers=[RegistrySigner(key)],
+                expires=utc_now().replace(microsecond=0) + _CONTACTS_SIGNED_FOR,
+                node_keys=[self.nodes[code].keystore.registry_key.verify_key],
+            )
+            repository.accept(submission, online)
+
+    # -------------------------------------------------------------------------- running
+
+    def start(self, codes: Sequence[str] | None = None) -> None:
+        """Start broker, hub, and nodes; return when every node is ready to send and receive."""
+        for entry in FOUNDING_PARTICIPANTS:
+            if codes is None or entry.code in codes:
+                self.nodes[entry.code] = self.make_node(entry.code, display_name=entry.display_name)
+        self.found_registry()
+        self.broker.start()
+        self.hub.start()
+        self.hub.wait_until("/readyz", seconds=_READY_SECONDS)
+        with httpx.Client(timeout=30.0) as http:
+            publisher = KeysPublisher(hub_url=self.hub.url, http=http)
+            for node in self.nodes.values():
+                publisher.publish(node.keystore, at=utc_now().replace(microsecond=0))
+        for node in self.nodes.values():
+            self._add_people(node)
+            node.process.start()
+        for node in self.nodes.values():
+            node.process.wait_until("/readyz", seconds=_READY_SECONDS)
+
+    def _add_people(self, node: DemoNode) -> None:
+        """Give the node its first people and a program's token, as its administrator would."""
+        parts = build_parts(node.settings)
+        try:
+            context = parts.context
+            for name, shown, role in (
+                ("focal-point", "Focal point on duty", "focal_point"),
+                ("administrator", "Node administrator", "node_admin"),
+            ):
+                handle_add_account(context, sign_in_name=name, display_name=shown, roles=[role])
+            node.focal_point_link = (
+                node.url
+                + LINK_PATH
+                + handle_make_sign_in_link(context, "focal-point", _LINK_LIFETIME)
+            )
+            node.administrator_link = (
+                node.url
+                + LINK_PATH
+                + handle_make_sign_in_link(context, "administrator", _LINK_LIFETIME)
+            )
+            node.api_token = handle_make_token(
+                context, label="demo-script", lifetime=timedelta(days=2)
+            )
+        finally:
+            parts.close()
+
+    def stop(self) -> None:
+        """Stop everything in order: nodes, hub, broker."""
+        processes = [node.process for node in self.nodes.values()]
+        for group in (processes, [self.hub]):
+            for process in group:
+                process.ask_to_stop()
+            for process in group:
+                process.wait_stopped()
+        self.broker.stop()

@@ -1,0 +1,1 @@
+"""One Participant's side: cases, people, outbox and inbox. Plaintext lives only here."""

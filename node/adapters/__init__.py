@@ -1,0 +1,1 @@
+"""The outside world, each by its technology: broker, database, key files, registry."""

@@ -1,0 +1,99 @@
+"""One connection of the node to the broker, and the work that goes over it.
+
+Whatever waits for the broker races against the end of its connection, so nothing hangs on a
+connection that is gone.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from node.adapters.mailbox_pull import MailboxPull
+from node.domain.ports import LinkDownError
+from protocol.subjects import AccountId
+
+_CLOSE_SECONDS: Final = 3.0
+#: How long work under way may take on a connection that is replaced.
+_HANDOVER_SECONDS: Final = 5.0
+
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+
+class BrokerSession:
+    """One connected client, used until it ends and never again."""
+
+    def __init__(self, client: Client, account: AccountId) -> None:
+        loop = asyncio.get_running_loop()
+        self.client = client
+        self.over: asyncio.Future[str] = loop.create_future()
+        self._retired: asyncio.Future[str] = loop.create_future()
+        self._account = account
+        self._pull: MailboxPull | None = None
+        self._pulling = asyncio.Lock()
+        self._active: set[asyncio.Future[Any]] = set()
+
+    async def start(self) -> None:
+        """Listen for messages; returns when the broker has accepted that."""
+        self._pull = MailboxPull(self.client, self._account)
+        await self._pull.start()
+        await self.client.flush()
+
+    def end(self, reason: str) -> None:
+        """Let everything that uses this connection fail now."""
+        for future in (self._retired, self.over):
+            if not future.done():
+                future.set_result(reason)
+
+    async def run(self, work: Awaitable[_T]) -> _T:
+        """Do ``work``; raises :class:`LinkDownError` at once when the connection ends meanwhile."""
+        return await self._race(work, self.over)
+
+    async def pull(self, *, batch: int, wait: float) -> list[Msg]:
+        """Fetch messages; stops also when the connection is about to be replaced."""
+        return await self._race(self._pull_alone(batch, wait), self._retired)
+
+    async def _pull_alone(self, batch: int, wait: float) -> list[Msg]:
+        if self._pull is None:
+            raise LinkDownError("The connection to the broker is not ready: try again.")
+        async with self._pulling:
+            return await self._pull.fetch(batch=batch, wait=wait)
+
+    async def _race(self, work: Awaitable[_T], end: "asyncio.Future[str]") -> _T:
+        task = asyncio.ensure_future(work)
+        contest: set[asyncio.Future[Any]] = {task, end}
+        self._active.add(task)
+        try:
+            await asyncio.wait(contest, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise LinkDownError(f"The connection to the broker ended: {end.result()}")
+            return task.result()
+        except (nats.errors.Error, OSError) as error:
+            raise LinkDownError(f"The broker did not confirm ({error}): try again.") from error
+        finally:
+            task.cancel()
+            self._active.discard(task)
+
+    async def retire(self) -> None:
+        """Finish what is under way, within a few seconds, then close."""
+        if not self._retired.done():
+            self._retired.set_result("renewed")
+        try:
+            if self._active:
+                await asyncio.wait(self._active, timeout=_HANDOVER_SECONDS)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; never takes long, whatever the other side does."""
+        self.end("closed by this node")
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.client.close()
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            _log.warning("broker_connection_not_closed_cleanly", error=str(error))

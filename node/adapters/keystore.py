@@ -1,0 +1,347 @@
+"""The node's secrets, in one encrypted file, and what may be done with them.
+
+The file is JSON with two parts: how it is unlocked, and a sealed box (XChaCha20-Poly1305) holding
+everything else. It is unlocked by a passphrase (Argon2id, RFC 9106) or by a key file or credential
+of 32 random bytes that the service manager hands over. A change writes a new file beside the old
+one and renames it, so that a crash leaves one or the other.
+
+Content at rest is encrypted the same way under a key per case, itself wrapped under the node key.
+Each ciphertext is bound to the place where it is stored: copied to another row it does not decrypt.
+"""
+
+import base64
+import contextlib
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_decrypt,
+    crypto_aead_xchacha20poly1305_ietf_encrypt,
+    crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+)
+from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
+from nacl.utils import random as random_bytes
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from node.domain.ports import StoredContentError
+from protocol.envelope import Envelope, SignedPayload
+from protocol.errors import UnopenableError
+from protocol.identifiers import ParticipantCode, parse_participant_code
+from protocol.nkeys import Nkey, NkeyKind
+from protocol.sealing import OpeningKey
+from protocol.signing import KeyId, SigningKey
+
+KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+_SALT_BYTES: Final = argon2id.SALTBYTES
+_LARGEST_FILE: Final = 1_000_000
+_UNWRAPPED_KEPT: Final = 1024
+"""Case keys held in memory: unwrapping is cheap, this only spares the busy ones."""
+
+
+class KeyStoreError(Exception):
+    """The key store cannot be used. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Passphrase:
+    """Unlocks with something that people know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnlockKey:
+    """Unlocks with 32 random bytes out of a file or a service manager's credential."""
+
+    key: bytes
+
+
+Unlock = Passphrase | UnlockKey
+
+
+class _Sealing(BaseModel):
+    """How the file is unlocked."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    by: Literal["passphrase", "key"]
+    salt: str = Field(max_length=64, default="")
+    operations: int = Field(ge=1, le=20, default=3)
+    memory: int = Field(ge=8192, le=4 << 30, default=256 << 20)
+
+
+class _File(BaseModel):
+    """The outside of the file."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    format: Literal["trm-keystore/1"] = "trm-keystore/1"
+    unlock: _Sealing
+    sealed: str
+
+
+class _OpeningKeyRecord(BaseModel):
+    """One epoch's private key."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    private: str
+    valid_from: datetime
+    valid_to: datetime
+
+
+class _Content(BaseModel):
+    """The inside of the file."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    participant: str
+    node_key: str
+    signing_seed: str
+    registry_seed: str
+    account_seed: str
+    account_signing_seed: str
+    user_seed: str
+    opening_keys: tuple[_OpeningKeyRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Epoch:
+    """An opening key and when peers seal to it."""
+
+    key: OpeningKey
+    valid_from: datetime
+    valid_to: datetime
+
+
+@dataclass(repr=False)
+class FileKeyStore:
+    """The unlocked key store. Implements the port ``node.domain.ports.KeyStore``."""
+
+    participant: ParticipantCode
+    signing_key: SigningKey
+    #: Signs our part of the registry (``keys.json``).
+    registry_key: SigningKey
+    #: Names our broker account; used once, to make it.
+    account_key: Nkey
+    #: Issues credentials of our broker account.
+    account_signing_key: Nkey
+    #: This node's own broker key.
+    user_key: Nkey
+    epochs: tuple[Epoch, ...]
+    _node_key: bytes
+    _unwrapped: dict[bytes, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def generate(
+        cls, participant: ParticipantCode, *, first_epoch: tuple[datetime, datetime]
+    ) -> "FileKeyStore":
+        """Make all keys of a new node."""
+        return cls(
+            participant=participant,
+            signing_key=SigningKey.generate(),
+            registry_key=SigningKey.generate(),
+            account_key=Nkey.generate(NkeyKind.ACCOUNT),
+            account_signing_key=Nkey.generate(NkeyKind.ACCOUNT),
+            user_key=Nkey.generate(NkeyKind.USER),
+            epochs=(Epoch(OpeningKey.generate(), *first_epoch),),
+            _node_key=random_bytes(KEY_BYTES),
+        )
+
+    def open_envelope(self, envelope: Envelope) -> SignedPayload:
+        """Open with the key that the envelope names; ``UnopenableError`` if it is not here."""
+        key = self._openers.get(envelope.recipient_key_id)
+        if key is None:
+            raise UnopenableError(
+                "The envelope was sealed for a key that this node does not hold (any more): the "
+                "sender must seal it again with the newest registry entry."
+            )
+        return key.open(envelope)
+
+    @cached_property
+    def _openers(self) -> dict[KeyId, OpeningKey]:
+        return {epoch.key.key_id: epoch.key for epoch in self.epochs}
+
+    def make_case_key(self) -> bytes:
+        """Return a fresh content key, wrapped under the node key."""
+        return _seal(self._node_key, random_bytes(KEY_BYTES), context="case key")
+
+    def encrypt(self, content: bytes, *, wrapped_key: bytes | None, context: str) -> bytes:
+        """Encrypt content for the place named by ``context``."""
+        return _seal(self._content_key(wrapped_key), content, context=context)
+
+    def decrypt(self, stored: bytes, *, wrapped_key: bytes | None, context: str) -> bytes:
+        """Decrypt content of the place named by ``context``; raises ``StoredContentError``."""
+        return _unseal(self._content_key(wrapped_key), stored, context=context)
+
+    def _content_key(self, wrapped_key: bytes | None) -> bytes:
+        if wrapped_key is None:
+            return self._node_key
+        key = self._unwrapped.get(wrapped_key)
+        if key is None:
+            key = _unseal(self._node_key, wrapped_key, context="case key")
+            if len(self._unwrapped) >= _UNWRAPPED_KEPT:
+                self._unwrapped.clear()
+            self._unwrapped[wrapped_key] = key
+        return key
+
+    def __repr__(self) -> str:
+        """Name the Participant, show no key."""
+        return f"FileKeyStore({self.participant})"
+
+
+def _seal(key: bytes, content: bytes, *, context: str) -> bytes:
+    nonce = random_bytes(_NONCE_BYTES)
+    return nonce + crypto_aead_xchacha20poly1305_ietf_encrypt(content, context.encode(), nonce, key)
+
+
+def _unseal(key: bytes, stored: bytes, *, context: str) -> bytes:
+    try:
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(
+            stored[_NONCE_BYTES:], context.encode(), stored[:_NONCE_BYTES], key
+        )
+    except (CryptoError, ValueError, TypeError) as error:
+        raise StoredContentError(
+            f"Stored content ({context.partition(':')[0]}) does not decrypt: it was altered or "
+            "moved, or the key store is not the one it was written with. Restore both from the "
+            "same backup."
+        ) from error
+
+
+def _derive(unlock: Unlock, sealing: _Sealing) -> bytes:
+    if isinstance(unlock, UnlockKey):
+        if sealing.by != "key":
+            raise KeyStoreError("This key store is opened by a passphrase, not by a key file.")
+        if len(unlock.key) != KEY_BYTES:
+            raise KeyStoreError(f"An unlock key has {KEY_BYTES} bytes: check the key file.")
+        return unlock.key
+    if sealing.by != "passphrase":
+        raise KeyStoreError("This key store is opened by a key file, not by a passphrase.")
+    return argon2id.kdf(
+        KEY_BYTES,
+        unlock.text.encode(),
+        base64.b64decode(sealing.salt),
+        opslimit=sealing.operations,
+        memlimit=sealing.memory,
+    )
+
+
+def save_keystore(
+    store: FileKeyStore, path: Path, *, unlock: Unlock, overwrite: bool = False
+) -> None:
+    """Write the key store, readable by its owner only, durably and all at once.
+
+    Raises :class:`KeyStoreError` if there is one already and ``overwrite`` is not said: losing a
+    key store loses every case.
+    """
+    if path.exists() and not overwrite:
+        raise KeyStoreError(f"{path} exists: move it away first if you mean to begin anew.")
+    sealing = (
+        _Sealing(by="passphrase", salt=_text(random_bytes(_SALT_BYTES)))
+        if isinstance(unlock, Passphrase)
+        else _Sealing(by="key")
+    )
+    content = _Content(
+        participant=store.participant,
+        node_key=_text(store._node_key),  # noqa: SLF001 - the file is this class's own shape
+        signing_seed=_text(store.signing_key.seed),
+        registry_seed=_text(store.registry_key.seed),
+        account_seed=_text(store.account_key.signing_key.seed),
+        account_signing_seed=_text(store.account_signing_key.signing_key.seed),
+        user_seed=_text(store.user_key.signing_key.seed),
+        opening_keys=tuple(
+            _OpeningKeyRecord(
+                private=_text(epoch.key.private),
+                valid_from=epoch.valid_from,
+                valid_to=epoch.valid_to,
+            )
+            for epoch in store.epochs
+        ),
+    )
+    sealed = _seal(_derive(unlock, sealing), content.model_dump_json().encode(), context="keystore")
+    _write_durably(path, _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode())
+
+
+def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
+    """Read and unlock a key store; raises :class:`KeyStoreError`."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise KeyStoreError(f"{path} can be read by others: run 'chmod 600 {path}' first.")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise KeyStoreError(
+            f"There is no key store at {path}: make one with 'trm-node init'."
+        ) from error
+    if len(data) > _LARGEST_FILE:
+        raise KeyStoreError(f"{path} is no key store: it is too large.")
+    try:
+        outside = _File.model_validate_json(data)
+        sealed = base64.b64decode(outside.sealed, validate=True)
+        content = _Content.model_validate_json(
+            _unseal(_derive(unlock, outside.unlock), sealed, context="keystore")
+        )
+    except StoredContentError as error:
+        raise KeyStoreError(
+            "The key store does not open: the passphrase or key file is not the right one, or the "
+            "file was altered."
+        ) from error
+    except (ValidationError, ValueError) as error:
+        raise KeyStoreError(f"{path} is no key store of this version.") from error
+    return FileKeyStore(
+        participant=parse_participant_code(content.participant),
+        signing_key=SigningKey(_data(content.signing_seed)),
+        registry_key=SigningKey(_data(content.registry_seed)),
+        account_key=Nkey(NkeyKind.ACCOUNT, SigningKey(_data(content.account_seed))),
+        account_signing_key=Nkey(NkeyKind.ACCOUNT, SigningKey(_data(content.account_signing_seed))),
+        user_key=Nkey(NkeyKind.USER, SigningKey(_data(content.user_seed))),
+        epochs=tuple(
+            Epoch(OpeningKey(_data(k.private)), k.valid_from, k.valid_to)
+            for k in content.opening_keys
+        ),
+        _node_key=_data(content.node_key),
+    )
+
+
+def load_unlock_key(path: Path) -> UnlockKey:
+    """Read a key file of 32 bytes, raw or as base64; raises :class:`KeyStoreError`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise KeyStoreError(f"The unlock key {path} cannot be read: {error.strerror}.") from error
+    if len(data) == KEY_BYTES:
+        return UnlockKey(data)
+    with contextlib.suppress(ValueError):
+        data = base64.b64decode(data.strip(), validate=True)
+    if len(data) != KEY_BYTES:
+        raise KeyStoreError(f"{path} does not hold {KEY_BYTES} bytes, raw or in base64.")
+    return UnlockKey(data)
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _data(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(path.name + ".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

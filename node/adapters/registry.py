@@ -1,0 +1,147 @@
+"""The node's view of the registry, and publishing its own part of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import httpx
+
+from contact_registry.directory import Directory
+from contact_registry.errors import RegistryUnavailableError
+from contact_registry.models import (
+    BrokerIdentity,
+    EncryptionKeyEntry,
+    KeysDocument,
+    SigningKeyEntry,
+)
+from contact_registry.trust.client import RegistryClient
+from contact_registry.trust.layout import node_role
+from contact_registry.trust.signers import RegistrySigner
+from contact_registry.trust.submitting import build_keys_submission
+from node.adapters.keystore import FileKeyStore
+
+#: How long our signature under our keys holds before it has to be given anew.
+_KEYS_SIGNED_FOR: Final = timedelta(days=90)
+_TRIES: Final = 3
+
+
+class KeysNotPublishedError(Exception):
+    """The registry host did not take our keys. The message says why and what to do."""
+
+
+class RegistryDirectory:
+    """Holds the newest verified directory. Implements ``node.domain.ports.DirectorySource``."""
+
+    def __init__(self, client: RegistryClient) -> None:
+        self._client = client
+        self._directory: Directory | None = client.load_cached()
+
+    def current(self) -> Directory:
+        """Return the newest verified view, of whatever age; the age is for others to judge."""
+        if self._directory is None:
+            raise RegistryUnavailableError(
+                "This node has never seen the registry: check that the hub's address is right and "
+                "that it can be reached."
+            )
+        return self._directory
+
+    @property
+    def loaded(self) -> Directory | None:
+        """The view, or ``None`` if there never was one."""
+        return self._directory
+
+    def refresh(self) -> int:
+        """Download and verify; returns the version. Blocking. Raises the registry's own errors."""
+        self._directory = self._client.refresh()
+        return self._directory.version
+
+
+def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
+    """Return what peers and hub need to know of this node."""
+    return KeysDocument(
+        participant=store.participant,
+        issued_at=at,
+        signing_keys=(
+            SigningKeyEntry.of(
+                store.signing_key.verify_key, valid_from=store.epochs[0].valid_from, valid_to=None
+            ),
+        ),
+        encryption_keys=tuple(
+            EncryptionKeyEntry.of(
+                epoch.key.recipient_key.public,
+                valid_from=epoch.valid_from,
+                valid_to=epoch.valid_to,
+            )
+            for epoch in store.epochs
+        ),
+        broker=BrokerIdentity(
+            account=store.account_key.public,
+            account_signing_keys=(store.account_signing_key.public,),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPublisher:
+    """Brings this node's keys into the registry, signed with its registry key."""
+
+    hub_url: str
+    http: httpx.Client
+
+    def publish(self, store: FileKeyStore, *, at: datetime) -> int:
+        """Publish and return the registry version that has them; raises ``KeysNotPublishedError``.
+
+        Somebody else may publish between our question for the next number and our answer, so a
+        conflict is tried again.
+        """
+        role = node_role(store.participant)
+        document = describe_keys(store, at=at)
+        signer = RegistrySigner(store.registry_key)
+        for _ in range(_TRIES):
+            previous = self._ask(f"registry/roles/{role}")
+            submission = build_keys_submission(
+                document,
+                previous_version=int(previous.get("version", 0)),
+                signer=signer,
+                expires=at + _KEYS_SIGNED_FOR,
+            )
+            answer = self._send("registry/submissions", submission.to_json())
+            if answer.is_success:
+                return int(answer.json()["version"])
+            if answer.status_code != httpx.codes.CONFLICT:
+                break
+        raise KeysNotPublishedError(
+            f"The registry host refused this node's keys ({answer.status_code}): {_detail(answer)}"
+        )
+
+    def _ask(self, path: str) -> dict[str, int]:
+        try:
+            answer = self.http.get(f"{self.hub_url.rstrip('/')}/{path}")
+        except httpx.HTTPError as error:
+            raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise KeysNotPublishedError(
+                "The registry does not know this Participant's node: the operators have to add it "
+                "with 'trm-registry add-participant' first."
+            )
+        if not answer.is_success:
+            raise KeysNotPublishedError(f"The registry host answered {answer.status_code}.")
+        found: dict[str, int] = answer.json()
+        return found
+
+    def _send(self, path: str, body: dict[str, object]) -> httpx.Response:
+        try:
+            return self.http.post(f"{self.hub_url.rstrip('/')}/{path}", json=body)
+        except httpx.HTTPError as error:
+            raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
+
+
+def _unreachable(hub_url: str) -> str:
+    return f"The registry host at {hub_url} cannot be reached: check the address and the network."
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("detail", "no reason given"))
+    except ValueError:
+        return "no reason given"

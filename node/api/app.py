@@ -1,0 +1,348 @@
+"""The JSON interface for programs, version 1. Each request carries a bearer token."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field
+
+from contact_registry.routing import Desk, resolve
+from node.api.problems import install_problems
+from node.service import reading
+from node.service.composing import Draft, Sent, handle_send
+from node.service.context import NodeContext, NotFoundError
+from node.service.deciding import DecisionDraft, handle_decide
+from node.service.reading import Evidence, Item, MessageView, Proof
+from node.service.tokens import ApiCaller, find_caller
+from protocol.envelope import SignedPayload
+from protocol.errors import MalformedError
+from protocol.identifiers import Phase, parse_participant_code
+from protocol.messages.head import Head
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=128,
+        description="Repeat a request with the same key and it is done once.",
+    ),
+]
+
+
+class SentBody(BaseModel):
+    """What was queued: it is on the node's disk, and will be delivered or reported."""
+
+    message_id: str
+    case_id: str
+    case: str
+    to_authority: str
+    answer_by: datetime | None
+
+    @classmethod
+    def of(cls, sent: Sent) -> "SentBody":
+        """Make it from what the service says."""
+        return cls(
+            message_id=sent.message_id,
+            case_id=sent.case_id,
+            case=sent.case_reference,
+            to_authority=sent.to_authority,
+            answer_by=sent.answer_by,
+        )
+
+
+class ItemBody(BaseModel):
+    """One line of a list: metadata only."""
+
+    message_id: str
+    direction: Literal["in", "out"]
+    case_id: str | None
+    case_reference: str | None
+    peer: str
+    type: str
+    readable: bool
+    phase: str | None
+    urgency: str | None
+    from_authority: str | None
+    to_authority: str | None
+    composed_at: datetime | None
+    stored_at: datetime
+    answer_by: datetime | None
+    expires_at: datetime
+    dispatch: str | None
+    handling: str
+    row_version: int
+
+    model_config = {"from_attributes": True}
+
+
+class ProofBody(BaseModel):
+    """A signed receipt."""
+
+    status: str
+    given: bool
+    at: datetime
+    reason: str | None
+    payload_sha256: str | None
+    signer_key_id: str
+
+    model_config = {"from_attributes": True}
+
+
+class MessageBody(BaseModel):
+    """A message with its evidence. ``message`` is the typed message, or ``None`` if unreadable."""
+
+    item: ItemBody
+    message: dict[str, Any] | None
+    payload_sha256: str
+    signer_key_id: str
+    link_seq: int | None
+    link_verdict: str | None
+    registry_version: int | None
+    in_reply_to: str | None
+    decided_by_message: str | None
+    proofs: list[ProofBody]
+    attempts: int | None = Field(description="Hand-overs to the broker so far; null: none due.")
+    last_error: str | None
+
+    @classmethod
+    def of(cls, view: MessageView) -> "MessageBody":
+        """Make it from what the service says."""
+        return cls(
+            item=_item(view.item),
+            message=view.message.model_dump(mode="json", exclude_none=True)
+            if isinstance(view.message, Head)
+            else None,
+            payload_sha256=view.payload_sha256,
+            signer_key_id=view.signer_key_id,
+            link_seq=view.link_seq,
+            link_verdict=view.link_verdict,
+            registry_version=view.registry_version,
+            in_reply_to=view.in_reply_to,
+            decided_by_message=view.decided_by_message,
+            proofs=[_proof(proof) for proof in view.proofs],
+            attempts=view.trying.attempts if view.trying else None,
+            last_error=view.trying.last_error if view.trying else None,
+        )
+
+
+class EventBody(BaseModel):
+    """One entry of a case's timeline."""
+
+    at: datetime
+    kind: str
+    actor: str
+    code: str | None
+    message_id: str | None
+    proof: ProofBody | None
+
+
+class CaseBody(BaseModel):
+    """A case: its messages and its timeline, newest first."""
+
+    case_id: str
+    case: str
+    created_at: datetime
+    peers: list[str]
+    messages: list[ItemBody]
+    timeline: list[EventBody]
+
+
+class DeskBody(BaseModel):
+    """Who is competent, and why."""
+
+    authority: str
+    name: str
+    reason: str
+    fell_back_on: list[str]
+    reachable: bool
+
+
+class EvidenceBody(BaseModel):
+    """Signed objects, each in base64, as SPEC section 4 defines them."""
+
+    signed_payload: str
+    signed_receipts: list[str]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceBody":
+        """Make it from what the service says."""
+        return cls(
+            signed_payload=_base64(evidence.signed_payload),
+            signed_receipts=[_base64(receipt) for receipt in evidence.signed_receipts],
+        )
+
+
+def _base64(signed: SignedPayload) -> str:
+    return base64.b64encode(signed.encode()).decode()
+
+
+def _item(item: Item) -> ItemBody:
+    return ItemBody.model_validate(item)
+
+
+def _proof(proof: Proof) -> ProofBody:
+    return ProofBody.model_validate(proof)
+
+
+def create_api(context: NodeContext, *, refresh_registry: Callable[[], Awaitable[None]]) -> FastAPI:
+    """Build the interface; mount it under ``/api/v1``."""
+    api = FastAPI(
+        title="TRM node",
+        version="1",
+        description="Send, receive, and decide from a national case system.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    install_problems(api)
+    bearer = HTTPBearer(auto_error=False)
+
+    def authenticate(
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> ApiCaller:
+        caller = find_caller(context, credentials.credentials) if credentials else None
+        if caller is None:
+            raise HTTPException(
+                HTTPStatus.UNAUTHORIZED,
+                "Send a valid token as 'Authorization: Bearer ...'; 'trm-node token' makes one.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return caller
+
+    api.include_router(
+        _create_router(context, authenticate=authenticate, refresh_registry=refresh_registry)
+    )
+    return api
+
+
+def _create_router(
+    context: NodeContext,
+    *,
+    authenticate: Callable[..., ApiCaller],
+    refresh_registry: Callable[[], Awaitable[None]],
+) -> APIRouter:
+    router = APIRouter()
+    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.post("/messages", status_code=HTTPStatus.CREATED)
+    def send(draft: Draft, caller: Caller, idempotency_key: IdempotencyKey = None) -> SentBody:
+        """Queue a message for another Participant."""
+        sent = handle_send(context, draft, actor=caller.actor, submission_key=idempotency_key)
+        return SentBody.of(sent)
+
+    @router.get("/messages")
+    def list_messages(
+        _caller: Caller,
+        direction: Literal["in", "out"] = "in",
+        open_only: Annotated[bool, Query(description="Only what waits for a decision.")] = False,
+        after: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=reading.PAGE)] = reading.PAGE,
+    ) -> list[ItemBody]:
+        """List received or sent messages."""
+        items = reading.list_items(
+            context, direction=direction, open_only=open_only, limit=limit, after=after
+        )
+        return [_item(item) for item in items]
+
+    @router.get("/messages/{message_id}")
+    def get_message(message_id: str, _caller: Caller) -> MessageBody:
+        """Return a message with its evidence; it does not count as opened."""
+        return MessageBody.of(reading.get_message(context, message_id))
+
+    @router.get("/messages/{message_id}/evidence")
+    def get_evidence(message_id: str, _caller: Caller) -> EvidenceBody:
+        """Return what proves the message to a third party."""
+        return EvidenceBody.of(reading.get_evidence(context, message_id))
+
+    @router.post("/messages/{message_id}/open")
+    def open_message(message_id: str, caller: Caller) -> MessageBody:
+        """Return a message and let its sender know that it was opened."""
+        return MessageBody.of(reading.handle_open(context, message_id, actor=caller.actor))
+
+    @router.post("/messages/{message_id}/decision", status_code=HTTPStatus.CREATED)
+    def decide(
+        message_id: str,
+        decision: DecisionDraft,
+        caller: Caller,
+        row_version: Annotated[
+            int | None, Query(description="The version you saw; refused if it changed since.")
+        ] = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> SentBody:
+        """Accept, decline, forward, or ask about a received message."""
+        sent = handle_decide(
+            context,
+            message_id,
+            decision,
+            actor=caller.actor,
+            row_version=row_version,
+            submission_key=idempotency_key,
+        )
+        return SentBody.of(sent)
+
+    @router.get("/cases/{case_id}")
+    def get_case(case_id: str, _caller: Caller) -> CaseBody:
+        """Return a case with its timeline."""
+        return _case(reading.get_case(context, case_id))
+
+    @router.get("/directory/desk")
+    def find_desk(
+        _caller: Caller,
+        participant: Annotated[str, Query(max_length=8)],
+        phase: Phase,
+        child: bool = False,
+    ) -> DeskBody:
+        """Say who is competent in a Participant for a phase, now."""
+        try:
+            code = parse_participant_code(participant)
+        except MalformedError as error:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        answer = resolve(
+            context.directory.current(),
+            participant=code,
+            phase=phase,
+            at=context.clock(),
+            child=child,
+        )
+        if not isinstance(answer, Desk):
+            raise NotFoundError(answer.reason)
+        return DeskBody(
+            authority=answer.authority.id,
+            name=answer.authority.name,
+            reason=answer.reason,
+            fell_back_on=[str(step) for step in answer.fell_back_on],
+            reachable=answer.is_reachable,
+        )
+
+    @router.post("/registry/refresh", status_code=HTTPStatus.NO_CONTENT)
+    async def refresh(_caller: Caller) -> None:
+        """Look for a newer registry now."""
+        await refresh_registry()
+
+    return router
+
+
+def _case(view: reading.CaseView) -> CaseBody:
+    return CaseBody(
+        case_id=view.case_id,
+        case=view.reference,
+        created_at=view.created_at,
+        peers=list(view.peers),
+        messages=[_item(item) for item in view.items],
+        timeline=[
+            EventBody(
+                at=entry.at,
+                kind=entry.kind,
+                actor=entry.actor,
+                code=entry.code,
+                message_id=entry.item.message_id if entry.item else None,
+                proof=_proof(entry.proof) if entry.proof else None,
+            )
+            for entry in view.timeline
+        ],
+    )

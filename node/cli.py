@@ -1,0 +1,284 @@
+"""The command line ``trm-node``."""
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import httpx
+import typer
+import uvicorn
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from console.logs import configure_logs
+from contact_registry.errors import RegistryError
+from contact_registry.trust.signers import save_public_key
+from node.adapters.keystore import (
+    KEY_BYTES,
+    FileKeyStore,
+    KeyStoreError,
+    load_keystore,
+    save_keystore,
+)
+from node.adapters.registry import KeysNotPublishedError, KeysPublisher
+from node.bootstrap import HTTP_TIMEOUT, NodeParts, build_parts, create_app, read_unlock, utc_now
+from node.service.context import NodeError
+from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
+from node.service.tokens import handle_make_token
+from node.settings import NodeSettings
+from protocol.errors import ProtocolError
+from protocol.identifiers import parse_participant_code
+
+_USAGE: Final = 2
+_EPOCH: Final = timedelta(days=365)
+
+app = typer.Typer(
+    name="trm-node",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""One Participant's node: its keys, its people, and the service itself.
+
+Settings come from the environment (TRM_NODE_...); 'trm-node settings' lists them. A new node is
+set up in this order:
+
+\b
+  trm-node init --participant AL      make the key store (once)
+  trm-node registry-key KEY-FILE      write the public key that the operators put into the registry
+  trm-node publish-keys               after they have: bring this node's keys into the registry
+  trm-node add-user NAME --role focal_point
+  trm-node sign-in-link NAME          the person's first way in
+  trm-node run                        serve console, interface, and delivery
+""",
+)
+
+
+def _fail(problem: object) -> NoReturn:
+    """Say one line on standard error and end with 2."""
+    print(f"trm-node: {problem}", file=sys.stderr)
+    raise typer.Exit(_USAGE)
+
+
+_KNOWN: Final = (
+    KeyStoreError,
+    KeysNotPublishedError,
+    NodeError,
+    ProtocolError,
+    RegistryError,
+    OSError,
+)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what an administrator can mend into one clear line."""
+    try:
+        yield
+    except ValidationError as error:
+        names = ", ".join(
+            f"TRM_NODE_{'_'.join(str(step) for step in item['loc']).upper()} ({item['msg']})"
+            for item in error.errors(include_input=False)
+        )
+        _fail(f"Settings are missing or wrong: {names}. See 'trm-node settings'.")
+    except SQLAlchemyError as error:
+        _fail(f"The database cannot be used ({type(error).__name__}): check TRM_NODE_DATABASE_URL.")
+    except _KNOWN as error:
+        _fail(error)
+
+
+def _load_settings() -> NodeSettings:
+    return NodeSettings()
+
+
+def _with_parts(use: Callable[[NodeParts], None]) -> None:
+    """Open the node's store for one command."""
+    with _clear_errors():
+        parts = build_parts(_load_settings())
+        try:
+            use(parts)
+        finally:
+            parts.close()
+
+
+@app.command()
+def settings() -> None:
+    """List every setting, what it does, and its default."""
+    for name, field in NodeSettings.model_fields.items():
+        default = "required" if field.is_required() else f"default: {field.default}"
+        print(f"TRM_NODE_{name.upper()}  ({default})\n    {field.description}")
+
+
+@app.command()
+def init(
+    participant: Annotated[str, typer.Option(help="Code of the Participant, such as AL.")],
+) -> None:
+    """Make the key store of a new node. Back it up: without it no case can be read again.
+
+    \b
+    Example:
+      head -c 32 /dev/urandom > unlock.key && chmod 600 unlock.key
+      TRM_NODE_UNLOCK_KEY_FILE=unlock.key TRM_NODE_DATA_DIR=/var/lib/trm-node \\
+        trm-node init --participant AL
+    """
+    with _clear_errors():
+        chosen = _load_settings()
+        now = utc_now().replace(microsecond=0)
+        store = FileKeyStore.generate(
+            parse_participant_code(participant),
+            first_epoch=(now - timedelta(hours=1), now + _EPOCH),
+        )
+        save_keystore(store, chosen.keystore_path, unlock=read_unlock(chosen))
+        print(f"Key store of {participant} made: {chosen.keystore_path}")
+        print(f"Broker account: {store.account_key.public}")
+
+
+@app.command()
+def registry_key(
+    file: Annotated[Path, typer.Argument(help="Where to write the public key.")],
+) -> None:
+    """Write the public key under which this node signs its part of the registry.
+
+    Hand it to the operators over a channel on which they know you: it is what makes the registry
+    believe this node.
+    """
+    with _clear_errors():
+        chosen = _load_settings()
+        store = load_keystore(chosen.keystore_path, unlock=read_unlock(chosen))
+        save_public_key(file, store.registry_key.verify_key)
+        fingerprint = store.registry_key.verify_key.key_id
+        print(f"{file}: key {fingerprint}. Read it out to the operators when you hand it over.")
+
+
+@app.command()
+def publish_keys() -> None:
+    """Bring this node's signing, encryption and broker keys into the registry.
+
+    Needed once at the beginning and after each change of keys. Admission to the broker follows
+    within seconds.
+    """
+    with _clear_errors():
+        chosen = _load_settings()
+        store = load_keystore(chosen.keystore_path, unlock=read_unlock(chosen))
+        with httpx.Client(timeout=HTTP_TIMEOUT) as http:
+            publisher = KeysPublisher(hub_url=str(chosen.hub_url), http=http)
+            version = publisher.publish(store, at=utc_now().replace(microsecond=0))
+        print(f"Published: registry version {version} lists this node's keys.")
+
+
+@app.command()
+def add_user(
+    name: Annotated[str, typer.Argument(help="Sign-in name.")],
+    role: Annotated[
+        list[str],
+        typer.Option(help="focal_point, approver, node_admin or auditor; may be repeated."),
+    ],
+    display_name: Annotated[str, typer.Option(help="How the person is shown.")] = "",
+) -> None:
+    """Add a person. They get in by 'trm-node sign-in-link NAME' the first time."""
+
+    def use(parts: NodeParts) -> None:
+        handle_add_account(
+            parts.context, sign_in_name=name, display_name=display_name or name, roles=role
+        )
+        print(f"Added {name}. Next: trm-node sign-in-link {name}")
+
+    _with_parts(use)
+
+
+@app.command()
+def sign_in_link(
+    name: Annotated[str, typer.Argument(help="Sign-in name.")],
+    hours: Annotated[float, typer.Option(min=0.1, max=72, help="How long it works.")] = 1,
+) -> None:
+    """Make a one-time sign-in: for a first sign-in, or after a lost password or second factor.
+
+    It works once. Hand it over in person or by telephone, never by e-mail together with the name.
+    """
+
+    def use(parts: NodeParts) -> None:
+        one_time = handle_make_sign_in_link(parts.context, name, timedelta(hours=hours))
+        print(parts.settings.effective_public_url.rstrip("/") + LINK_PATH + one_time)
+
+    _with_parts(use)
+
+
+@app.command()
+def token(
+    label: Annotated[str, typer.Argument(help="Which program it is for, such as case-system.")],
+    days: Annotated[float, typer.Option(min=0.01, max=366, help="How long it works.")] = 90,
+) -> None:
+    """Make a token for a program that uses the JSON interface (/api/v1). Shown once."""
+
+    def use(parts: NodeParts) -> None:
+        print(handle_make_token(parts.context, label=label, lifetime=timedelta(days=days)))
+
+    _with_parts(use)
+
+
+@app.command()
+def unlock_key(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+) -> None:
+    """Make a random unlock key file (32 bytes), readable by its owner only."""
+    with _clear_errors():
+        data = base64.b64encode(os.urandom(KEY_BYTES))
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_bytes(data + b"\n")
+        print(f"{file}: keep a copy in a safe; the key store cannot be opened without it.")
+
+
+@app.command()
+def status(
+    url: Annotated[str, typer.Option(help="The node's address.")] = "http://127.0.0.1:8440",
+) -> None:
+    """Ask a running node whether it does its work; ends with 1 if it does not."""
+    with _clear_errors():
+        try:
+            answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=HTTP_TIMEOUT)
+            body = answer.json()
+        except (httpx.HTTPError, json.JSONDecodeError) as error:
+            _fail(f"No node answers at {url} ({type(error).__name__}): is it running?")
+        print(body.get("status", "unknown").replace("_", " "))
+        for trouble in body.get("troubles", []):
+            print(f"  {trouble}")
+        if not answer.is_success:
+            raise typer.Exit(1)
+
+
+@app.command()
+def run() -> None:
+    """Serve the console, the JSON interface, and delivery, until stopped.
+
+    \b
+    Example:
+      TRM_NODE_DATA_DIR=/var/lib/trm-node TRM_NODE_HUB_URL=https://hub.example.org \\
+      TRM_NODE_TRUSTED_ROOT=/etc/trm/1.root.json \\
+      TRM_NODE_BROKER_SERVERS=tls://broker.example.org:4222 \\
+      TRM_NODE_UNLOCK_KEY_FILE=/run/credentials/unlock.key trm-node run
+    """
+    with _clear_errors():
+        chosen = _load_settings()
+        configure_logs(chosen.log_format, strict=False)
+        application = create_app(chosen)
+    uvicorn.run(
+        application,
+        host=chosen.host,
+        port=chosen.port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,1 @@
+"""What a node is about, without I/O: ports and state tables."""

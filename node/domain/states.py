@@ -1,0 +1,111 @@
+"""The state machines of a node, as tables. What is not in a table cannot happen.
+
+``Dispatch`` is what became of a message we sent, seen by machines; ``Handling`` is what people did
+about a message, on whichever side. They are separate on purpose: that the other node has it does
+not mean that anybody has looked at it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from protocol.messages.general import Outcome
+
+
+class TransitionError(Exception):
+    """Something was asked for that the state does not allow. The message says what is possible."""
+
+
+class Dispatch(StrEnum):
+    """States of an outgoing message."""
+
+    QUEUED = "queued"
+    ON_ITS_WAY = "on_its_way"
+    DELIVERED = "delivered"
+    READ = "read"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class DispatchEvent(StrEnum):
+    """What moves an outgoing message."""
+
+    BROKER_STORED = "broker_stored"
+    RECEIPT_DELIVERED = "receipt_delivered"
+    RECEIPT_READ = "receipt_read"
+    RECEIPT_REJECTED = "receipt_rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+DISPATCH_TABLE: Final[Mapping[tuple[Dispatch, DispatchEvent], Dispatch]] = MappingProxyType(
+    {
+        (Dispatch.QUEUED, DispatchEvent.BROKER_STORED): Dispatch.ON_ITS_WAY,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.BROKER_STORED): Dispatch.ON_ITS_WAY,
+        # A receipt may overtake our own record that the broker has the message.
+        (Dispatch.QUEUED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.QUEUED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.DELIVERED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.QUEUED, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+        (Dispatch.QUEUED, DispatchEvent.EXPIRED): Dispatch.EXPIRED,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.EXPIRED): Dispatch.EXPIRED,
+        (Dispatch.QUEUED, DispatchEvent.CANCELLED): Dispatch.CANCELLED,
+        # The other side had it after all: proof beats what we believed.
+        (Dispatch.EXPIRED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.EXPIRED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.EXPIRED, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+    }
+)
+
+OPEN_DISPATCH: Final = frozenset({Dispatch.QUEUED, Dispatch.ON_ITS_WAY})
+"""States in which the relay still owes something."""
+
+
+def advance_dispatch(state: Dispatch, event: DispatchEvent) -> Dispatch | None:
+    """Return the next state, or ``None`` if the event changes nothing (repeated, or too late)."""
+    return DISPATCH_TABLE.get((state, event))
+
+
+class Handling(StrEnum):
+    """What people did about a message that expects a decision."""
+
+    NEW = "new"
+    OPENED = "opened"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    FORWARDED = "forwarded"
+    MORE_INFORMATION_ASKED = "more_information_asked"
+    NOTHING_EXPECTED = "nothing_expected"
+
+
+DECIDABLE: Final = frozenset({Handling.NEW, Handling.OPENED, Handling.MORE_INFORMATION_ASKED})
+"""States in which a decision may be taken, or may arrive."""
+
+_HANDLING_OF_OUTCOME: Final[Mapping[Outcome, Handling]] = MappingProxyType(
+    {
+        Outcome.ACCEPTED: Handling.ACCEPTED,
+        Outcome.DECLINED: Handling.DECLINED,
+        Outcome.FORWARDED: Handling.FORWARDED,
+        Outcome.MORE_INFORMATION_NEEDED: Handling.MORE_INFORMATION_ASKED,
+    }
+)
+
+
+def decide_handling(state: Handling, outcome: Outcome) -> Handling:
+    """Return the state after a decision.
+
+    Raises :class:`TransitionError` if the message was already decided or expects no decision.
+    """
+    if state is Handling.NOTHING_EXPECTED:
+        raise TransitionError("This message expects no decision: answer it with a message instead.")
+    if state not in DECIDABLE:
+        raise TransitionError(
+            f"This was already decided: {state.replace('_', ' ')}. Reload the page to see by whom; "
+            "send a message in the case if something has changed."
+        )
+    return _HANDLING_OF_OUTCOME[outcome]

@@ -1,0 +1,1 @@
+"""Use cases of a node; each one is a transaction."""

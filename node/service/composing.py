@@ -1,0 +1,401 @@
+"""Sending: from a draft to a numbered, signed message in the outbox, in one transaction."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlmodel import Session, select
+
+from contact_registry.directory import Directory
+from contact_registry.routing import Desk, resolve
+from node.domain.events import EventKind
+from node.domain.states import Dispatch, Handling
+from node.service.context import NodeContext, NotFoundError, RefusedDraftError
+from node.service.records import (
+    OUT,
+    add_event,
+    find_case,
+    list_peers,
+    open_case,
+    seal_signed,
+)
+from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
+from protocol.envelope import Consignment, SignedPayload
+from protocol.errors import LocalProtocolError, MalformedError
+from protocol.identifiers import (
+    AuthorityId,
+    CaseReference,
+    MessageId,
+    ParticipantCode,
+    Phase,
+    make_case_reference,
+    make_message_id,
+    parse_authority_id,
+    parse_case_reference,
+    parse_message_id,
+    parse_participant_code,
+)
+from protocol.links import LinkHead, LinkPosition
+from protocol.messages.catalogue import (
+    compute_answer_by,
+    describe_errors,
+    encode_payload,
+    get_entry,
+)
+from protocol.messages.codes import Formality, Urgency
+from protocol.messages.head import CaseMessage
+
+PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}
+
+
+class Draft(BaseModel):
+    """What a person or a program says; the rest of the message is the node's to fill in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = Field(max_length=120)
+    recipient: str = Field(max_length=8)
+    #: An existing case, or nothing to open a new one.
+    case: str | None = Field(default=None, max_length=40)
+    in_reply_to: str | None = Field(default=None, max_length=32)
+    phase: Phase = Phase.IDENTIFICATION
+    urgency: Urgency = Urgency.STANDARD
+    #: May shorten the deadline that the catalogue gives, never lengthen it.
+    answer_by: datetime | None = None
+    formality: Formality = Formality.INFORMAL
+    instrument: str | None = None
+    language: str = "en"
+    #: Our desk; nothing: the one the registry names for the phase.
+    from_authority: str | None = Field(default=None, max_length=120)
+    #: Their desk; nothing: the one the registry names for the phase.
+    to_authority: str | None = Field(default=None, max_length=120)
+    legal_basis: dict[str, Any]
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was queued."""
+
+    message_id: MessageId
+    case_id: str
+    case_reference: CaseReference
+    to_authority: AuthorityId
+    answer_by: datetime | None
+
+
+def handle_send(
+    context: NodeContext, draft: Draft, *, actor: str, submission_key: str | None = None
+) -> Sent:
+    """Queue a message. When this returns, it is on our disk and will be delivered or reported.
+
+    ``submission_key`` makes a repeated call with the same key one message: the first one's result
+    comes back. Raises ``RefusedDraftError`` with what to change, ``NotFoundError`` for an unknown
+    case.
+    """
+    key = hash_submission(actor, submission_key)
+    with context.database.transaction() as session:
+        if key is not None:
+            earlier = find_submission(session, key)
+            if earlier is not None:
+                return earlier
+        sent = queue_message(context, session, draft, actor=actor, submission_key=key)
+    context.signals.outbox.notify()
+    context.signals.inbox.notify()
+    return sent
+
+
+def hash_submission(actor: str, submission_key: str | None) -> str | None:
+    """Bind a client's idempotency key to who used it."""
+    if submission_key is None:
+        return None
+    return hashlib.sha256(f"{actor}\x00{submission_key}".encode()).hexdigest()
+
+
+def find_submission(session: Session, key: str) -> Sent | None:
+    """Return what was queued under this (hashed) submission key before, if anything was."""
+    row = session.exec(select(MessageRow).where(MessageRow.submission_key == key)).one_or_none()
+    if row is None:
+        return None
+    case = session.get_one(CaseRow, row.case_id)
+    return Sent(
+        message_id=MessageId(row.message_id),
+        case_id=case.case_id,
+        case_reference=CaseReference(case.reference),
+        to_authority=AuthorityId(row.to_authority or ""),
+        answer_by=row.answer_by,
+    )
+
+
+def queue_message(
+    context: NodeContext,
+    session: Session,
+    draft: Draft,
+    *,
+    actor: str,
+    submission_key: str | None = None,
+) -> Sent:
+    """Do the work of :func:`handle_send` inside the caller's transaction."""
+    directory = context.directory.current()
+    try:
+        recipient = parse_participant_code(draft.recipient)
+        entry = get_entry(draft.type)
+        if draft.in_reply_to is not None:
+            parse_message_id(draft.in_reply_to)
+    except (MalformedError, LocalProtocolError) as error:
+        raise RefusedDraftError(str(error)) from error
+    if not issubclass(entry.model, CaseMessage):
+        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+    _verify_reachable(directory, recipient)
+    now = context.clock().replace(microsecond=0)
+    case = _get_or_open_case(context, session, draft, actor=actor)
+    head = _lock_link(session, recipient)
+    position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
+    message = _build(
+        context,
+        draft,
+        model=entry.model,
+        case=case,
+        position=position,
+        now=now,
+        directory=directory,
+    )
+    return _store(
+        context, session, message, case=case, head=head, actor=actor, submission_key=submission_key
+    )
+
+
+def _verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
+    participant = directory.participant(recipient)
+    if participant is None:
+        raise RefusedDraftError(f"{recipient} is no Participant of the registry.")
+    if recipient not in directory.keys:
+        raise RefusedDraftError(
+            f"{participant.display_name} has no node yet: use the contacts in the directory."
+        )
+
+
+def _get_or_open_case(
+    context: NodeContext, session: Session, draft: Draft, *, actor: str
+) -> CaseRow:
+    if draft.case is None:
+        while True:
+            reference = make_case_reference(context.random)
+            if find_case(session, reference) is None:
+                return open_case(context, session, reference=reference, actor=actor)
+    try:
+        case = find_case(session, parse_case_reference(draft.case))
+    except MalformedError as error:
+        raise RefusedDraftError(str(error)) from error
+    if case is None:
+        raise NotFoundError("This node has no case with that reference: look it up in the list.")
+    return case
+
+
+def _lock_link(session: Session, peer: ParticipantCode) -> LinkHeadRow:
+    """Take the link to ``peer`` for this transaction: numbers are given one at a time."""
+    head = session.exec(
+        select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
+    ).one_or_none()
+    if head is None:
+        fresh = LinkHead()
+        head = LinkHeadRow(
+            peer=peer, generation=fresh.generation, seq=fresh.seq, digest=fresh.digest
+        )
+        session.add(head)
+        session.flush()
+    return head
+
+
+def _build(  # noqa: PLR0913 - a message is made of these
+    context: NodeContext,
+    draft: Draft,
+    *,
+    model: type[CaseMessage],
+    case: CaseRow,
+    position: LinkPosition,
+    now: datetime,
+    directory: Directory,
+) -> CaseMessage:
+    recipient = ParticipantCode(draft.recipient)
+    child = draft.body.get("age_group") == "under_18" or draft.body.get("child") is not None
+    from_authority = draft.from_authority or find_own_desk(
+        directory, participant=context.participant, phase=draft.phase, child=child, at=now
+    )
+    to_authority = draft.to_authority or find_desk(
+        directory, participant=recipient, phase=draft.phase, child=child, at=now
+    )
+    fields = {
+        "type": draft.type,
+        "version": model.model_fields["version"].default,
+        "message_id": make_message_id(context.random),
+        "sender": context.participant,
+        "recipient": recipient,
+        "composed_at": now.isoformat(),
+        "registry": {"version": directory.version, "sha256": directory.sha256},
+        "case": case.reference,
+        "in_reply_to": draft.in_reply_to,
+        "from_authority": from_authority,
+        "to_authority": to_authority,
+        "phase": draft.phase,
+        "formality": draft.formality,
+        "instrument": draft.instrument,
+        "urgency": draft.urgency,
+        "answer_by": _shortest(draft, zone=_zone(directory, to_authority), now=now),
+        "language": draft.language,
+        "legal_basis": draft.legal_basis,
+        "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
+        "body": draft.body,
+    }
+    try:
+        return model.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise RefusedDraftError(describe_errors(error)) from error
+
+
+def find_desk(
+    directory: Directory, *, participant: ParticipantCode, phase: Phase, child: bool, at: datetime
+) -> AuthorityId:
+    """Return the competent desk; raises ``RefusedDraftError`` with the reason if there is none."""
+    answer = resolve(directory, participant=participant, phase=phase, at=at, child=child)
+    if isinstance(answer, Desk):
+        return answer.authority.id
+    raise RefusedDraftError(answer.reason)
+
+
+def find_own_desk(
+    directory: Directory, *, participant: ParticipantCode, phase: Phase, child: bool, at: datetime
+) -> AuthorityId:
+    """Return our own competent desk: it need not be reachable by telephone, it has this node."""
+    answer = resolve(directory, participant=participant, phase=phase, at=at, child=child)
+    if isinstance(answer, Desk):
+        return answer.authority.id
+    if answer.candidates:
+        return answer.candidates[0].id
+    raise RefusedDraftError(answer.reason)
+
+
+def _zone(directory: Directory, authority: str) -> ZoneInfo:
+    try:
+        listed = directory.authority(parse_authority_id(authority))
+    except MalformedError as error:
+        raise RefusedDraftError(str(error)) from error
+    if listed is None:
+        raise RefusedDraftError(
+            f"{authority} is not in the registry: choose a desk from the directory."
+        )
+    return ZoneInfo(listed.time_zone)
+
+
+def _shortest(draft: Draft, *, zone: ZoneInfo, now: datetime) -> str | None:
+    longest = compute_answer_by(draft.type, urgency=draft.urgency, at=now, zone=zone)
+    if draft.answer_by is None:
+        return None if longest is None else longest.isoformat()
+    if draft.answer_by.tzinfo is None or draft.answer_by <= now:
+        raise RefusedDraftError("The answer is due in the future: choose a later moment.")
+    wanted = draft.answer_by.replace(microsecond=0)
+    return min(wanted, longest).isoformat() if longest else wanted.isoformat()
+
+
+def _store(  # noqa: PLR0913 - a message is stored with these
+    context: NodeContext,
+    session: Session,
+    message: CaseMessage,
+    *,
+    case: CaseRow,
+    head: LinkHeadRow,
+    actor: str,
+    submission_key: str | None,
+) -> Sent:
+    expires_at = message.composed_at + context.rules.expiry
+    try:
+        signed = SignedPayload.sign(
+            encode_payload(message),
+            consignment=Consignment(
+                message_id=MessageId(message.message_id),
+                sender=ParticipantCode(message.sender),
+                recipient=ParticipantCode(message.recipient),
+                expires_at=expires_at,
+            ),
+            key=context.keys.signing_key,
+        )
+    except LocalProtocolError as error:
+        raise RefusedDraftError(str(error)) from error
+    advanced = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).advance(
+        message.link.position, digest=signed.digest
+    )
+    head.seq, head.digest = advanced.seq, advanced.digest
+    now = context.clock()
+    entry = get_entry(message.type)
+    known = message.recipient in list_peers(session, case.case_id)
+    session.add(
+        MessageRow(
+            message_id=message.message_id,
+            direction=OUT,
+            case_id=case.case_id,
+            peer=message.recipient,
+            type=message.type,
+            version=message.version,
+            readable=True,
+            phase=message.phase,
+            urgency=message.urgency,
+            from_authority=message.from_authority,
+            to_authority=message.to_authority,
+            in_reply_to=message.in_reply_to,
+            composed_at=message.composed_at,
+            stored_at=now,
+            answer_by=message.answer_by,
+            expires_at=expires_at,
+            payload_sha256=signed.digest,
+            signer_key_id=signed.signer,
+            link_generation=message.link.generation,
+            link_seq=message.link.seq,
+            link_prev=message.link.prev,
+            registry_version=message.registry.version,
+            registry_sha256=message.registry.sha256,
+            signed_payload_sealed=seal_signed(
+                context, signed, message_id=message.message_id, case=case
+            ),
+            dispatch=Dispatch.QUEUED,
+            handling=Handling.NEW if entry.expects_decision else Handling.NOTHING_EXPECTED,
+            submission_key=submission_key,
+        )
+    )
+    session.flush()
+    session.add(
+        OutboxRow(
+            message_id=message.message_id,
+            peer=message.recipient,
+            priority=PRIORITY[message.urgency],
+            transport_id=context.random(16).hex(),
+            next_attempt_at=now,
+        )
+    )
+    if not known:
+        add_event(
+            session,
+            kind=EventKind.PARTICIPANT_JOINED,
+            at=now,
+            actor=actor,
+            case_id=case.case_id,
+            code=message.recipient,
+        )
+    add_event(
+        session,
+        kind=EventKind.MESSAGE_QUEUED,
+        at=now,
+        actor=actor,
+        case_id=case.case_id,
+        message_id=message.message_id,
+    )
+    return Sent(
+        message_id=MessageId(message.message_id),
+        case_id=case.case_id,
+        case_reference=CaseReference(case.reference),
+        to_authority=AuthorityId(message.to_authority),
+        answer_by=message.answer_by,
+    )

@@ -1,0 +1,141 @@
+"""The human answer to a received message: accept, decline, forward, ask."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, select
+
+from node.domain.events import EventKind
+from node.domain.states import Handling, TransitionError, decide_handling
+from node.service.composing import Draft, Sent, find_submission, hash_submission, queue_message
+from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
+from node.service.records import IN, add_event
+from node.store.tables import CaseRow, MessageRow
+from protocol.identifiers import Phase
+from protocol.messages.codes import Urgency
+from protocol.messages.general import DeclineReason, Outcome
+
+_BASIS = {"kind": "no_personal_data"}
+
+
+class CaseManagerDraft(BaseModel):
+    """Who coordinates the case on our side: a post, with official contacts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    post: str = Field(min_length=1, max_length=500)
+    telephone: str | None = Field(default=None, max_length=500)
+    mailbox: str | None = Field(default=None, max_length=500)
+    reachable: str | None = Field(default=None, max_length=500)
+
+
+class DecisionDraft(BaseModel):
+    """What a person decided. ``procedure_note`` speaks of the procedure, never of the person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+    decline_reason: DeclineReason | None = None
+    forwarded_to: str | None = Field(default=None, max_length=120)
+    case_manager: CaseManagerDraft | None = None
+    procedure_note: str | None = Field(default=None, max_length=500)
+    language: str = "en"
+
+
+def handle_decide(  # noqa: PLR0913 - who decides what about which, on which view of it
+    context: NodeContext,
+    message_id: str,
+    decision: DecisionDraft,
+    *,
+    actor: str,
+    row_version: int | None = None,
+    submission_key: str | None = None,
+) -> Sent:
+    """Decide about a received message and queue the decision to its sender, in one transaction.
+
+    ``row_version`` is what the decider saw: if somebody else has decided since, ``StaleError``.
+    """
+    key = hash_submission(actor, submission_key)
+    with context.database.transaction() as session:
+        if key is not None:
+            earlier = find_submission(session, key)
+            if earlier is not None:
+                return earlier
+        sent = _decide(
+            context,
+            session,
+            message_id,
+            decision,
+            actor=actor,
+            row_version=row_version,
+            submission_key=key,
+        )
+    context.signals.outbox.notify()
+    context.signals.inbox.notify()
+    return sent
+
+
+def _decide(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    message_id: str,
+    decision: DecisionDraft,
+    *,
+    actor: str,
+    row_version: int | None,
+    submission_key: str | None,
+) -> Sent:
+    row = session.exec(
+        select(MessageRow).where(MessageRow.message_id == message_id).with_for_update()
+    ).one_or_none()
+    if row is None or row.direction != IN or row.case_id is None:
+        raise NotFoundError("There is no such received message here: open it from the inbox.")
+    if row_version is not None and row_version != row.row_version:
+        raise StaleError(
+            "Somebody changed this while your page was open. Nothing was sent: look at the newest "
+            "state below and decide again if it is still yours."
+        )
+    try:
+        handling = decide_handling(Handling(row.handling), decision.outcome)
+    except TransitionError as error:
+        raise StaleError(str(error)) from error
+    case = session.get_one(CaseRow, row.case_id)
+    sent = queue_message(
+        context,
+        session,
+        _draft(row, case, decision),
+        actor=actor,
+        submission_key=submission_key,
+    )
+    row.handling = handling
+    row.decided_by_message = sent.message_id
+    row.row_version += 1
+    add_event(
+        session,
+        kind=EventKind.DECIDED,
+        at=context.clock(),
+        actor=actor,
+        case_id=row.case_id,
+        message_id=row.message_id,
+        code=decision.outcome,
+    )
+    return sent
+
+
+def _draft(row: MessageRow, case: CaseRow, decision: DecisionDraft) -> Draft:
+    if row.phase is None or row.urgency is None:
+        raise RefusedDraftError("This message cannot be read by this version: update the node.")
+    body = decision.model_dump(mode="json", exclude_none=True, exclude={"language"})
+    if decision.case_manager is not None:
+        body["case_manager"]["authority"] = row.to_authority
+    return Draft(
+        type="general.decision",
+        recipient=row.peer,
+        case=case.reference,
+        in_reply_to=row.message_id,
+        phase=Phase(row.phase),
+        urgency=Urgency(row.urgency),
+        language=decision.language,
+        from_authority=row.to_authority,
+        to_authority=row.from_authority,
+        legal_basis=dict(_BASIS),
+        body=body,
+    )

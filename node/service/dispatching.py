@@ -1,0 +1,208 @@
+"""The outbox: claim what is due, seal it for the newest key, record what the broker said.
+
+Sealing happens here and not when a message is composed, so that a message that waited for days is
+sealed for a key that its recipient still holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel import Session, col, or_, select
+
+from contact_registry.directory import Directory
+from node.domain.events import SYSTEM_ACTOR, EventKind
+from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
+from node.service.context import NodeContext, NodeError
+from node.service.records import OUT, add_event, load_signed
+from node.store.tables import CaseRow, MessageRow, OutboxRow
+from protocol.envelope import SignedPayload
+from protocol.errors import ProtocolError
+from protocol.identifiers import ParticipantCode
+from protocol.sealing import RecipientKey
+from protocol.subjects import AccountId, parse_account_id
+
+_ERROR_LENGTH: Final = 200
+
+
+class NoRecipientKeyError(NodeError):
+    """The registry names no node or no valid key for the recipient (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consigned:
+    """One claimed message on its way to the broker."""
+
+    message_id: str
+    peer: ParticipantCode
+    transport_id: str
+    signed: SignedPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How handing one over went: ``error`` is ``None`` if the broker confirmed it."""
+
+    message_id: str
+    transport_id: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEnvelope:
+    """Bytes for the broker, and whose mailbox they go to."""
+
+    recipient: AccountId
+    envelope: bytes
+
+
+def claim_messages(context: NodeContext, *, limit: int) -> list[Consigned]:
+    """Claim what is due, most urgent first, and give up what has expired."""
+    now = context.clock()
+    with context.database.transaction() as session:
+        due = session.exec(
+            select(OutboxRow)
+            .where(
+                OutboxRow.next_attempt_at <= now,
+                or_(col(OutboxRow.claimed_until).is_(None), col(OutboxRow.claimed_until) < now),
+            )
+            .order_by(col(OutboxRow.priority), col(OutboxRow.next_attempt_at))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        claimed: list[Consigned] = []
+        for outbox in due:
+            row = session.get_one(MessageRow, outbox.message_id)
+            if row.expires_at <= now:
+                _give_up(session, row, outbox, at=now)
+                continue
+            outbox.claimed_until = now + context.rules.lease
+            outbox.attempts += 1
+            case = session.get(CaseRow, row.case_id) if row.case_id else None
+            claimed.append(
+                Consigned(
+                    message_id=row.message_id,
+                    peer=ParticipantCode(row.peer),
+                    transport_id=outbox.transport_id,
+                    signed=load_signed(context, row, case),
+                )
+            )
+    return claimed
+
+
+def _give_up(session: Session, row: MessageRow, outbox: OutboxRow, *, at: datetime) -> None:
+    state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), DispatchEvent.EXPIRED)
+    if state is not None:
+        row.dispatch = state
+        row.row_version += 1
+        add_event(
+            session,
+            kind=EventKind.MESSAGE_EXPIRED,
+            at=at,
+            actor=SYSTEM_ACTOR,
+            case_id=row.case_id,
+            message_id=row.message_id,
+        )
+    session.delete(outbox)
+
+
+def seal_for(
+    directory: Directory, *, peer: ParticipantCode, signed: SignedPayload, at: datetime
+) -> SealedEnvelope:
+    """Seal for the recipient's newest key.
+
+    Raises ``NoRecipientKeyError`` if the registry names none: the message waits.
+    """
+    document = directory.keys.get(peer)
+    entry = directory.newest_encryption_key(peer, at)
+    if document is None or entry is None:
+        raise NoRecipientKeyError(f"The registry names no valid encryption key for {peer} now.")
+    try:
+        envelope = RecipientKey(entry.public_bytes).seal(signed).encode()
+        account = parse_account_id(document.broker.account)
+    except ProtocolError as error:
+        raise NoRecipientKeyError(str(error)) from error
+    if len(envelope) > document.max_envelope_bytes:
+        raise NoRecipientKeyError(
+            f"{peer} takes envelopes of at most {document.max_envelope_bytes} bytes."
+        )
+    return SealedEnvelope(recipient=account, envelope=envelope)
+
+
+def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
+    """Record what the broker said, and when to try again."""
+    now = context.clock()
+    with context.database.transaction() as session:
+        for attempt in attempts:
+            outbox = session.get(OutboxRow, attempt.message_id)
+            if outbox is None or outbox.transport_id != attempt.transport_id:
+                continue  # the receipt was quicker than our record, or another worker took over
+            outbox.claimed_until = None
+            if attempt.error is None:
+                _record_stored(context, session, outbox, at=now)
+            else:
+                outbox.last_error = attempt.error[:_ERROR_LENGTH]
+                failures = max(1, outbox.attempts - outbox.handed_over)
+                outbox.next_attempt_at = now + context.rules.retry_pause(failures)
+    context.signals.inbox.notify()
+
+
+def _record_stored(
+    context: NodeContext, session: Session, outbox: OutboxRow, *, at: datetime
+) -> None:
+    row = session.get_one(MessageRow, outbox.message_id)
+    first = outbox.handed_over == 0
+    outbox.handed_over += 1
+    outbox.last_error = None
+    outbox.transport_id = context.random(16).hex()
+    outbox.next_attempt_at = at + context.rules.resend_pause(outbox.handed_over)
+    state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), DispatchEvent.BROKER_STORED)
+    if state is not None and first:
+        row.dispatch = state
+        row.row_version += 1
+        add_event(
+            session,
+            kind=EventKind.MESSAGE_ON_ITS_WAY,
+            at=at,
+            actor=SYSTEM_ACTOR,
+            case_id=row.case_id,
+            message_id=row.message_id,
+        )
+
+
+def hurry(context: NodeContext) -> None:
+    """Try at once what only failed because the broker was away."""
+    with context.database.transaction() as session:
+        now = context.clock()
+        for outbox in session.exec(
+            select(OutboxRow).where(
+                col(OutboxRow.last_error).is_not(None),
+                OutboxRow.next_attempt_at > now,
+                OutboxRow.handed_over == 0,
+            )
+        ):
+            outbox.next_attempt_at = now
+    context.signals.outbox.notify()
+
+
+def next_message_in(context: NodeContext) -> timedelta | None:
+    """Return how long until the next message is due; ``None`` if the outbox is empty."""
+    with context.database.reading() as session:
+        first = session.exec(
+            select(OutboxRow.next_attempt_at).order_by(col(OutboxRow.next_attempt_at)).limit(1)
+        ).first()
+    return None if first is None else max(timedelta(0), first - context.clock())
+
+
+def count_waiting(context: NodeContext) -> dict[str, int]:
+    """Return how many messages wait for a receipt, by recipient."""
+    counts: dict[str, int] = {}
+    with context.database.reading() as session:
+        for peer in session.exec(
+            select(MessageRow.peer)
+            .join(OutboxRow, col(OutboxRow.message_id) == col(MessageRow.message_id))
+            .where(MessageRow.direction == OUT)
+        ):
+            counts[peer] = counts.get(peer, 0) + 1
+    return counts

@@ -1,0 +1,102 @@
+"""Cases, events and stored messages: what the use cases share inside one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from node.domain.events import EventKind
+from node.service.context import NodeContext, NotFoundError
+from node.store.tables import CaseRow, EventRow, MessageRow
+from protocol.envelope import SignedPayload
+from protocol.identifiers import CaseReference
+from protocol.messages.catalogue import UnreadableMessage, parse_payload
+from protocol.messages.head import Head
+
+OUT = "out"
+IN = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message out of the store: its row, its evidence, and what it says."""
+
+    row: MessageRow
+    signed: SignedPayload
+    message: Head | UnreadableMessage
+
+
+def find_case(session: Session, reference: CaseReference) -> CaseRow | None:
+    """Return the case of this reference, if this node knows it."""
+    return session.exec(select(CaseRow).where(CaseRow.reference == reference)).one_or_none()
+
+
+def open_case(
+    context: NodeContext, session: Session, *, reference: CaseReference, actor: str
+) -> CaseRow:
+    """Make a new case with a content key of its own."""
+    now = context.clock()
+    case = CaseRow(
+        case_id=context.random(16).hex(),
+        reference=reference,
+        created_at=now,
+        wrapped_key=context.keys.make_case_key(),
+    )
+    session.add(case)
+    session.flush()
+    add_event(session, kind=EventKind.CASE_OPENED, at=now, actor=actor, case_id=case.case_id)
+    return case
+
+
+def add_event(  # noqa: PLR0913 - the columns of one entry
+    session: Session,
+    *,
+    kind: EventKind,
+    at: datetime,
+    actor: str,
+    case_id: str | None = None,
+    message_id: str | None = None,
+    code: str | None = None,
+) -> None:
+    """Write a timeline entry."""
+    session.add(
+        EventRow(kind=kind, at=at, actor=actor, case_id=case_id, message_id=message_id, code=code)
+    )
+
+
+def seal_signed(
+    context: NodeContext, signed: SignedPayload, *, message_id: str, case: CaseRow | None
+) -> bytes:
+    """Encrypt a signed payload for its row."""
+    return context.keys.encrypt(
+        signed.encode(),
+        wrapped_key=case.wrapped_key if case else None,
+        context=f"message:{message_id}",
+    )
+
+
+def load_signed(context: NodeContext, row: MessageRow, case: CaseRow | None) -> SignedPayload:
+    """Decrypt and parse the signed payload of a row."""
+    return SignedPayload.parse(
+        context.keys.decrypt(
+            row.signed_payload_sealed,
+            wrapped_key=case.wrapped_key if case else None,
+            context=f"message:{row.message_id}",
+        )
+    )
+
+
+def load_message(context: NodeContext, session: Session, message_id: str) -> StoredMessage:
+    """Return a stored message; raises ``NotFoundError``."""
+    row = session.get(MessageRow, message_id)
+    if row is None:
+        raise NotFoundError("There is no such message here: open it again from the inbox.")
+    case = session.get(CaseRow, row.case_id) if row.case_id else None
+    signed = load_signed(context, row, case)
+    return StoredMessage(row=row, signed=signed, message=parse_payload(signed.payload))
+
+
+def list_peers(session: Session, case_id: str) -> set[str]:
+    """Return the Participants that a case has messages from or to."""
+    statement = select(MessageRow.peer).where(col(MessageRow.case_id) == case_id).distinct()
+    return set(session.exec(statement).all())

@@ -1,0 +1,44 @@
+"""Waking background tasks when there is something to do, from whichever thread it was found in."""
+
+import asyncio
+import threading
+
+
+class Signal:
+    """Tells listeners that something changed. Notifying is safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def listen(self) -> asyncio.Event:
+        """Return an event that is set at every notification; the listener clears it."""
+        event = asyncio.Event()
+        with self._lock:
+            self._listeners.append((asyncio.get_running_loop(), event))
+        return event
+
+    def unlisten(self, event: asyncio.Event) -> None:
+        """Stop telling the holder of ``event``."""
+        with self._lock:
+            self._listeners = [pair for pair in self._listeners if pair[1] is not event]
+
+    def notify(self) -> None:
+        """Set every listener's event."""
+        with self._lock:
+            listeners = list(self._listeners)
+        for loop, event in listeners:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+
+class Signals:
+    """The node's signals."""
+
+    def __init__(self) -> None:
+        #: A message or receipt waits to leave.
+        self.outbox = Signal()
+        #: Something that people look at changed.
+        self.inbox = Signal()
+        #: A sender was not found in our registry: look for a newer version.
+        self.registry_wanted = Signal()

@@ -1,0 +1,58 @@
+"""Tokens for programs: made once, shown once, stored as a hash."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from node.service.context import NodeContext, NodeError
+from node.store.account_tables import ApiTokenRow
+
+_TOKEN_BYTES = 32
+_LONGEST_LIFE = timedelta(days=366)
+
+
+class TokenError(NodeError):
+    """A token cannot be made as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCaller:
+    """A program that came in with a valid token."""
+
+    label: str
+
+    @property
+    def actor(self) -> str:
+        """How it stands in the timeline."""
+        return f"api:{self.label}"
+
+
+def handle_make_token(context: NodeContext, *, label: str, lifetime: timedelta) -> str:
+    """Make a token for a program; it is returned here and never again."""
+    if not label.isascii() or not label.replace("-", "").isalnum() or len(label) > 50:  # noqa: PLR2004 - the column's width
+        raise TokenError("A label is up to 50 letters, digits and hyphens.")
+    if not timedelta(0) < lifetime <= _LONGEST_LIFE:
+        raise TokenError("A token lives between a moment and 366 days.")
+    token = base64.urlsafe_b64encode(context.random(_TOKEN_BYTES)).rstrip(b"=").decode()
+    now = context.clock()
+    with context.database.transaction() as session:
+        session.add(
+            ApiTokenRow(
+                token_hash=_hash(token), label=label, created_at=now, expires_at=now + lifetime
+            )
+        )
+    return token
+
+
+def find_caller(context: NodeContext, token: str) -> ApiCaller | None:
+    """Return who holds ``token``, or ``None`` if it is unknown, revoked, or has ended."""
+    with context.database.reading() as session:
+        row = session.get(ApiTokenRow, _hash(token))
+    if row is None or row.revoked_at is not None or row.expires_at <= context.clock():
+        return None
+    return ApiCaller(label=row.label)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

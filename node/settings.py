@@ -1,0 +1,87 @@
+"""What an administrator can set. Each comes from the environment, prefix ``TRM_NODE_``."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from console.logs import LogFormat
+
+
+class NodeSettings(BaseSettings):
+    """Settings of one node."""
+
+    model_config = SettingsConfigDict(env_prefix="TRM_NODE_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(description="Folder for database, key store and registry cache.")
+    hub_url: AnyHttpUrl = Field(
+        description="Address of the hub (registry host), such as https://hub.example.org."
+    )
+    trusted_root: Path = Field(
+        description="The registry's 1.root.json, received from the operators out of band."
+    )
+    broker_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        description="Broker addresses, tls://host:port, separated by commas."
+    )
+    broker_ca: Path | None = Field(
+        default=None, description="CA certificates (PEM) of the broker; default: the system's."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL; default: SQLite in the data folder. "
+        "PostgreSQL: postgresql+psycopg://user@host/name.",
+    )
+    unlock_key_file: Path | None = Field(
+        default=None, description="32-byte key file or service credential that opens the key store."
+    )
+    passphrase_file: Path | None = Field(
+        default=None, description="File that holds the passphrase of the key store."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8440, ge=0, le=65535, description="Port to listen on; 0: any.")
+    public_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="Address that people open; https unless it is this machine. "
+        "Default: http://127.0.0.1:<port>.",
+    )
+    registry_refresh: timedelta = Field(
+        default=timedelta(minutes=1), description="Pause between two looks at the registry."
+    )
+    resend_first: timedelta | None = Field(
+        default=None,
+        description="First pause before a message without receipt is sent again (default 5 min).",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.JSON, description="Log lines: json for programs, console for people."
+    )
+
+    @field_validator("broker_servers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(v.strip() for v in value.split(",") if v.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @property
+    def keystore_path(self) -> Path:
+        """Where the key store lies."""
+        return self.data_dir / "keystore.json"
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's address."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'node.db'}"
+
+    @property
+    def registry_cache(self) -> Path:
+        """Where the verified registry is kept."""
+        return self.data_dir / "registry"
+
+    @property
+    def effective_public_url(self) -> str:
+        """The address that people open."""
+        return str(self.public_url) if self.public_url else f"http://127.0.0.1:{self.port}"

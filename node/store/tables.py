@@ -1,0 +1,184 @@
+"""The tables of a node.
+
+Columns of type bytes whose name ends in ``_sealed`` hold content encrypted by the key store, under
+the case's key or, where there is no case, under the node's. Everything else is metadata: who, when,
+which type. Names of persons, texts and files never stand in a plain column.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from node.store.columns import Moment
+
+
+class CaseRow(SQLModel, table=True):
+    """A transnational case as this node knows it."""
+
+    __tablename__: ClassVar[str] = "trm_case"
+
+    case_id: str = Field(primary_key=True, max_length=32)
+    reference: str = Field(unique=True, max_length=20)
+    created_at: datetime = Field(sa_type=Moment)
+    #: The case's content key, wrapped under the node key. Erasing it erases the case.
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+
+
+class MessageRow(SQLModel, table=True):
+    """A message sent or received."""
+
+    __tablename__: ClassVar[str] = "message"
+    __table_args__ = (
+        Index("ix_message_link", "direction", "peer", "link_generation", "link_seq"),
+        Index("ix_message_inbox", "direction", "handling", "answer_by"),
+        Index("ix_message_dispatch", "direction", "dispatch", "expires_at"),
+    )
+
+    message_id: str = Field(primary_key=True, max_length=32)
+    direction: str = Field(max_length=3)
+    case_id: str | None = Field(default=None, foreign_key="trm_case.case_id", index=True)
+    peer: str = Field(max_length=8)
+    type: str = Field(max_length=120)
+    version: int
+    #: False: an unknown type or newer version, kept and shown raw.
+    readable: bool
+    phase: str | None = Field(default=None, max_length=30)
+    urgency: str | None = Field(default=None, max_length=20)
+    from_authority: str | None = Field(default=None, max_length=120)
+    to_authority: str | None = Field(default=None, max_length=120)
+    in_reply_to: str | None = Field(default=None, max_length=32, index=True)
+    composed_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: When it entered this store.
+    stored_at: datetime = Field(sa_type=Moment, index=True)
+    answer_by: datetime | None = Field(default=None, sa_type=Moment)
+    expires_at: datetime = Field(sa_type=Moment)
+    payload_sha256: str = Field(max_length=64)
+    signer_key_id: str = Field(max_length=32)
+    link_generation: int | None = None
+    link_seq: int | None = None
+    link_prev: str | None = Field(default=None, max_length=64)
+    link_verdict: str | None = Field(default=None, max_length=20)
+    registry_version: int | None = None
+    registry_sha256: str | None = Field(default=None, max_length=64)
+    #: The signed payload exactly as it was signed: the evidence.
+    signed_payload_sealed: bytes = Field(sa_type=LargeBinary)
+    #: Outgoing only: see ``node.domain.states.Dispatch``.
+    dispatch: str | None = Field(default=None, max_length=20)
+    #: See ``node.domain.states.Handling``.
+    handling: str = Field(max_length=30)
+    #: The decision that settled it.
+    decided_by_message: str | None = Field(default=None, max_length=32)
+    opened_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: Counts changes: a stale page cannot decide.
+    row_version: int = 1
+    #: What the composer sent so that a repeated click is one message.
+    submission_key: str | None = Field(default=None, max_length=64, unique=True)
+
+
+class OutboxRow(SQLModel, table=True):
+    """What the relay owes: present until the recipient's receipt, or the end of trying."""
+
+    __tablename__: ClassVar[str] = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "next_attempt_at", "priority"),)
+
+    message_id: str = Field(primary_key=True, foreign_key="message.message_id", max_length=32)
+    peer: str = Field(max_length=8, index=True)
+    #: Lower goes first.
+    priority: int
+    #: Deduplicates retries of one hand-over to the broker; new for each deliberate resend.
+    transport_id: str = Field(max_length=32)
+    #: Hand-overs begun.
+    attempts: int = 0
+    #: Hand-overs that the broker confirmed.
+    handed_over: int = 0
+    next_attempt_at: datetime = Field(sa_type=Moment)
+    claimed_until: datetime | None = Field(default=None, sa_type=Moment)
+    last_error: str | None = Field(default=None, max_length=200)
+
+
+class ReceiptDueRow(SQLModel, table=True):
+    """A receipt that we owe for a message; written in the same transaction as the message."""
+
+    __tablename__: ClassVar[str] = "receipt_due"
+    __table_args__ = (UniqueConstraint("peer", "message_id", "status", name="uq_receipt_due"),)
+
+    receipt_due_id: int | None = Field(default=None, primary_key=True)
+    peer: str = Field(max_length=8)
+    message_id: str = Field(max_length=32)
+    payload_sha256: str | None = Field(default=None, max_length=64)
+    status: str = Field(max_length=20)
+    reason: str | None = Field(default=None, max_length=30)
+    readable: bool = True
+    at: datetime = Field(sa_type=Moment)
+    next_attempt_at: datetime = Field(sa_type=Moment, index=True)
+    claimed_until: datetime | None = Field(default=None, sa_type=Moment)
+    attempts: int = 0
+
+
+class EvidenceRow(SQLModel, table=True):
+    """A signed receipt about a message: given by us or received from the other side."""
+
+    __tablename__: ClassVar[str] = "evidence"
+    __table_args__ = (UniqueConstraint("message_id", "status", "given", name="uq_evidence_once"),)
+
+    evidence_id: int | None = Field(default=None, primary_key=True)
+    message_id: str = Field(max_length=32, index=True)
+    #: True: we gave it. False: we received it.
+    given: bool
+    status: str = Field(max_length=20)
+    reason: str | None = Field(default=None, max_length=30)
+    readable: bool = True
+    at: datetime = Field(sa_type=Moment)
+    payload_sha256: str | None = Field(default=None, max_length=64)
+    signer_key_id: str = Field(max_length=32)
+    stored_at: datetime = Field(sa_type=Moment)
+    #: The receipt as signed; it names messages and digests only.
+    signed_receipt: bytes = Field(sa_type=LargeBinary)
+
+
+class LinkHeadRow(SQLModel, table=True):
+    """Our end of the link to a peer: the last message that we numbered."""
+
+    __tablename__: ClassVar[str] = "link_head"
+
+    peer: str = Field(primary_key=True, max_length=8)
+    generation: int
+    seq: int
+    digest: str = Field(max_length=64)
+
+
+class QuarantineRow(SQLModel, table=True):
+    """An envelope that could not be taken in, kept with its reason for the administrator."""
+
+    __tablename__: ClassVar[str] = "quarantine"
+    __table_args__ = (UniqueConstraint("envelope_sha256", name="uq_quarantine_envelope"),)
+
+    quarantine_id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=Moment, index=True)
+    #: The Participant it travelled as, if the registry knows the account.
+    peer: str | None = Field(default=None, max_length=8)
+    traffic: str = Field(max_length=1)
+    message_id: str | None = Field(default=None, max_length=32)
+    reason: str = Field(max_length=30)
+    detail: str = Field(max_length=500)
+    envelope_sha256: str = Field(max_length=64)
+    envelope: bytes = Field(sa_type=LargeBinary)
+
+
+class EventRow(SQLModel, table=True):
+    """One entry of a case's timeline. What it says is in its kind and the message it points to."""
+
+    __tablename__: ClassVar[str] = "event"
+    __table_args__ = (Index("ix_event_case", "case_id", "event_id"),)
+
+    event_id: int | None = Field(default=None, primary_key=True)
+    case_id: str | None = Field(default=None, foreign_key="trm_case.case_id")
+    message_id: str | None = Field(default=None, max_length=32, index=True)
+    at: datetime = Field(sa_type=Moment)
+    kind: str = Field(max_length=40)
+    #: A user id, ``system``, or a Participant.
+    actor: str = Field(max_length=64)
+    #: A code that completes the kind (a reason, a Participant): never text about a person.
+    code: str | None = Field(default=None, max_length=60)

@@ -1,0 +1,59 @@
+"""Delivery, as the node's administrator sees it: never content, never what a message is about."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.i18n import Message, msg, pmsg
+from contact_registry.errors import RegistryUnavailableError
+from node.service.attention import list_outbox
+from node.service.reading import list_quarantine
+from node.web.labels import say_known
+from node.web.site import NodeAdmin, PageRoute, Site
+from node.web.states import Look
+from protocol.errors import RejectionCode
+
+_LINKS = {
+    "up": Look(pmsg("link", "Up"), "ok", "circle-check"),
+    "down": Look(pmsg("link", "Down"), "danger", "circle-alert"),
+    "connecting": Look(pmsg("link", "Connecting"), "warn", "hourglass"),
+    "": Look(pmsg("link", "Unknown"), "neutral", "circle-dashed"),
+}
+
+
+def create_delivery_router(site: Site) -> APIRouter:
+    """Build the administrator's pages."""
+    router = APIRouter(route_class=PageRoute)
+
+    @router.get("/delivery")
+    def show(request: Request, _who: NodeAdmin) -> Response:
+        return site.page(request, "delivery.html", **_describe(site))
+
+    return router
+
+
+def _describe(site: Site) -> dict[str, Any]:
+    state = site.describe_link()
+    context = site.context
+    try:
+        directory = context.directory.current()
+    except RegistryUnavailableError:
+        directory = None
+    return {
+        "link": _LINKS.get(state, Look(state, "warn", "hourglass")),
+        "troubles": site.list_troubles(),
+        "outbox": list_outbox(context),
+        "quarantine": list_quarantine(context),
+        "directory": directory,
+        "age": None if directory is None else directory.age(context.clock()),
+        "is_overdue": directory is not None and directory.expires_at <= context.clock(),
+        "say_reason": lambda code: say_known(RejectionCode, code),
+        "no_registry": _NO_REGISTRY,
+    }
+
+
+_NO_REGISTRY: Message = msg(
+    "This node has never seen the registry: check the hub's address and the connection."
+)

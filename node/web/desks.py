@@ -1,0 +1,115 @@
+"""Desks as people see them: what they are, whether anybody answers now, and how sure that is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from console.i18n import Message, msg, nmsg, pmsg
+from contact_registry.directory import Directory
+from contact_registry.models import Authority, ListedBy, Telephone
+from contact_registry.routing import Desk, Gap, GapReason, resolve
+from node.web.labels import say_code
+from node.web.states import Look
+from protocol.identifiers import ParticipantCode, Phase
+
+_FRESH: timedelta = timedelta(days=180)
+_NIGHT_ENDS = 7
+_NIGHT_BEGINS = 21
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCard:
+    """A desk, ready to be shown."""
+
+    authority: Authority
+    #: What the clock says where it is.
+    local_time: datetime
+    hours: Message
+    is_night: bool
+    confirmation: Look
+    dialable: tuple[Telephone, ...]
+    national: tuple[Telephone, ...]
+
+    @property
+    def place(self) -> str:
+        """Unit and city, as far as they are listed."""
+        return ", ".join(part for part in (self.authority.unit, self.authority.city) if part)
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether there is no number and no mailbox that works from abroad."""
+        return not self.authority.is_reachable
+
+
+def make_card(authority: Authority, *, listed_by: ListedBy, now: datetime) -> DeskCard:
+    """Describe a desk as of ``now``."""
+    local = now.astimezone(ZoneInfo(authority.time_zone))
+    return DeskCard(
+        authority=authority,
+        local_time=local,
+        hours=msg("Answers around the clock")
+        if authority.available_24_7
+        else msg("Hours are not listed"),
+        is_night=not _NIGHT_ENDS <= local.hour < _NIGHT_BEGINS and not authority.available_24_7,
+        confirmation=confirmation_of(authority, listed_by=listed_by, today=local.date()),
+        dialable=tuple(t for t in authority.telephones if t.is_dialable_from_abroad),
+        national=tuple(t for t in authority.telephones if not t.is_dialable_from_abroad),
+    )
+
+
+def confirmation_of(authority: Authority, *, listed_by: ListedBy, today: date) -> Look:
+    """Say who answers for an entry, and since when."""
+    if listed_by is ListedBy.OPERATOR:
+        return Look(pmsg("directory", "Listed by the operator"), "neutral", "building-2")
+    if authority.last_confirmed is None:
+        return Look(pmsg("directory", "Listed by the Participant"), "neutral", "building-2")
+    age = today - authority.last_confirmed
+    if age > _FRESH:
+        word = nmsg("Not confirmed for %(count)s day", "Not confirmed for %(count)s days", age.days)
+        return Look(word, "warn", "hourglass")
+    if age.days < 1:
+        return Look(pmsg("directory", "Confirmed today"), "ok", "circle-check")
+    word = nmsg("Confirmed %(count)s day ago", "Confirmed %(count)s days ago", age.days)
+    return Look(word, "ok", "circle-check")
+
+
+def explain_choice(desk: Desk) -> Iterator[Message | str]:
+    """Say why this desk is proposed, one reason a line."""
+    yield msg("Competent for: %(phase)s", phase=say_code(desk.competence.phase))
+    for step in desk.fell_back_on:
+        yield say_code(step)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Who is competent in one Participant for one phase: a desk or a gap."""
+
+    phase: Phase
+    desk: DeskCard | None
+    look: Look
+
+
+def describe_coverage(
+    directory: Directory, participant: ParticipantCode, *, now: datetime, child: bool = False
+) -> list[Cell]:
+    """Say for each phase who is competent in a Participant."""
+    cells = []
+    for phase in Phase:
+        answer = resolve(directory, participant=participant, phase=phase, at=now, child=child)
+        if isinstance(answer, Gap):
+            cells.append(Cell(phase, None, look_of_gap(answer)))
+            continue
+        card = make_card(answer.authority, listed_by=answer.listed_by, now=now)
+        look = card.confirmation
+        if answer.fell_back_on:
+            look = Look(pmsg("directory", "Stand-in desk"), "warn", "corner-up-left")
+        cells.append(Cell(phase, card, look))
+    return cells
+
+
+def look_of_gap(gap: Gap) -> Look:
+    """Say what is missing."""
+    if gap.reason_code is GapReason.NOBODY_REACHABLE:
+        return Look(pmsg("directory", "Reaches nobody"), "danger", "circle-alert")
+    return Look(pmsg("directory", "No desk"), "danger", "circle-alert")

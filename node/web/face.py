@@ -1,0 +1,133 @@
+"""The node's console: its names, time, roles and navigation, put together with the kit."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from argon2 import PasswordHasher
+from starlette.requests import Request
+
+from console.accounts.models import SignedIn
+from console.accounts.passwords import ARGON2ID, Passwords
+from console.app import Console, Wiring
+from console.face import ConsoleSettings, Face, NavigationItem, is_loopback
+from console.i18n import Catalogues, Message, load_catalogues, msg
+from contact_registry.errors import RegistryUnavailableError
+from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
+from node.service.attention import count_waiting
+from node.service.context import NodeContext
+from node.service.people import Role
+from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
+
+HERE: Final = Path(__file__).parent
+LIVE_PREFIX: Final = "/live/"
+"""Fragments that a page asks for by itself: they do not keep a session awake."""
+API_PREFIXES: Final = ("/api/", "/healthz", "/readyz")
+
+ROLE_NAMES: Final[dict[str, Message]] = {
+    Role.FOCAL_POINT: msg("Focal point"),
+    Role.APPROVER: msg("Approver"),
+    Role.NODE_ADMIN: msg("Node administrator"),
+    Role.AUDITOR: msg("Auditor"),
+}
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def build_console(
+    context: NodeContext,
+    *,
+    public_url: str,
+    version: str,
+    hasher: PasswordHasher = ARGON2ID,
+    catalogues: Catalogues | None = None,
+) -> Console:
+    """Put the console of this node together.
+
+    ``public_url`` is the address that people open: its scheme decides the cookies, its host is the
+    one that is served. Raises ``console.face.ConsoleSettingsError`` for plain http on anything but
+    this machine.
+    """
+    address = urlsplit(public_url)
+    host = address.hostname or ""
+    return Console(
+        face=_describe_face(context, version=version),
+        settings=ConsoleSettings(
+            https=address.scheme == "https",
+            hosts=tuple(dict.fromkeys((host, *_LOOPBACK))) if is_loopback(host) else (host,),
+            cookie_label=context.participant.lower(),
+            api_prefixes=API_PREFIXES,
+            background_prefixes=(LIVE_PREFIX,),
+        ),
+        wiring=Wiring(
+            accounts=SqlAccounts(context.database, context.keys),
+            sessions=SqlSessions(context.database, context.keys),
+            failures=SqlFailures(context.database),
+            catalogues=catalogues or load_catalogues(),
+            passwords=Passwords(hasher),
+            clock=context.clock,
+            random=context.random,
+        ),
+    )
+
+
+def _describe_face(context: NodeContext, *, version: str) -> Face:
+    name, zone, city = _find_place(context)
+
+    def navigation(_request: Request, signed_in: SignedIn) -> Sequence[NavigationItem]:
+        return _list_navigation(context, signed_in)
+
+    return Face(
+        product=msg("Referral desk"),
+        participant_code=context.participant,
+        participant_name=name,
+        zone=zone,
+        city=city,
+        version=version,
+        role_names=ROLE_NAMES,
+        templates=(HERE / "templates",),
+        static=(HERE / "static",),
+        navigation=navigation,
+    )
+
+
+def _find_place(context: NodeContext) -> tuple[str, ZoneInfo, str]:
+    """Find name, time zone and city: as the registry says; before it was seen, as founded.
+
+    The city stands beside each time. It is the one that most of the Participant's desks are in, not
+    the one after which the time zone is called, which may lie elsewhere.
+    """
+    code = context.participant
+    known = next((entry for entry in FOUNDING_PARTICIPANTS if entry.code == code), None)
+    name = code if known is None else known.display_name
+    zone = FOUNDING_TIME_ZONES.get(code, "UTC")
+    try:
+        directory = context.directory.current()
+    except RegistryUnavailableError:
+        return name, ZoneInfo(zone), name
+    entry = directory.participant(code)
+    desks = directory.contacts[code].authorities if code in directory.contacts else ()
+    zones = Counter(desk.time_zone for desk in desks)
+    cities = Counter(desk.city for desk in desks if desk.city)
+    return (
+        name if entry is None else entry.display_name,
+        ZoneInfo(zones.most_common(1)[0][0] if zones else zone),
+        cities.most_common(1)[0][0] if cities else name,
+    )
+
+
+def _list_navigation(context: NodeContext, signed_in: SignedIn) -> Sequence[NavigationItem]:
+    items = []
+    if Role.FOCAL_POINT in signed_in.account.roles:
+        waiting = count_waiting(context)
+        items += [
+            NavigationItem(label=msg("Inbox"), path="/", icon="inbox", count=waiting),
+            NavigationItem(label=msg("New message"), path="/new", icon="pencil"),
+            NavigationItem(label=msg("Cases"), path="/cases", icon="list-checks"),
+        ]
+    if Role.NODE_ADMIN in signed_in.account.roles:
+        items.append(NavigationItem(label=msg("Delivery"), path="/delivery", icon="send"))
+    items.append(NavigationItem(label=msg("Directory"), path="/directory", icon="building-2"))
+    return items

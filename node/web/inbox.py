@@ -1,0 +1,80 @@
+"""The lists: what needs somebody, all that was received, all that was sent."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.guard import ActiveSession
+from node.domain.states import DECIDABLE
+from node.service.attention import count_received_since, list_sent_troubles, list_waiting
+from node.service.people import Role
+from node.service.reading import PAGE, Item, list_items
+from node.service.records import IN, OUT
+from node.web.labels import say_type
+from node.web.site import FocalPoint, PageRoute, Site, go_to
+from node.web.states import look_of, look_of_urgency
+
+_MICROSECONDS = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def create_inbox_router(site: Site) -> APIRouter:
+    """Build the lists."""
+    router = APIRouter(route_class=PageRoute)
+
+    @router.get("/")
+    def show_waiting(request: Request, who: ActiveSession) -> Response:
+        roles = who.account.roles
+        if Role.FOCAL_POINT not in roles:
+            return go_to("/delivery" if Role.NODE_ADMIN in roles else "/directory")
+        items = list_waiting(site.context)
+        return _show(
+            site, request, items, view="waiting", troubles=list_sent_troubles(site.context)
+        )
+
+    @router.get("/received")
+    def show_received(request: Request, _who: FocalPoint, after: str | None = None) -> Response:
+        items = list_items(site.context, direction=IN, after=after)
+        return _show(site, request, items, view="received")
+
+    @router.get("/sent")
+    def show_sent(request: Request, _who: FocalPoint, after: str | None = None) -> Response:
+        items = list_items(site.context, direction=OUT, after=after)
+        troubles = list_sent_troubles(site.context)
+        return _show(site, request, items, view="sent", troubles=troubles)
+
+    @router.get("/live/new/{since}")
+    def show_news(request: Request, _who: FocalPoint, since: int) -> Response:
+        moment = _EPOCH + since * _MICROSECONDS
+        count = count_received_since(site.context, moment)
+        return site.fragment(request, "news.html", count=count, since=since)
+
+    return router
+
+
+def _show(
+    site: Site,
+    request: Request,
+    items: list[Item],
+    *,
+    view: str,
+    troubles: list[Item] | None = None,
+) -> Response:
+    newest = list_items(site.context, direction=IN, limit=1)
+    seen = newest[0].stored_at if newest else _EPOCH
+    context: dict[str, Any] = {
+        "items": items,
+        "troubles": troubles,
+        "view": view,
+        "since": (seen - _EPOCH) // _MICROSECONDS,
+        "next": items[-1].message_id if view != "waiting" and len(items) == PAGE else "",
+        "look_of": look_of,
+        "look_of_urgency": look_of_urgency,
+        "say_type": say_type,
+        "is_open": lambda item: item.direction == IN and item.handling in DECIDABLE,
+        "count_due": sum(1 for item in items if item.handling in DECIDABLE),
+    }
+    return site.page(request, "inbox.html", **context)

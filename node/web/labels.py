@@ -1,0 +1,273 @@
+"""What codes are called: one table, by code list, for every page.
+
+A code that this version does not know (a message of a newer sender) is shown as it came.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from console.i18n import Message, msg, pmsg
+from contact_registry.routing import FallBack, GapReason
+from protocol.errors import RejectionCode
+from protocol.identifiers import Phase
+from protocol.messages.codes import (
+    AgeGroup,
+    ExploitationForm,
+    Formality,
+    GuardianSituation,
+    Need,
+    ParticipantTie,
+    RiskLevel,
+    Service,
+    Sex,
+    TraffickingStatus,
+    Urgency,
+    Whereabouts,
+)
+from protocol.messages.fields import Sensitivity, TriState
+from protocol.messages.general import DeclineReason, Outcome
+from protocol.messages.head import ConsentGiver, ExceptionGround
+from protocol.messages.identification import Handover, ReferralReason
+
+Labels = Mapping[str, Message]
+
+_OTHER: Final = pmsg("code", "Other")
+_UNKNOWN: Final = pmsg("code", "Not known")
+
+CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
+    TriState: {
+        TriState.YES: pmsg("answer", "Yes"),
+        TriState.NO: pmsg("answer", "No"),
+        TriState.UNKNOWN: pmsg("answer", "Not known"),
+    },
+    Urgency: {
+        Urgency.IMMEDIATE: pmsg("urgency", "Immediate"),
+        Urgency.URGENT: pmsg("urgency", "Urgent"),
+        Urgency.STANDARD: pmsg("urgency", "Standard"),
+    },
+    Formality: {
+        Formality.FORMAL: msg("Formal, under an instrument"),
+        Formality.INFORMAL: msg("Operational exchange"),
+    },
+    TraffickingStatus: {
+        TraffickingStatus.POTENTIAL: msg("Potential victim"),
+        TraffickingStatus.PRESUMED: msg("Presumed victim"),
+        TraffickingStatus.FORMALLY_IDENTIFIED: msg("Formally identified victim"),
+        TraffickingStatus.NOT_IDENTIFIED: msg("Not identified as a victim"),
+    },
+    Sex: {
+        Sex.FEMALE: pmsg("sex", "Female"),
+        Sex.MALE: pmsg("sex", "Male"),
+        Sex.OTHER: pmsg("sex", "Other"),
+        Sex.UNKNOWN: pmsg("sex", "Not known"),
+    },
+    AgeGroup: {
+        AgeGroup.UNDER_18: msg("Under 18"),
+        AgeGroup.AGE_18_22: msg("18 to 22"),
+        AgeGroup.AGE_23_25: msg("23 to 25"),
+        AgeGroup.AGE_26_30: msg("26 to 30"),
+        AgeGroup.AGE_31_35: msg("31 to 35"),
+        AgeGroup.AGE_36_40: msg("36 to 40"),
+        AgeGroup.OVER_40: msg("Over 40"),
+        AgeGroup.UNKNOWN: pmsg("age", "Not known"),
+    },
+    ExploitationForm: {
+        ExploitationForm.PROSTITUTION_OF_OTHERS: msg("Prostitution of others"),
+        ExploitationForm.OTHER_SEXUAL_EXPLOITATION: msg("Other sexual exploitation"),
+        ExploitationForm.FORCED_LABOUR_OR_SERVICES: msg("Forced labour or services"),
+        ExploitationForm.BEGGING: msg("Begging"),
+        ExploitationForm.SLAVERY_OR_SIMILAR: msg("Slavery or similar practices"),
+        ExploitationForm.SERVITUDE: msg("Servitude"),
+        ExploitationForm.FORCED_MARRIAGE: msg("Forced marriage"),
+        ExploitationForm.FORCED_CRIMINALITY: msg("Forced criminality"),
+        ExploitationForm.SALE_OF_A_CHILD: msg("Sale of a child"),
+        ExploitationForm.REMOVAL_OF_ORGANS: msg("Removal of organs"),
+        ExploitationForm.OTHER: _OTHER,
+        ExploitationForm.UNKNOWN: _UNKNOWN,
+    },
+    ParticipantTie: {
+        ParticipantTie.NATIONAL_OF: msg("Is a national there"),
+        ParticipantTie.RESIDENT_IN: msg("Lives there"),
+        ParticipantTie.COMES_FROM: msg("Comes from there"),
+        ParticipantTie.FAMILY_IN: msg("Has family there"),
+    },
+    Need: {
+        Need.SAFE_ACCOMMODATION: msg("Safe accommodation"),
+        Need.MEDICAL_CARE: msg("Medical care"),
+        Need.PSYCHOLOGICAL_SUPPORT: msg("Psychological support"),
+        Need.PROTECTION: msg("Protection"),
+        Need.INTERPRETATION: msg("Interpretation"),
+        Need.LEGAL_ADVICE: msg("Legal advice"),
+        Need.DOCUMENTS: msg("Documents"),
+        Need.FOOD_AND_CLOTHING: msg("Food and clothing"),
+        Need.CARE_FOR_ACCOMPANYING_CHILDREN: msg("Care for accompanying children"),
+        Need.CONTACT_WITH_FAMILY: msg("Contact with the family"),
+    },
+    Service: {
+        Service.ACCOMMODATION: msg("Accommodation"),
+        Service.MEDICAL_AND_DENTAL_CARE: msg("Medical and dental care"),
+        Service.PSYCHOTHERAPY: msg("Psychotherapy"),
+        Service.LEGAL_ADVICE: msg("Legal advice"),
+        Service.SOCIAL_COUNSELLING: msg("Social counselling"),
+        Service.COUNSELLING_OF_RELATIVES: msg("Counselling of relatives"),
+        Service.GUARDIANSHIP: msg("Guardianship"),
+        Service.EDUCATION: msg("Education"),
+        Service.LABOUR_MARKET_SKILLS: msg("Labour-market skills"),
+        Service.INSURANCE: msg("Insurance"),
+        Service.DOCUMENTS: msg("Documents"),
+        Service.SAFE_TRANSPORT: msg("Safe transport"),
+        Service.PROTECTION: msg("Protection"),
+        Service.COMPENSATION_SUPPORT: msg("Support with compensation"),
+        Service.WITNESS_SUPPORT: msg("Support as a witness"),
+        Service.OTHER: _OTHER,
+    },
+    GuardianSituation: {
+        GuardianSituation.APPOINTED: msg("A guardian is appointed"),
+        GuardianSituation.NOT_YET_APPOINTED: msg("No guardian yet"),
+        GuardianSituation.PARENT_NOT_SUSPECTED: msg("A parent, who is not a suspect"),
+        GuardianSituation.UNKNOWN: _UNKNOWN,
+    },
+    RiskLevel: {
+        RiskLevel.LOW: pmsg("risk", "Low"),
+        RiskLevel.MEDIUM: pmsg("risk", "Medium"),
+        RiskLevel.HIGH: pmsg("risk", "High"),
+        RiskLevel.NOT_YET_ASSESSED: pmsg("risk", "Not yet assessed"),
+    },
+    Whereabouts: {
+        Whereabouts.WITH_SENDER: msg("Where the sender is"),
+        Whereabouts.WITH_RECIPIENT: msg("Where the recipient is"),
+        Whereabouts.ELSEWHERE: msg("Somewhere else"),
+        Whereabouts.UNKNOWN: _UNKNOWN,
+    },
+    Handover: {
+        Handover.OPENED_WITH_RECIPIENT: msg("Both sides work on it; the sender leads"),
+        Handover.TRANSFERRED_TO_RECIPIENT: msg("The recipient takes over"),
+    },
+    ReferralReason: {
+        ReferralReason.RETURN_IS_PLANNED: msg("A return is planned"),
+        ReferralReason.CHANGE_OF_LOCATION: msg("The person moves"),
+        ReferralReason.SERVICES_NEEDED_THERE: msg("Services are needed there"),
+        ReferralReason.FAMILY_IS_THERE: msg("The family is there"),
+        ReferralReason.PROCEEDINGS_THERE: msg("Proceedings take place there"),
+        ReferralReason.OTHER: _OTHER,
+    },
+    Phase: {
+        Phase.IDENTIFICATION: msg("Identification"),
+        Phase.FIRST_ASSISTANCE: msg("First assistance"),
+        Phase.SOCIAL_INCLUSION: msg("Social inclusion"),
+        Phase.RETURN: msg("Return"),
+        Phase.PROCEEDINGS: msg("Proceedings"),
+    },
+    Outcome: {
+        Outcome.ACCEPTED: pmsg("decision", "Accept"),
+        Outcome.MORE_INFORMATION_NEEDED: pmsg("decision", "Ask for more information"),
+        Outcome.FORWARDED: pmsg("decision", "Forward to another authority"),
+        Outcome.DECLINED: pmsg("decision", "Decline"),
+    },
+    DeclineReason: {
+        DeclineReason.NOT_COMPETENT: msg("We are not competent"),
+        DeclineReason.NO_TIE_TO_PARTICIPANT: msg("There is no tie to us"),
+        DeclineReason.NO_CAPACITY: msg("We have no capacity now"),
+        DeclineReason.NO_LEGAL_BASIS: msg("There is no legal basis"),
+        DeclineReason.ALREADY_HANDLED: msg("It is being handled already"),
+        DeclineReason.OTHER: _OTHER,
+    },
+    ConsentGiver: {
+        ConsentGiver.PERSON: msg("The person"),
+        ConsentGiver.PARENT: msg("A parent, who is not a suspect"),
+        ConsentGiver.GUARDIAN: msg("The guardian"),
+    },
+    ExceptionGround: {
+        ExceptionGround.VITAL_INTEREST: msg("Vital interest"),
+        ExceptionGround.BEST_INTEREST_OF_THE_CHILD: msg("Best interest of the child"),
+        ExceptionGround.OVERRIDING_PUBLIC_INTEREST: msg("Overriding public interest"),
+        ExceptionGround.DUTY_UNDER_LAW: msg("Duty under law"),
+    },
+    Sensitivity: {
+        Sensitivity.NONE: pmsg("sensitivity", "Not sensitive"),
+        Sensitivity.IDENTITY: pmsg("sensitivity", "Identity"),
+        Sensitivity.CONTACT: pmsg("sensitivity", "Contact"),
+        Sensitivity.HEALTH: pmsg("sensitivity", "Health"),
+        Sensitivity.FAMILY: pmsg("sensitivity", "Family"),
+        Sensitivity.PROTECTION: pmsg("sensitivity", "Protection"),
+        Sensitivity.JUDICIAL: pmsg("sensitivity", "Judicial"),
+        Sensitivity.INTELLIGENCE: pmsg("sensitivity", "Intelligence"),
+    },
+    FallBack: {
+        FallBack.OTHER_CHANNEL: msg("A desk of another channel, because the usual one has nobody"),
+        FallBack.IDENTIFICATION_DESK: msg(
+            "The focal point, because nobody reachable is listed for this phase"
+        ),
+    },
+    GapReason: {
+        GapReason.UNKNOWN_PARTICIPANT: msg("Does not take part"),
+        GapReason.NOTHING_LISTED: msg("No desk is listed"),
+        GapReason.NOBODY_COMPETENT: msg("No desk is listed for this"),
+        GapReason.NOBODY_REACHABLE: msg("A desk is listed, but no number or mailbox that works"),
+    },
+    RejectionCode: {
+        RejectionCode.MALFORMED: msg("it could not be read"),
+        RejectionCode.UNSUPPORTED: msg("its format is not supported there"),
+        RejectionCode.UNOPENABLE: msg("it was sealed with a key that is no longer in use there"),
+        RejectionCode.UNKNOWN_SENDER: msg("our node is not known there yet"),
+        RejectionCode.FORGED: msg("its signature does not match"),
+        RejectionCode.MISADDRESSED: msg("it was addressed to somebody else"),
+        RejectionCode.CONFLICT: msg("another message has the same identifier"),
+        RejectionCode.EXPIRED: msg("it arrived too late"),
+    },
+})  # fmt: skip
+
+_TYPES: Final[Labels] = {
+    "identification.presumed_victim_notification": msg("Notification of a presumed victim"),
+    "identification.initial_referral": msg("Initial referral"),
+    "general.decision": msg("Decision"),
+    "general.message": msg("Message"),
+}
+
+LANGUAGES: Final[Labels] = {
+    "sq": msg("Albanian"),
+    "bs": msg("Bosnian"),
+    "hr": msg("Croatian"),
+    "en": msg("English"),
+    "mk": msg("Macedonian"),
+    "cnr": msg("Montenegrin"),
+    "sr": msg("Serbian"),
+    "rom": msg("Romani"),
+    "tr": msg("Turkish"),
+    "ar": msg("Arabic"),
+    "fa": msg("Persian"),
+    "uk": msg("Ukrainian"),
+    "ru": msg("Russian"),
+    "fr": msg("French"),
+    "de": msg("German"),
+    "it": msg("Italian"),
+    "es": msg("Spanish"),
+}
+"""Languages that forms offer."""
+
+
+def say_code(code: StrEnum) -> Message | str:
+    """Say a code in words."""
+    return CODE_LABELS.get(type(code), {}).get(code, code.value)
+
+
+def say_known(codes: type[StrEnum], value: str | None) -> Message | str:
+    """Say a stored code in words; one that is not known here as it came."""
+    return CODE_LABELS[codes].get(value or "", value or "")
+
+
+def say_type(tag: str) -> Message | str:
+    """Say what a message is; of a type that is not known here, its tag."""
+    return _TYPES.get(tag, tag)
+
+
+def say_language(tag: str) -> Message | str:
+    """Say a language; one that is not in the table by its tag."""
+    return LANGUAGES.get(tag, tag)
+
+
+def list_choices(codes: type[StrEnum]) -> Sequence[tuple[str, Message]]:
+    """List a code list for a form, in its own order."""
+    return [(value, label) for value, label in CODE_LABELS[codes].items()]

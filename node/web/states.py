@@ -1,0 +1,184 @@
+"""How states look: a word, its tone, and its icon, for each side of a message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from console.i18n import Message, msg, pmsg
+from node.domain.events import EventKind
+from node.domain.states import Dispatch, Handling
+from node.service.reading import Item, Proof, TimelineEntry
+from node.service.records import IN
+from node.web.labels import say_known, say_type
+from protocol.errors import RejectionCode
+from protocol.messages.codes import Urgency
+from protocol.messages.general import Outcome
+from protocol.messages.system import ReceiptStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A state in words, with the tone and icon that go with them."""
+
+    word: Message | str
+    tone: str = "neutral"
+    icon: str = "circle-dashed"
+
+
+_SENT: Final[Mapping[str, Look]] = {
+    Dispatch.QUEUED: Look(pmsg("message state", "Waiting to leave"), "info", "hourglass"),
+    Dispatch.ON_ITS_WAY: Look(pmsg("message state", "On its way"), "info", "send"),
+    Dispatch.DELIVERED: Look(
+        pmsg("message state", "Delivered, receipt signed"), "ok", "circle-check"
+    ),
+    Dispatch.READ: Look(pmsg("message state", "Opened"), "ok", "mail-open"),
+    Dispatch.REJECTED: Look(pmsg("message state", "Refused by their system"), "danger", "shield-x"),
+    Dispatch.EXPIRED: Look(pmsg("message state", "Not delivered in time"), "danger", "alarm-clock"),
+    Dispatch.CANCELLED: Look(pmsg("message state", "Cancelled"), "neutral", "ban"),
+}
+
+_DECIDED: Final[Mapping[str, Look]] = {
+    Handling.ACCEPTED: Look(pmsg("message state", "Accepted"), "ok", "check"),
+    Handling.DECLINED: Look(pmsg("message state", "Declined"), "warn", "ban"),
+    Handling.FORWARDED: Look(pmsg("message state", "Forwarded"), "info", "forward"),
+    Handling.MORE_INFORMATION_ASKED: Look(
+        pmsg("message state", "More information asked"), "warn", "message-square"
+    ),
+}
+
+_RECEIVED: Final[Mapping[str, Look]] = {
+    **_DECIDED,
+    Handling.NEW: Look(pmsg("message state", "New"), "info", "inbox"),
+    Handling.OPENED: Look(pmsg("message state", "Opened, no decision"), "neutral", "mail-open"),
+    Handling.NOTHING_EXPECTED: Look(pmsg("message state", "For information"), "neutral", "info"),
+}
+
+_UNREADABLE: Final = Look(
+    pmsg("message state", "Cannot be read by this version"), "warn", "circle-alert"
+)
+
+_URGENCY: Final[Mapping[str, tuple[str, str]]] = {
+    Urgency.IMMEDIATE: ("warn", "triangle-alert"),
+    Urgency.URGENT: ("info", "clock"),
+}
+
+
+def look_of(item: Item) -> Look:
+    """Say how a message stands, on whichever side we are."""
+    if item.direction == IN:
+        return _RECEIVED[item.handling] if item.readable else _UNREADABLE
+    return _DECIDED.get(item.handling) or _SENT[item.dispatch or Dispatch.QUEUED]
+
+
+def look_of_urgency(urgency: str | None) -> Look | None:
+    """Say how urgent a message is; None where it cannot be read."""
+    if urgency is None:
+        return None
+    tone, icon = _URGENCY.get(urgency, ("neutral", ""))
+    return Look(say_known(Urgency, urgency), tone, icon)
+
+
+def look_of_dispatch(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
+    """Say how far a message of ours has come, with the reason where it was refused."""
+    look = _SENT[item.dispatch or Dispatch.QUEUED]
+    for proof in proofs:
+        if proof.status == ReceiptStatus.REJECTED and item.dispatch == Dispatch.REJECTED:
+            reason = say_known(RejectionCode, proof.reason)
+            return Look(
+                pmsg("message state", "Refused by their system: %(reason)s", reason=reason),
+                look.tone,
+                look.icon,
+            )
+    return look
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLook:
+    """How one entry of a timeline reads."""
+
+    title: Message
+    tone: str
+    icon: str
+    #: Whether the title already says which message it is about.
+    names_message: bool = False
+
+
+_DECISIONS: Final[Mapping[str, Message]] = {
+    Outcome.ACCEPTED: pmsg("timeline", "Accepted"),
+    Outcome.DECLINED: pmsg("timeline", "Declined"),
+    Outcome.FORWARDED: pmsg("timeline", "Forwarded to another authority"),
+    Outcome.MORE_INFORMATION_NEEDED: pmsg("timeline", "More information asked"),
+}
+
+_DECISION_LOOKS: Final[Mapping[str, tuple[str, str]]] = {
+    Outcome.ACCEPTED: ("ok", "check"),
+    Outcome.DECLINED: ("warn", "ban"),
+    Outcome.FORWARDED: ("info", "forward"),
+    Outcome.MORE_INFORMATION_NEEDED: ("warn", "message-square"),
+}
+
+
+_UNCHANGED: Final = TimelineLook(
+    pmsg("timeline", "A decision came that changes nothing: it was decided before"),
+    "warn",
+    "circle-alert",
+)
+
+_ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
+    EventKind.CASE_OPENED: TimelineLook(pmsg("timeline", "Case opened"), "neutral", "plus"),
+    EventKind.PARTICIPANT_JOINED: TimelineLook(
+        pmsg("timeline", "%(participant)s takes part"), "neutral", "users"
+    ),
+    EventKind.MESSAGE_QUEUED: TimelineLook(
+        pmsg("timeline", "%(what)s: written and signed"), "info", "pencil", names_message=True
+    ),
+    EventKind.MESSAGE_ON_ITS_WAY: TimelineLook(
+        pmsg("timeline", "%(what)s: on its way"), "info", "send"
+    ),
+    EventKind.MESSAGE_DELIVERED: TimelineLook(
+        pmsg("timeline", "%(what)s: delivered, receipt signed"), "ok", "circle-check"
+    ),
+    EventKind.MESSAGE_READ: TimelineLook(
+        pmsg("timeline", "%(what)s: opened by the other side"), "ok", "mail-open"
+    ),
+    EventKind.MESSAGE_REJECTED: TimelineLook(
+        pmsg("timeline", "%(what)s: refused by their system, %(reason)s"), "danger", "shield-x"
+    ),
+    EventKind.MESSAGE_EXPIRED: TimelineLook(
+        pmsg("timeline", "%(what)s: not delivered in time"), "danger", "alarm-clock"
+    ),
+    EventKind.MESSAGE_RECEIVED: TimelineLook(
+        pmsg("timeline", "%(what)s: received"), "info", "inbox", names_message=True
+    ),
+    EventKind.MESSAGE_OPENED: TimelineLook(
+        pmsg("timeline", "%(what)s: opened"), "neutral", "mail-open"
+    ),
+    EventKind.MESSAGE_UNREADABLE: TimelineLook(
+        msg("A message came that this version cannot read"),
+        "warn",
+        "circle-alert",
+        names_message=True,
+    ),
+    EventKind.LINK_GAP: TimelineLook(
+        msg("An earlier message of the other side is still missing"), "warn", "hourglass"
+    ),
+    EventKind.LINK_CONFLICT: TimelineLook(
+        msg("Two messages claim the same place: tell your administrator"), "danger", "shield-alert"
+    ),
+}
+
+
+def look_of_entry(entry: TimelineEntry, *, participant: Message | str) -> TimelineLook:
+    """Say what happened; ``participant`` is how the other side is called."""
+    look = _ENTRIES.get(entry.kind)
+    if look is None:  # a decision: its code says which
+        code = entry.code or ""
+        if code not in _DECISIONS:
+            return _UNCHANGED
+        return TimelineLook(_DECISIONS[code], *_DECISION_LOOKS[code])
+    params = {
+        "what": say_type(entry.item.type) if entry.item else "",
+        "reason": say_known(RejectionCode, entry.code),
+        "participant": participant,
+    }
+    return replace(look, title=replace(look.title, params=params))

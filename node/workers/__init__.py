@@ -1,0 +1,1 @@
+"""Background tasks: relay, consumer, registry refresh, and what watches over them."""

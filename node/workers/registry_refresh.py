@@ -1,0 +1,49 @@
+"""Keeping the registry fresh: by the clock, when somebody asks, and when a sender is unknown."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from node.service.context import NodeContext
+from node.workers.supervision import wait_for_event
+
+log = structlog.get_logger(__name__)
+
+#: Asked for more often than this, the registry host is not bothered again.
+_SHORTEST_PAUSE: Final = timedelta(seconds=2)
+
+
+class RegistryRefresh:
+    """One worker. ``refresh`` is blocking and runs in a thread; it returns the version it got."""
+
+    def __init__(
+        self,
+        context: NodeContext,
+        *,
+        refresh: Callable[[], int],
+        interval: timedelta,
+    ) -> None:
+        self._context = context
+        self._refresh = refresh
+        self._interval = interval
+        self._wanted = context.signals.registry_wanted.listen()
+        self._lock = asyncio.Lock()
+        self._last = context.clock() - interval
+
+    async def run_round(self) -> None:
+        """Refresh, then wait for the interval or for somebody who asks."""
+        await self.refresh_now()
+        await wait_for_event(self._wanted, at_most=self._interval.total_seconds())
+
+    async def refresh_now(self) -> None:
+        """Refresh unless that was done a moment ago; raises what the registry client raises."""
+        async with self._lock:
+            now = self._context.clock()
+            if timedelta(0) <= now - self._last < _SHORTEST_PAUSE:
+                return
+            version = await asyncio.to_thread(self._refresh)
+            self._last = self._context.clock()
+            log.info("registry_refreshed", version=version)

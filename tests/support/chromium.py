@@ -1,0 +1,152 @@
+"""A real Chromium for page tests, and a watch that fails a test on what a page must never do.
+
+``chromium`` starts the browser once per test module; ``visit`` opens a page in a fresh context.
+Each page is watched to its end: a console error, an uncaught script error, a violation of the
+content security policy or a request to another origin than the page's own fails the test.
+
+The API is Playwright's synchronous one, so page tests are plain functions, and the server they
+visit runs in a thread or a process of its own.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Route,
+    sync_playwright,
+)
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+ARGUMENTS = (
+    "--headless=new",
+    "--disable-gpu",
+    # no connection but those of the page under test
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+_REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`content security policy: ${event.effectiveDirective} refused ${event.blockedURI}`);
+});
+"""
+
+
+def find_chromium() -> str:
+    """Find the browser that the machine has.
+
+    Raises:
+        pytest.fail.Exception: there is none. A missing browser is a failure, never a skip.
+    """
+    for name in PROGRAMS:
+        if path := shutil.which(name):
+            return path
+    pytest.fail("No Chromium here. Run scripts/system-packages, then try again.")
+
+
+@dataclass
+class PageWatch:
+    """Collect what the pages of one context did that no page of this product may do."""
+
+    origin: str
+    findings: list[str] = field(default_factory=list)
+    expected_statuses: set[int] = field(default_factory=set)
+
+    def start(self, context: BrowserContext) -> None:
+        """Watch every page of the context from its first byte on."""
+        context.add_init_script(_REPORT_VIOLATIONS)
+        context.route("**/*", self._handle_request)
+        context.on("console", self._handle_console)
+        context.on("weberror", lambda error: self.findings.append(f"script error: {error.error}"))
+
+    def expect_status(self, status: int) -> None:
+        """Allow answers of this HTTP status: Chromium reports each from 400 up as an error."""
+        self.expected_statuses.add(status)
+
+    def verify(self) -> None:
+        """Fail the test if there was a finding."""
+        if self.findings:
+            pytest.fail("The page misbehaved:\n" + "\n".join(f"- {one}" for one in self.findings))
+
+    def _handle_request(self, route: Route, request: Request) -> None:
+        target = urlsplit(request.url)
+        if f"{target.scheme}://{target.netloc}" == self.origin:
+            route.continue_()
+        else:
+            self.findings.append(f"request to another origin: {request.method} {request.url}")
+            route.abort()
+
+    def _handle_console(self, message: ConsoleMessage) -> None:
+        if message.type != "error":
+            return
+        answered = "the server responded with a status of "
+        if any(f"{answered}{status} " in message.text for status in self.expected_statuses):
+            return
+        self.findings.append(f"console error: {message.text}")
+
+
+class Visit(Protocol):
+    """Open an address in a fresh context: no cookie, no storage, nothing cached."""
+
+    def __call__(
+        self, url: str, *, javascript: bool = True, width: int = 1280, locale: str = "en-GB"
+    ) -> tuple[Page, PageWatch]:
+        """Go to the URL; the page, and the watch over it."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start the browser for the tests of one module, and end it after them."""
+    executable = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=list(ARGUMENTS),
+            # Chromium's sandbox cannot be made by root, and only there is it left out.
+            chromium_sandbox=os.geteuid() != 0,
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    """Open pages; when the test is done, fail it if one of them misbehaved."""
+    watched: list[tuple[BrowserContext, PageWatch]] = []
+
+    def open_page(
+        url: str, *, javascript: bool = True, width: int = 1280, locale: str = "en-GB"
+    ) -> tuple[Page, PageWatch]:
+        address = urlsplit(url)
+        context = chromium.new_context(
+            java_script_enabled=javascript,
+            viewport={"width": width, "height": 900},
+            locale=locale,
+            service_workers="block",
+        )
+        watch = PageWatch(f"{address.scheme}://{address.netloc}")
+        watched.append((context, watch))
+        watch.start(context)
+        page = context.new_page()
+        page.goto(url)
+        return page, watch
+
+    yield open_page
+    for context, _ in watched:
+        context.close()
+    for _, watch in watched:
+        watch.verify()

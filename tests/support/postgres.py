@@ -1,0 +1,148 @@
+"""A private PostgreSQL server for tests: real, empty, reachable by nobody else.
+
+One server per test process, started when the first test asks, on a Unix socket in a folder of its
+own and on no network port; each test gets a database of its own. Durability is switched off
+(``fsync``), since no test of a database's durability belongs here.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+SUPERUSER = "trm"
+UNPRIVILEGED = ("postgres", "nobody")
+"""Accounts to run the server under, since PostgreSQL refuses to run as root; first found, first."""
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresCluster:
+    """A running server."""
+
+    socket_folder: Path
+
+    def conninfo(self, database: str) -> str:
+        """Say how libpq and psycopg reach a database (PostgreSQL manual, 34.1.1)."""
+        return psycopg.conninfo.make_conninfo(
+            host=str(self.socket_folder), user=SUPERUSER, dbname=database
+        )
+
+    def url(self, database: str) -> str:
+        """Say how SQLAlchemy reaches a database."""
+        return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self.socket_folder}"
+
+
+def find_server_programs() -> Path:
+    """Find the folder that holds ``initdb`` and ``pg_ctl``: on PATH or where Debian puts them.
+
+    Raises:
+        pytest.fail.Exception: there is none. A missing server is a failure, never a skip.
+    """
+    on_path = shutil.which("initdb")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    pytest.fail("No PostgreSQL server programs here. Run scripts/system-packages, then try again.")
+
+
+def _unprivileged_account() -> pwd.struct_passwd:
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    for name in UNPRIVILEGED:
+        if name in known:
+            return known[name]
+    pytest.fail(f"As root, the tests run PostgreSQL as one of {UNPRIVILEGED}: none exists here.")
+
+
+def _run(program: Path, *arguments: str, folder: Path) -> None:
+    """Run a server program as an account that is not root, in an environment without PG* settings.
+
+    Raises:
+        pytest.fail.Exception: it failed; the message has its output and the server's log.
+    """
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    account = _unprivileged_account() if os.geteuid() == 0 else None
+    output = folder / "programs.log"
+    with output.open("ab") as log:  # a pipe would be held open by the server that pg_ctl starts
+        done = subprocess.run(
+            [program, *arguments],
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    if done.returncode != 0:
+        logs = [file.read_text(errors="replace") for file in sorted(folder.glob("*.log"))]
+        pytest.fail(f"{program.name} failed:\n" + "\n".join(logs))
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """Start a server; stop it and remove all it wrote when the last test is done."""
+    programs = find_server_programs()
+    # Not below pytest's own folder: root's is closed to the account that the server runs under,
+    # and the path of a Unix socket may have 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="trm-pg-"))
+    try:
+        if os.geteuid() == 0:
+            account = _unprivileged_account()
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        data = folder / "data"
+        _run(
+            programs / "initdb",
+            f"--pgdata={data}",
+            f"--username={SUPERUSER}",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--no-instructions",
+            folder=folder,
+        )
+        settings = {**_SETTINGS, "unix_socket_directories": str(folder)}
+        with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = '{setting}'\n" for name, setting in settings.items())
+        control = programs / "pg_ctl"
+        common = ["--silent", "--wait", "--timeout=60", f"--pgdata={data}"]
+        _run(control, "start", *common, f"--log={folder / 'server.log'}", folder=folder)
+        try:
+            yield PostgresCluster(socket_folder=folder)
+        finally:
+            _run(control, "stop", "--mode=immediate", *common, folder=folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
+    """Create an empty database; its SQLAlchemy URL. Dropped afterwards, open connections or not."""
+    name = f"test_{secrets.token_hex(8)}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(postgres_cluster.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+        yield postgres_cluster.url(name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))

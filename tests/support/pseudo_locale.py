@@ -1,0 +1,59 @@
+"""A language that puts every translated sentence in brackets, and the search for words outside."""
+
+import re
+from html import unescape
+
+from babel.support import NullTranslations
+from typing_extensions import override
+
+_SILENT = re.compile(r"<(script|style|time|title)\b.*?</\1>|<!--.*?-->|<svg\b.*?</svg>", re.DOTALL)
+_SPOKEN = re.compile(r'\b(?:alt|title|placeholder|aria-label|data-label)="([^"]*)"')
+_TAG = re.compile(r"<[^>]*>")
+_BRACKETED = re.compile(r"\[\[[^\[\]]*\]\]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+def bracket(sentence: str) -> str:
+    """Mark a sentence as translated."""
+    return f"[[{sentence}]]"
+
+
+class Bracketed(NullTranslations):
+    """Says everything in brackets."""
+
+    @override
+    def gettext(self, message: str) -> str:
+        return bracket(message)
+
+    @override
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return bracket(msgid1 if n == 1 else msgid2)
+
+    @override
+    def pgettext(self, context: str, message: str) -> str:
+        return bracket(message)
+
+    @override
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return bracket(msgid1 if n == 1 else msgid2)
+
+    @override
+    def unpgettext(self, context: str, singular: str, plural: str, num: int) -> str:
+        return bracket(singular if num == 1 else plural)
+
+    ugettext = gettext
+    ungettext = ngettext
+    upgettext = pgettext
+
+
+def find_plain_words(html: str, *, data: re.Pattern[str]) -> list[str]:
+    """Find words of a page that stand in no bracket and are not ``data``."""
+    html = _SILENT.sub(" ", html)
+    texts = [*_SPOKEN.findall(html), _TAG.sub(" ", html)]
+    found = []
+    for text in texts:
+        rest = unescape(text)
+        while _BRACKETED.search(rest):
+            rest = _BRACKETED.sub(" ", rest)
+        found += _WORD.findall(data.sub(" ", rest))
+    return found
