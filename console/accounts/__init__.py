@@ -1,0 +1,1 @@
+"""Who signs in: accounts, passwords, second factor, one-time links, sessions, and lockout."""

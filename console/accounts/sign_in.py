@@ -1,0 +1,258 @@
+"""Signing in: password, then code; the one-time link that sets both up; unlocking.
+
+Every refusal is a sentence for the page that tells what to do next and nothing about which part was
+wrong. A failed attempt is counted before the password is checked, so that parallel guesses
+wait too.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from console.accounts.lockout import ACCOUNT_DELAYS, CLIENT_DELAYS, FORGET_AFTER, find_wait
+from console.accounts.models import (
+    TOKEN_BYTES,
+    Account,
+    AccountId,
+    Enrolment,
+    SignedIn,
+    SignInLink,
+    Stage,
+    format_token,
+    hash_token,
+    parse_token,
+)
+from console.accounts.passwords import Passwords
+from console.accounts.ports import AccountStore, FailureStore
+from console.accounts.second_factor import SECRET_BYTES, find_totp_step, make_totp_secret
+from console.accounts.sessions import Granted, Sessions, Visitor
+from console.formats import describe_duration
+from console.i18n import Message, msg
+
+LINK_LIFETIME: Final = timedelta(hours=72)
+"""Long enough for a Friday's invitation to be followed on Monday."""
+
+_log = structlog.get_logger(__name__)
+
+_WRONG: Final = msg("The name or the password is not right. Check both and try again.")
+_WRONG_CODE: Final = msg(
+    "The code is not right, or was used before. Wait for the next code in your app and type it."
+)
+_WRONG_PASSWORD: Final = msg("The password is not right. Try again.")
+_OVER: Final = msg("This took too long, so the sign-in has ended. Start again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A step that failed, and what the person should do. ``field`` names the input it is about."""
+
+    reason: Message
+    field: str
+    is_over: bool = False
+    """Nothing more can be done in this session: start again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """The use cases of signing in, over the stores of one face."""
+
+    accounts: AccountStore
+    failures: FailureStore
+    sessions: Sessions
+    passwords: Passwords
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+
+    def give_password(self, *, name: str, password: str, visitor: Visitor) -> Granted | Refused:
+        """First step: a name and its password open a session that waits for the code."""
+        sign_in_name = name.strip()
+        refused = self._refuse_or_count(_account_key(sign_in_name), visitor, field="name")
+        if refused is not None:
+            return refused
+        account = self.accounts.load_account_by_name(sign_in_name)
+        usable = account if account is not None and _is_usable(account) else None
+        stored = None if usable is None else usable.password_hash
+        if not self.passwords.is_password(password, stored) or usable is None or stored is None:
+            self._count_client(visitor)
+            _log.warning("sign_in_refused", step="password")
+            return Refused(_WRONG, "name")
+        if self.passwords.needs_rehash(stored):
+            self.accounts.replace_password_hash(
+                usable.id, expected=stored, replacement=self.passwords.hash_password(password)
+            )
+        return self.sessions.open(usable, Stage.SECOND_FACTOR, visitor)
+
+    def give_code(self, signed_in: SignedIn, *, code: str, visitor: Visitor) -> Granted | Refused:
+        """Second step: the code of the authenticator app makes the session active."""
+        account = signed_in.account
+        refused = self._refuse_or_count(_account_key(account.sign_in_name), visitor, field="code")
+        if refused is not None:
+            return refused
+        if not self._use_code(account, code):
+            self._count_client(visitor)
+            _log.warning("sign_in_refused", step="code", account=account.id)
+            return Refused(_WRONG_CODE, "code")
+        return self._activate(signed_in)
+
+    def unlock(
+        self, signed_in: SignedIn, *, password: str, code: str, visitor: Visitor
+    ) -> Granted | Refused:
+        """Open a locked screen: the password; after the absolute time, the code as well."""
+        account = signed_in.account
+        refused = self._refuse_or_count(
+            _account_key(account.sign_in_name), visitor, field="password"
+        )
+        if refused is not None:
+            return refused
+        if not self.passwords.is_password(password, account.password_hash):
+            self._count_client(visitor)
+            _log.warning("sign_in_refused", step="unlock", account=account.id)
+            return Refused(_WRONG_PASSWORD, "password")
+        full = self.sessions.needs_full_sign_in(signed_in.session)
+        if full and not self._use_code(account, code):
+            self._count_client(visitor)
+            return Refused(_WRONG_CODE, "code")
+        return self._activate(signed_in, renew=full)
+
+    def create_link(self, account_id: AccountId, *, lifetime: timedelta = LINK_LIFETIME) -> str:
+        """Make the token of a one-time link; the caller hands it over, and keeps no copy."""
+        token = self.random(TOKEN_BYTES)
+        self.accounts.save_link(
+            SignInLink(
+                token_hash=hash_token(token),
+                account_id=account_id,
+                expires_at=self.clock() + lifetime,
+            )
+        )
+        return format_token(token)
+
+    def is_link_open(self, token: str) -> bool:
+        """Tell whether a link still works. Looking at it uses nothing up."""
+        raw = parse_token(token)
+        link = None if raw is None else self.accounts.load_link(hash_token(raw))
+        return link is not None and link.used_at is None and self.clock() < link.expires_at
+
+    def follow_link(self, token: str, visitor: Visitor) -> Granted | None:
+        """Use a link up and open a session in which password and second factor are set up."""
+        raw = parse_token(token)
+        if raw is None:
+            return None
+        link = self.accounts.consume_link(hash_token(raw), at=self.clock())
+        account = None if link is None else self.accounts.load_account(link.account_id)
+        if account is None or not account.is_active:
+            return None
+        granted = self.sessions.open(account, Stage.ENROLMENT, visitor)
+        enrolment = Enrolment(
+            password_hash=None, totp_secret=make_totp_secret(self.random(SECRET_BYTES))
+        )
+        session = replace(granted.signed_in.session, enrolment=enrolment)
+        self.sessions.update(session)
+        _log.info("sign_in_link_followed", account=account.id)
+        return Granted(granted.token, SignedIn(account=account, session=session))
+
+    def choose_password(
+        self, signed_in: SignedIn, *, password: str, again: str
+    ) -> Granted | Refused:
+        """Set the new password aside until the code proves the second factor too."""
+        session = signed_in.session
+        if session.enrolment is None:
+            return Refused(_OVER, "password", is_over=True)
+        weakness = self.passwords.find_weakness(
+            password, sign_in_name=signed_in.account.sign_in_name
+        )
+        if weakness is not None:
+            return Refused(weakness, "password")
+        if password != again:
+            return Refused(msg("The two passwords differ. Type the same one twice."), "again")
+        enrolment = replace(session.enrolment, password_hash=self.passwords.hash_password(password))
+        changed = SignedIn(account=signed_in.account, session=replace(session, enrolment=enrolment))
+        granted = self.sessions.advance(changed, Stage.ENROLMENT, renew=False)
+        return granted or Refused(_OVER, "password", is_over=True)
+
+    def confirm_enrolment(self, signed_in: SignedIn, *, code: str) -> Granted | Refused:
+        """Take the first code: from now on the new password and second factor hold.
+
+        All other sessions of the account end; this one becomes active.
+        """
+        enrolment = signed_in.session.enrolment
+        if enrolment is None or enrolment.password_hash is None:
+            return Refused(_OVER, "code", is_over=True)
+        step = find_totp_step(code, secret=enrolment.totp_secret, at=self.clock(), after=-1)
+        if step is None:
+            return Refused(_WRONG_CODE, "code")
+        account = signed_in.account
+        self.accounts.save_credentials(
+            account.id,
+            password_hash=enrolment.password_hash,
+            totp_secret=enrolment.totp_secret,
+            totp_last_step=step,
+        )
+        granted = self._activate(signed_in)
+        if isinstance(granted, Refused):
+            return granted
+        for other in self.sessions.list_own(signed_in):
+            if other.token_hash != granted.signed_in.session.token_hash:
+                self.sessions.end(other)
+        _log.info("sign_in_set_up", account=account.id)
+        return granted
+
+    def _activate(self, signed_in: SignedIn, *, renew: bool = True) -> Granted | Refused:
+        self.failures.clear_failures(_account_key(signed_in.account.sign_in_name))
+        granted = self.sessions.advance(signed_in, Stage.ACTIVE, renew=renew)
+        return granted or Refused(_OVER, "code", is_over=True)
+
+    def _use_code(self, account: Account, code: str) -> bool:
+        if account.totp_secret is None:
+            return False
+        step = find_totp_step(
+            code, secret=account.totp_secret, at=self.clock(), after=account.totp_last_step
+        )
+        return step is not None and self.accounts.advance_totp_step(account.id, step)
+
+    def _refuse_or_count(self, key: str, visitor: Visitor, *, field: str) -> Refused | None:
+        now = self.clock()
+        wait = max(
+            find_wait(self.failures.load_failures(key), delays=ACCOUNT_DELAYS, now=now),
+            find_wait(
+                self.failures.load_failures(_client_key(visitor)), delays=CLIENT_DELAYS, now=now
+            ),
+        )
+        if wait > timedelta(0):
+            _log.warning("sign_in_delayed", seconds=int(wait.total_seconds()))
+            return Refused(
+                msg(
+                    "There were too many attempts. Wait %(time)s and try again, "
+                    "or ask your administrator for a one-time link.",
+                    time=describe_duration(wait + timedelta(seconds=59)),
+                ),
+                field,
+            )
+        self.failures.record_failure(key, at=now, forget_before=now - FORGET_AFTER)
+        return None
+
+    def _count_client(self, visitor: Visitor) -> None:
+        now = self.clock()
+        self.failures.record_failure(_client_key(visitor), at=now, forget_before=now - FORGET_AFTER)
+
+
+def _is_usable(account: Account) -> bool:
+    return (
+        account.is_active and account.password_hash is not None and account.totp_secret is not None
+    )
+
+
+def _account_key(sign_in_name: str) -> str:
+    return _key("account", sign_in_name.casefold())
+
+
+def _client_key(visitor: Visitor) -> str:
+    return _key("client", visitor.client)
+
+
+def _key(kind: str, name: str) -> str:
+    # Hashed, so that a table of failures does not list who works here and from where.
+    return hashlib.sha256(f"{kind}\0{name}".encode()).hexdigest()

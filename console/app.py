@@ -1,0 +1,129 @@
+"""Builds the app of a face: the kit's layers around the face's own routers.
+
+A face says what it is, brings its stores, writes its routers over the renderer, and builds::
+
+    console = Console(face=Face(...), settings=ConsoleSettings(...), wiring=Wiring(...))
+    router = create_inbox_router(console.renderer, ...)
+    app = console.build_app([router])
+
+A handler is a plain function. It asks for the person with a parameter of type ``ActiveSession``
+or with ``Depends(require_roles(...))``, answers a GET with ``renderer.page(request, "inbox.html")``
+and a POST with a redirect, or with the same page and ``errors={"field": msg("...")}``. Its
+templates extend ``base.html``, fill the blocks ``title`` and ``main``, use the macros of
+``components.html`` as ``ui``, and open each form with ``{{ ui.form_token() }}``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
+from starlette.types import Lifespan
+
+from console.accounts.passwords import Passwords
+from console.accounts.ports import AccountStore, FailureStore, SessionStore
+from console.accounts.sessions import Sessions
+from console.accounts.sign_in import SignIn
+from console.assets import StaticAssets
+from console.cookies import Cookies
+from console.face import Clock, ConsoleSettings, Face, RandomBytes
+from console.guard import FormKeeper, FormTokenCheck, GuardLayer
+from console.i18n import Catalogues
+from console.problems import ProblemPages, install_problem_pages
+from console.rendering import PageParts, Renderer
+from console.security import SecurityLayer
+from console.sign_in_pages import SignInPages, create_signin_router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the face brings: its stores for sign-in, the languages, time, and randomness."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    failures: FailureStore
+    catalogues: Catalogues
+    passwords: Passwords
+    clock: Clock
+    random: RandomBytes
+    keep_form: FormKeeper | None = None
+    """Where a form goes that was sent just after the screen had locked, encrypted as drafts are."""
+
+
+class Console:
+    """The kit, put together for one face: hand ``renderer`` to the routers, then build the app."""
+
+    def __init__(self, *, face: Face, settings: ConsoleSettings, wiring: Wiring) -> None:
+        self.face = face
+        self.settings = settings
+        self._random = wiring.random
+        self._keep_form = wiring.keep_form
+        self._catalogues = wiring.catalogues
+        self._assets = StaticAssets(face.static)
+        self.sessions = Sessions(
+            accounts=wiring.accounts,
+            store=wiring.sessions,
+            clock=wiring.clock,
+            random=wiring.random,
+            idle_lock=settings.idle_lock,
+            absolute_lock=settings.absolute_lock,
+        )
+        self.sign_in = SignIn(
+            accounts=wiring.accounts,
+            failures=wiring.failures,
+            sessions=self.sessions,
+            passwords=wiring.passwords,
+            clock=wiring.clock,
+            random=wiring.random,
+        )
+        self.renderer = Renderer(
+            PageParts(
+                face=face,
+                settings=settings,
+                assets=self._assets,
+                catalogues=wiring.catalogues,
+                clock=wiring.clock,
+                random=wiring.random,
+            )
+        )
+        self.problems = ProblemPages(self.renderer, api_prefixes=tuple(settings.api_prefixes))
+
+    def build_app(
+        self, routers: Sequence[APIRouter], *, lifespan: Lifespan[FastAPI] | None = None
+    ) -> FastAPI:
+        """Build the app: every route of it stands behind the guard and the form token check."""
+        app = FastAPI(
+            title=self.face.product.msgid,
+            version=self.face.version,
+            openapi_url=None,  # an API brings its own app, mounted under one of api_prefixes
+            dependencies=[Depends(FormTokenCheck(self.settings, self._keep_form))],
+            middleware=self._list_layers(),
+            lifespan=lifespan,
+        )
+        install_problem_pages(app, self.problems)
+        pages = SignInPages(
+            sign_in=self.sign_in,
+            renderer=self.renderer,
+            cookies=Cookies(self.settings),
+            catalogues=self._catalogues,
+            home=self.face.home,
+        )
+        for router in (create_signin_router(pages), *routers):
+            app.include_router(router)
+        return app
+
+    def _list_layers(self) -> list[Middleware]:
+        security: dict[str, Any] = {
+            "settings": self.settings,
+            "assets": self._assets,
+            "problems": self.problems,
+            "random": self._random,
+        }
+        guard: dict[str, Any] = {
+            "settings": self.settings,
+            "sessions": self.sessions,
+            "catalogues": self._catalogues,
+            "problems": self.problems,
+        }
+        return [Middleware(SecurityLayer, **security), Middleware(GuardLayer, **guard)]

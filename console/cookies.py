@@ -1,0 +1,77 @@
+"""The three cookies of a console: the session, the visitor before sign-in, and the language.
+
+Over https each carries the ``__Host-`` prefix (RFC 6265bis section 4.1.3.2): the browser then
+refuses one that another host or path tries to plant. The face's label keeps apart the consoles of
+one machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.accounts.models import TOKEN_BYTES, format_token, parse_token
+from console.face import ConsoleSettings
+
+_YEAR_SECONDS: Final = 365 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """Reads and sets the cookies of one console, as its settings say."""
+
+    settings: ConsoleSettings
+
+    def read_session(self, request: Request) -> str | None:
+        """Give the session token that the browser sent, or None if there is none of its shape."""
+        return self._read_token(request, "session")
+
+    def set_session(self, response: Response, token: str) -> None:
+        """Give the browser its session; it forgets it when it closes."""
+        self._set(response, "session", token, max_age=None)
+
+    def clear_session(self, response: Response) -> None:
+        """Take the session away from the browser."""
+        self._set(response, "session", "", max_age=0)
+
+    def read_visitor(self, request: Request) -> str | None:
+        """Give the token of a browser that has not signed in, or None."""
+        return self._read_token(request, "visitor")
+
+    def set_visitor(self, response: Response, token: str) -> None:
+        """Give a browser that has not signed in something of its own to tie forms to."""
+        self._set(response, "visitor", token, max_age=None)
+
+    def read_language(self, request: Request) -> str | None:
+        """Give the language tag that the reader chose, unchecked, or None."""
+        return request.cookies.get(self._name("language"))
+
+    def set_language(self, response: Response, language: str) -> None:
+        """Remember the reader's language."""
+        self._set(response, "language", language, max_age=_YEAR_SECONDS)
+
+    def _name(self, role: str) -> str:
+        prefix = "__Host-" if self.settings.https else ""
+        return f"{prefix}trm_{role}_{self.settings.cookie_label}"
+
+    def _read_token(self, request: Request, role: str) -> str | None:
+        text = request.cookies.get(self._name(role), "")
+        return text if parse_token(text) is not None else None
+
+    def _set(self, response: Response, role: str, value: str, *, max_age: int | None) -> None:
+        response.set_cookie(
+            self._name(role),
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self.settings.https,
+            httponly=True,
+            samesite="strict",
+        )
+
+
+def make_visitor_token(random: Callable[[int], bytes]) -> str:
+    """Make the token of a browser that has not signed in."""
+    return format_token(random(TOKEN_BYTES))

@@ -1,0 +1,89 @@
+"""Logging of our services: events with identifiers, never content.
+
+A log has nothing to say about people and shall not be able to: a processor refuses fields whose
+names say that they carry content or secrets. In tests it raises, so that a programmer finds out; in
+production it drops the value and says so, so that the event itself is not lost.
+"""
+
+import re
+from collections.abc import MutableMapping
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+#: A field is refused if any word of its snake_case name is one of these ...
+SENSITIVE_WORDS: Final = frozenset(
+    {
+        "address", "attachment", "birth", "body", "content", "cookie", "credential",
+        "credentials", "document", "email", "envelope", "key", "mail", "message", "name",
+        "narrative", "nationality", "passphrase", "password", "payload", "person", "phone",
+        "secret", "seed", "telephone", "text", "title", "token",
+    }
+)  # fmt: skip
+
+#: ... unless its last word says that it only names, counts, or measures the thing.
+IDENTIFYING_WORDS: Final = frozenset("id ids sha256 count bytes version".split())
+
+_WORD_BREAK: Final = re.compile(r"[^a-z0-9]+")
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class SensitiveFieldError(Exception):
+    """A log call wants to write a field that may carry content or a secret."""
+
+
+def is_sensitive(field: str) -> bool:
+    """Whether a field of this name is refused."""
+    words = _WORD_BREAK.split(field.lower())
+    return words[-1] not in IDENTIFYING_WORDS and not SENSITIVE_WORDS.isdisjoint(words)
+
+
+def raise_on_sensitive_fields(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Refuse the event: for tests."""
+    refused = sorted(field for field in event if is_sensitive(field))
+    if refused:
+        raise SensitiveFieldError(
+            f"The event {event.get('event')!r} has the fields {', '.join(refused)}: log an "
+            "identifier instead."
+        )
+    return event
+
+
+def drop_sensitive_fields(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Take the fields out and say so: for production."""
+    refused = sorted(field for field in event if is_sensitive(field))
+    for field in refused:
+        del event[field]
+    if refused:
+        event["refused_fields"] = refused
+    return event
+
+
+def configure_logs(log_format: LogFormat, *, strict: bool) -> None:
+    """Set up structlog for the whole process; ``strict`` raises on a sensitive field."""
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if log_format is LogFormat.JSON
+        else [structlog.dev.ConsoleRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            raise_on_sensitive_fields if strict else drop_sensitive_fields,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,302 @@
+"""The pages of signing in and out; the rules are in :class:`console.accounts.sign_in.SignIn`.
+
+Each POST answers with a redirect or with its own page and a problem on top; each works without a
+script. Handlers are plain functions, which FastAPI runs in worker threads: hashing takes its time.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from console.accounts.models import SignedIn, Stage, TokenHash
+from console.accounts.second_factor import build_totp_uri, draw_qr
+from console.accounts.sessions import Granted
+from console.accounts.sign_in import Refused, SignIn
+from console.cookies import Cookies
+from console.guard import ActiveSession
+from console.i18n import Catalogues, Language, msg
+from console.problems import SignInRequiredError
+from console.rendering import Renderer
+from console.request_state import get_request_state
+
+_Name = Annotated[str, Form(max_length=200)]
+_Secret = Annotated[str, Form(max_length=1000)]
+_Short = Annotated[str, Form(max_length=100)]
+
+_STAGE_ADDRESSES: Final = {
+    Stage.SECOND_FACTOR: "/sign-in/code",
+    Stage.ENROLMENT: "/set-up",
+    Stage.LOCKED: "/unlock",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInPages:
+    """What the sign-in pages stand on."""
+
+    sign_in: SignIn
+    renderer: Renderer
+    cookies: Cookies
+    catalogues: Catalogues
+    home: str
+
+    def go_on(self, request: Request) -> Response | None:
+        """Send a browser that already has a session to where that session belongs."""
+        session = get_request_state(request).session
+        if session is None:
+            return None
+        return _go(_STAGE_ADDRESSES.get(session.session.stage, self.home))
+
+    def enter(self, granted: Granted, address: str) -> Response:
+        """Give the browser its new session and send it on."""
+        response = _go(address)
+        self.cookies.set_session(response, granted.token)
+        return response
+
+    def refuse(self, request: Request, template: str, refused: Refused, **context: Any) -> Response:
+        """Show the page again with what is wrong, or start again when the session is over."""
+        if refused.is_over:
+            response: Response = _go("/sign-in")
+            self.cookies.clear_session(response)
+            return response
+        return self.renderer.page(
+            request, template, errors={refused.field: refused.reason}, **context
+        )
+
+
+def create_signin_router(pages: SignInPages) -> APIRouter:
+    """Build the router with all pages of signing in, setting up, locking, and signing out."""
+    router = APIRouter(include_in_schema=False)
+    _add_sign_in(router, pages)
+    _add_link(router, pages)
+    _add_set_up(router, pages)
+    _add_set_up_code(router, pages)
+    _add_lock(router, pages)
+    _add_sessions(router, pages)
+    _add_language(router, pages)
+    return router
+
+
+def _go(address: str) -> RedirectResponse:
+    return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
+
+
+def _require_stage(request: Request, stage: Stage) -> SignedIn:
+    session = get_request_state(request).at_stage(stage)
+    if session is None:
+        raise SignInRequiredError
+    return session
+
+
+def _add_sign_in(router: APIRouter, pages: SignInPages) -> None:
+    @router.get("/sign-in")
+    def show_sign_in(request: Request) -> Response:
+        return pages.go_on(request) or pages.renderer.page(
+            request, "sign_in/password.html", name=""
+        )
+
+    @router.post("/sign-in")
+    def post_sign_in(request: Request, name: _Name = "", password: _Secret = "") -> Response:
+        if not name.strip() or not password:
+            refused = Refused(msg("Enter your name and your password."), "name")
+            return pages.refuse(request, "sign_in/password.html", refused, name=name)
+        outcome = pages.sign_in.give_password(
+            name=name, password=password, visitor=get_request_state(request).visitor
+        )
+        if isinstance(outcome, Refused):
+            return pages.refuse(request, "sign_in/password.html", outcome, name=name)
+        return pages.enter(outcome, "/sign-in/code")
+
+    @router.get("/sign-in/code")
+    def show_code(request: Request) -> Response:
+        _require_stage(request, Stage.SECOND_FACTOR)
+        return pages.renderer.page(request, "sign_in/code.html")
+
+    @router.post("/sign-in/code")
+    def post_code(request: Request, code: _Short = "") -> Response:
+        session = _require_stage(request, Stage.SECOND_FACTOR)
+        outcome = pages.sign_in.give_code(
+            session, code=code, visitor=get_request_state(request).visitor
+        )
+        if isinstance(outcome, Refused):
+            return pages.refuse(request, "sign_in/code.html", outcome)
+        return pages.enter(outcome, pages.home)
+
+
+def _add_link(router: APIRouter, pages: SignInPages) -> None:
+    @router.get("/link/{token}")
+    def show_link(request: Request, token: str) -> Response:
+        is_open = pages.sign_in.is_link_open(token)
+        return pages.renderer.page(
+            request,
+            "sign_in/link.html",
+            status=HTTPStatus.OK if is_open else HTTPStatus.NOT_FOUND,
+            is_open=is_open,
+            token=token,
+        )
+
+    @router.post("/link")
+    def follow_link(request: Request, token: _Short = "") -> Response:
+        granted = pages.sign_in.follow_link(token, get_request_state(request).visitor)
+        if granted is None:
+            return pages.renderer.page(
+                request, "sign_in/link.html", status=HTTPStatus.NOT_FOUND, is_open=False, token=""
+            )
+        return pages.enter(granted, "/set-up")
+
+
+def _show_second_factor(
+    pages: SignInPages, request: Request, session: SignedIn, *, refused: Refused | None
+) -> Response:
+    enrolment = session.session.enrolment
+    if enrolment is None or enrolment.password_hash is None:
+        return _go("/set-up")
+    secret = enrolment.totp_secret
+    groups = [secret[start : start + 4] for start in range(0, len(secret), 4)]
+    template = "sign_in/set_up_code.html"
+    if refused is None:
+        return pages.renderer.page(request, template, secret=groups)
+    return pages.refuse(request, template, refused, secret=groups)
+
+
+def _add_set_up(router: APIRouter, pages: SignInPages) -> None:
+    @router.get("/set-up")
+    def show_set_up(request: Request) -> Response:
+        session = _require_stage(request, Stage.ENROLMENT)
+        return pages.renderer.page(
+            request, "sign_in/set_up_password.html", name=session.account.sign_in_name
+        )
+
+    @router.post("/set-up")
+    def post_set_up(request: Request, password: _Secret = "", again: _Secret = "") -> Response:
+        session = _require_stage(request, Stage.ENROLMENT)
+        outcome = pages.sign_in.choose_password(session, password=password, again=again)
+        if isinstance(outcome, Refused):
+            return pages.refuse(
+                request,
+                "sign_in/set_up_password.html",
+                outcome,
+                name=session.account.sign_in_name,
+            )
+        return pages.enter(outcome, "/set-up/code")
+
+
+def _add_set_up_code(router: APIRouter, pages: SignInPages) -> None:
+    @router.get("/set-up/code")
+    def show_set_up_code(request: Request) -> Response:
+        session = _require_stage(request, Stage.ENROLMENT)
+        return _show_second_factor(pages, request, session, refused=None)
+
+    @router.get("/set-up/qr.svg")
+    def show_qr(request: Request) -> Response:
+        session = _require_stage(request, Stage.ENROLMENT)
+        enrolment = session.session.enrolment
+        if enrolment is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        issuer = pages.renderer.issuer
+        uri = build_totp_uri(
+            enrolment.totp_secret, account=session.account.sign_in_name, issuer=issuer
+        )
+        return Response(draw_qr(uri), media_type="image/svg+xml")
+
+    @router.post("/set-up/code")
+    def post_set_up_code(request: Request, code: _Short = "") -> Response:
+        session = _require_stage(request, Stage.ENROLMENT)
+        outcome = pages.sign_in.confirm_enrolment(session, code=code)
+        if isinstance(outcome, Refused):
+            return _show_second_factor(pages, request, session, refused=outcome)
+        return pages.enter(outcome, pages.home)
+
+
+def _add_lock(router: APIRouter, pages: SignInPages) -> None:
+    @router.post("/hide")
+    def hide_screen(request: Request) -> Response:
+        session = get_request_state(request).session
+        if session is None:
+            return _go("/sign-in")
+        pages.sign_in.sessions.lock(session.session)
+        return _go("/unlock")
+
+    def show(request: Request, session: SignedIn, refused: Refused | None) -> Response:
+        context: dict[str, Any] = {
+            "name": session.account.sign_in_name,
+            "needs_code": pages.sign_in.sessions.needs_full_sign_in(session.session),
+        }
+        if refused is None:
+            return pages.renderer.page(request, "sign_in/unlock.html", **context)
+        return pages.refuse(request, "sign_in/unlock.html", refused, **context)
+
+    @router.get("/unlock")
+    def show_unlock(request: Request) -> Response:
+        session = get_request_state(request).at_stage(Stage.LOCKED)
+        return show(request, session, None) if session else pages.go_on(request) or _go("/sign-in")
+
+    @router.post("/unlock")
+    def post_unlock(request: Request, password: _Secret = "", code: _Short = "") -> Response:
+        session = _require_stage(request, Stage.LOCKED)
+        outcome = pages.sign_in.unlock(
+            session, password=password, code=code, visitor=get_request_state(request).visitor
+        )
+        if isinstance(outcome, Refused):
+            return show(request, session, outcome)
+        return pages.enter(outcome, pages.home)
+
+    @router.get("/stay")
+    def stay_awake(_session: ActiveSession) -> Response:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _add_sessions(router: APIRouter, pages: SignInPages) -> None:
+    @router.post("/sign-out")
+    def sign_out(request: Request) -> Response:
+        session = get_request_state(request).session
+        if session is not None:
+            pages.sign_in.sessions.end(session.session)
+        response = _go("/signed-out")
+        pages.cookies.clear_session(response)
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    @router.get("/signed-out")
+    def show_signed_out(request: Request) -> Response:
+        return pages.renderer.page(request, "sign_in/signed_out.html")
+
+    @router.get("/sessions")
+    def show_sessions(request: Request, signed_in: ActiveSession) -> Response:
+        return pages.renderer.page(
+            request,
+            "sign_in/sessions.html",
+            sessions=pages.sign_in.sessions.list_own(signed_in),
+            current=signed_in.session.token_hash,
+        )
+
+    @router.post("/sessions/end")
+    def end_session(signed_in: ActiveSession, session: _Short = "") -> Response:
+        if not pages.sign_in.sessions.end_other(signed_in, TokenHash(session)):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return _go("/sessions")
+
+
+def _add_language(router: APIRouter, pages: SignInPages) -> None:
+    @router.post("/language")
+    def choose_language(language: _Short = "", back: _Name = "/") -> Response:
+        offered = {known.value: known for known in pages.catalogues.offered}
+        response = _go(back if is_own_path(back) else pages.home)
+        pages.cookies.set_language(response, offered.get(language, Language.ENGLISH).value)
+        return response
+
+
+def is_own_path(address: str) -> bool:
+    """Tell whether an address from a form is a plain path of this console, safe to redirect to."""
+    printable = address.isascii() and address.isprintable()
+    return (
+        printable
+        and address.startswith("/")
+        and not ({"\\", "?", "#", ":", "@"} & set(address))
+        and (not address.startswith("//"))
+    )
