@@ -6,6 +6,8 @@ production it drops the value and says so, so that the event itself is not lost.
 """
 
 import re
+import sys
+import traceback
 from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import Any, Final
@@ -25,6 +27,8 @@ SENSITIVE_WORDS: Final = frozenset(
 #: ... unless its last word says that it only names, counts, or measures the thing.
 IDENTIFYING_WORDS: Final = frozenset("id ids sha256 count bytes version".split())
 
+#: How much of a traceback is written.
+_FRAMES: Final = 8
 _WORD_BREAK: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -70,10 +74,28 @@ def drop_sensitive_fields(
     return event
 
 
+def describe_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Write an exception as its type and place.
+
+    Never its text, which may repeat what somebody wrote, and never local variables, which hold it.
+    """
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        event["error_type"] = type(error).__qualname__
+        event["where"] = [f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in frames]
+    return event
+
+
 def configure_logs(log_format: LogFormat, *, strict: bool) -> None:
     """Set up structlog for the whole process; ``strict`` raises on a sensitive field."""
     renderers: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
         else [structlog.dev.ConsoleRenderer()]
     )
@@ -83,6 +105,7 @@ def configure_logs(log_format: LogFormat, *, strict: bool) -> None:
             raise_on_sensitive_fields if strict else drop_sensitive_fields,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            describe_exception,
             *renderers,
         ],
         cache_logger_on_first_use=True,

@@ -39,7 +39,7 @@ class BrokerSession:
         self._active: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
-        """Listen for messages; returns when the broker has accepted that."""
+        """Listen for messages; returns after one round trip to the broker."""
         self._pull = MailboxPull(self.client, self._account)
         await self._pull.start()
         await self.client.flush()

@@ -28,7 +28,7 @@ from node.adapters.mailbox_pull import (
     BrokerSilentError,
     MailboxUnavailableError,
 )
-from node.adapters.tls_transport import TlsClient
+from node.adapters.tls_transport import TlsClient, run_bounded
 from node.domain.ports import Clock, LinkDownError, MailboxFullError, NoMailboxError
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.limits import LIMITS
@@ -207,28 +207,30 @@ class BrokerLink:
         async def note_closed() -> None:
             session.end(client.end_reason)
 
+        async def establish() -> None:
+            await client.connect(
+                self._servers,
+                tls=self._tls,
+                tls_handshake_first=True,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=3,
+                ping_interval=20,
+                max_outstanding_pings=2,
+                inbox_prefix=inbox_prefix(self._identity.account),
+                user_jwt_cb=lambda: bytearray(token.encode()),
+                signature_cb=self._answer_challenge,
+                error_cb=note_error,
+                closed_cb=note_closed,
+            )
+            if not client.is_connected:
+                # nats-py returns early when the broker's first PING overtakes its PONG.
+                raise ConnectionError("the broker did not confirm the credentials")
+            await session.start()
+
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await client.connect(
-                    self._servers,
-                    tls=self._tls,
-                    tls_handshake_first=True,
-                    allow_reconnect=False,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    connect_timeout=3,
-                    ping_interval=20,
-                    max_outstanding_pings=2,
-                    inbox_prefix=inbox_prefix(self._identity.account),
-                    user_jwt_cb=lambda: bytearray(token.encode()),
-                    signature_cb=self._answer_challenge,
-                    error_cb=note_error,
-                    closed_cb=note_closed,
-                )
-                if not client.is_connected:
-                    # nats-py returns early when the broker's first PING overtakes its PONG.
-                    raise ConnectionError("the broker did not confirm the credentials")
-                await session.start()
+            await run_bounded(establish(), seconds=_CONNECT_SECONDS)
         except (OSError, nats.errors.Error) as error:
             await session.close()
             details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))

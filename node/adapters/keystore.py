@@ -264,7 +264,9 @@ def save_keystore(
             for epoch in store.epochs
         ),
     )
-    sealed = _seal(_derive(unlock, sealing), content.model_dump_json().encode(), context="keystore")
+    sealed = _seal(
+        _derive(unlock, sealing), content.model_dump_json().encode(), context=_outside(sealing)
+    )
     _write_durably(path, _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode())
 
 
@@ -282,9 +284,9 @@ def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
         raise KeyStoreError(f"{path} is no key store: it is too large.")
     try:
         outside = _File.model_validate_json(data)
-        sealed = base64.b64decode(outside.sealed, validate=True)
+        sealed = _data(outside.sealed)
         content = _Content.model_validate_json(
-            _unseal(_derive(unlock, outside.unlock), sealed, context="keystore")
+            _unseal(_derive(unlock, outside.unlock), sealed, context=_outside(outside.unlock))
         )
     except StoredContentError as error:
         raise KeyStoreError(
@@ -323,12 +325,21 @@ def load_unlock_key(path: Path) -> UnlockKey:
     return UnlockKey(data)
 
 
+def _outside(sealing: _Sealing) -> str:
+    """Bind the sealed part to the clear one: how it is unlocked cannot be changed unseen."""
+    return f"keystore:{sealing.model_dump_json()}"
+
+
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
 def _data(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    """Read base64; one text only stands for any bytes."""
+    data = base64.b64decode(text, validate=True)
+    if _text(data) != text:
+        raise ValueError("This base64 has bits to spare.")
+    return data
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -10,7 +10,8 @@ the integration tests watch the wire, so that an upgrade that moves them cannot 
 
 import asyncio
 import ssl
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 from urllib.parse import ParseResult
 
 from nats.aio.client import Client, Srv
@@ -89,3 +90,21 @@ class TlsClient(Client):
         await self._transport.connect(
             s.uri, buffer_size=_BUFFER_BYTES, connect_timeout=self.options["connect_timeout"]
         )
+
+
+async def run_bounded(work: Coroutine[Any, Any, None], *, seconds: float) -> None:
+    """Run work of nats-py to its end, or raise ``TimeoutError``; then it has been cancelled.
+
+    In a task of its own, because nats-py stands on ``asyncio.wait_for``, which before Python 3.12
+    can lose a cancellation: the caller's would be lost with it, and the caller would never stop.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError(f"no answer within {seconds:.0f} seconds")
+        task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1)

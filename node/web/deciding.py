@@ -19,8 +19,9 @@ from node.service.context import NotFoundError, RefusedDraftError, StaleError
 from node.service.deciding import CaseManagerDraft, DecisionDraft, handle_decide
 from node.service.reading import MessageView, get_case, get_message
 from node.service.records import IN
+from node.web.desks import describe_post
 from node.web.fields import clean_text
-from node.web.labels import list_choices, say_known, say_type
+from node.web.labels import DECIDED, list_choices, say_type
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 from node.web.states import look_of
 from protocol.identifiers import ParticipantCode
@@ -102,14 +103,7 @@ def _get_received(site: Site, message_id: str) -> MessageView:
 def _prefill(site: Site, view: MessageView) -> Answer:
     """Fill in the desk that the message was written to."""
     desk = site.names().find_desk(view.item.to_authority)
-    if desk is None:
-        return Answer()
-    phones = [t for t in desk.telephones if t.is_dialable_from_abroad]
-    return Answer({
-        "post": ", ".join(part for part in (desk.post, desk.name) if part),
-        "telephone": (phones[0].e164 or "") if phones else "",
-        "mailbox": desk.mailboxes[0] if desk.mailboxes else "",
-    })  # fmt: skip
+    return Answer() if desk is None else Answer(describe_post(desk))
 
 
 def _find_errors(site: Site, answer: Answer, view: MessageView) -> dict[str, Message]:
@@ -219,7 +213,7 @@ def _describe_decision(site: Site, view: MessageView) -> dict[str, Any] | None:
     if not isinstance(decision.message, Decision):
         return None
     return {
-        "outcome": say_known(Outcome, decision.message.body.outcome),
+        "outcome": DECIDED[decision.message.body.outcome],
         "actor": site.names().actor(actors[0]) if actors else "",
         "moment": decision.item.stored_at,
     }

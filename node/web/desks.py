@@ -58,6 +58,16 @@ def make_card(authority: Authority, *, listed_by: ListedBy, now: datetime) -> De
     )
 
 
+def describe_post(authority: Authority) -> dict[str, str]:
+    """Say who coordinates at a desk, by its entry: post, telephone, and mailbox."""
+    phones = [phone for phone in authority.telephones if phone.is_dialable_from_abroad]
+    return {
+        "post": ", ".join(part for part in (authority.post, authority.name) if part),
+        "telephone": (phones[0].e164 or "") if phones else "",
+        "mailbox": authority.mailboxes[0] if authority.mailboxes else "",
+    }
+
+
 def confirmation_of(authority: Authority, *, listed_by: ListedBy, today: date) -> Look:
     """Say who answers for an entry, and since when."""
     if listed_by is ListedBy.OPERATOR:

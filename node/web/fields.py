@@ -20,10 +20,11 @@ from console.dates import DateError, DateParts
 from console.i18n import Message, msg
 from node.service.drafts import Answers
 from node.web.field_labels import FIELD_HINTS, FIELD_LABELS
-from node.web.labels import CODE_LABELS, LANGUAGES, list_choices, say_code, say_language
+from node.web.labels import CODE_LABELS, DECIDED, LANGUAGES, list_choices, say_code, say_language
 from protocol.limits import LIMITS
 from protocol.messages.codes import AgeGroup
 from protocol.messages.fields import LanguageField, Sensitivity, get_sensitivity
+from protocol.messages.general import Outcome
 
 _NO_DATE: Final = "no date"
 _LANGUAGE_CHECK: Final = get_args(LanguageField)[1]
@@ -297,7 +298,9 @@ def sort_facts(fields: Iterator[ShownField]) -> list[ShownField]:
 
 def _words(name: str, value: Any) -> Iterator[Message | str]:
     for item in value if isinstance(value, tuple) else (value,):
-        if isinstance(item, StrEnum):
+        if isinstance(item, Outcome):
+            yield DECIDED[item]
+        elif isinstance(item, StrEnum):
             yield say_code(item)
         elif name.startswith("language"):
             yield say_language(item)

@@ -219,6 +219,14 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
     },
 })  # fmt: skip
 
+DECIDED: Final[Labels] = {
+    Outcome.ACCEPTED: pmsg("timeline", "Accepted"),
+    Outcome.DECLINED: pmsg("timeline", "Declined"),
+    Outcome.FORWARDED: pmsg("timeline", "Forwarded to another authority"),
+    Outcome.MORE_INFORMATION_NEEDED: pmsg("timeline", "More information asked"),
+}
+"""Decisions that were taken; the table above says them as choices."""
+
 _TYPES: Final[Labels] = {
     "identification.presumed_victim_notification": msg("Notification of a presumed victim"),
     "identification.initial_referral": msg("Initial referral"),

@@ -17,7 +17,7 @@ from node.web.proofs import list_proofs
 from node.web.site import FocalPoint, Names, PageRoute, Site
 from node.web.states import look_of, look_of_dispatch, look_of_urgency
 from protocol.messages.catalogue import UnreadableMessage
-from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis
+from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis, PersonBody
 
 _RAW_SHOWN = 20_000
 
@@ -55,6 +55,7 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
         "facts": [],
         "folded": [],
         "message": None,
+        "is_child": False,
         "raw": "",
         "say_code": say_code,
         "say_language": say_language,
@@ -68,6 +69,7 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
     basis = message.legal_basis
     return described | {
         "message": message,
+        "is_child": isinstance(message.body, PersonBody) and message.body.treated_as_child,
         "facts": [field for field in fields if not field.is_sensitive],
         "folded": [field for field in fields if field.is_sensitive],
         "consent": basis if isinstance(basis, ConsentBasis) else None,

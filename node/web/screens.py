@@ -12,7 +12,7 @@ from starlette.responses import Response
 from console.accounts.models import SignedIn
 from console.formats import name_place
 from console.i18n import msg
-from contact_registry.routing import Gap
+from contact_registry.routing import Gap, resolve
 from node.service.composing import Draft, find_desk, handle_send
 from node.service.context import NotFoundError, RefusedDraftError
 from node.service.drafts import (
@@ -31,12 +31,12 @@ from node.web.composition import (
     is_reachable,
     is_wide,
 )
-from node.web.desks import explain_choice, look_of_gap, make_card
+from node.web.desks import describe_post, explain_choice, look_of_gap, make_card
 from node.web.fields import group_by_class, show_body, sort_facts
 from node.web.labels import LANGUAGES, say_code, say_language, say_type
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
-from protocol.identifiers import ParticipantCode
+from protocol.identifiers import ParticipantCode, Phase
 from protocol.messages.catalogue import compute_answer_by, get_entry
 from protocol.messages.codes import Urgency
 
@@ -67,7 +67,22 @@ class ComposingPages:
         except NotFoundError:
             if screen is not Screen.LINK:
                 raise
-            return self.wrap(OpenDraft(draft_id=draft_id, kind="", case_reference=None))
+            answers = self._fill_in_our_side()
+            return self.wrap(
+                OpenDraft(draft_id=draft_id, kind="", case_reference=None, answers=answers)
+            )
+
+    def _fill_in_our_side(self) -> dict[str, tuple[str, ...]]:
+        """Fill in the case manager from our desk's entry, so that nobody types it again."""
+        context = self.site.context
+        desk = resolve(
+            context.directory.current(),
+            participant=ParticipantCode(context.participant),
+            phase=Phase.IDENTIFICATION,
+            at=context.clock(),
+        )
+        known = {} if isinstance(desk, Gap) else describe_post(desk.authority)
+        return {f"case_manager-{name}": (value,) for name, value in known.items() if value}
 
     def take_answers(
         self, composition: Composition, screen: Screen, form: Form, who: SignedIn

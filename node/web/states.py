@@ -9,7 +9,7 @@ from node.domain.events import EventKind
 from node.domain.states import Dispatch, Handling
 from node.service.reading import Item, Proof, TimelineEntry
 from node.service.records import IN
-from node.web.labels import say_known, say_type
+from node.web.labels import DECIDED, say_known, say_type
 from protocol.errors import RejectionCode
 from protocol.messages.codes import Urgency
 from protocol.messages.general import Outcome
@@ -103,13 +103,6 @@ class TimelineLook:
     names_message: bool = False
 
 
-_DECISIONS: Final[Mapping[str, Message]] = {
-    Outcome.ACCEPTED: pmsg("timeline", "Accepted"),
-    Outcome.DECLINED: pmsg("timeline", "Declined"),
-    Outcome.FORWARDED: pmsg("timeline", "Forwarded to another authority"),
-    Outcome.MORE_INFORMATION_NEEDED: pmsg("timeline", "More information asked"),
-}
-
 _DECISION_LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     Outcome.ACCEPTED: ("ok", "check"),
     Outcome.DECLINED: ("warn", "ban"),
@@ -173,9 +166,9 @@ def look_of_entry(entry: TimelineEntry, *, participant: Message | str) -> Timeli
     look = _ENTRIES.get(entry.kind)
     if look is None:  # a decision: its code says which
         code = entry.code or ""
-        if code not in _DECISIONS:
+        if code not in DECIDED:
             return _UNCHANGED
-        return TimelineLook(_DECISIONS[code], *_DECISION_LOOKS[code])
+        return TimelineLook(DECIDED[code], *_DECISION_LOOKS[code])
     params = {
         "what": say_type(entry.item.type) if entry.item else "",
         "reason": say_known(RejectionCode, entry.code),

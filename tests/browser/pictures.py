@@ -5,6 +5,7 @@ Run ``python -m tests.browser.pictures [folder]`` from the root of the tree; the
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -230,7 +231,9 @@ def main() -> int:
         pair = build_pair(Path(place))
         tell_stories(pair)
         browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=list(ARGUMENTS), chromium_sandbox=False
+            executable_path=find_chromium(),
+            args=list(ARGUMENTS),
+            chromium_sandbox=os.geteuid() != 0,
         )
         with serve(pair.xk.app) as address:
             camera = Camera(browser, address, pair)
