@@ -25,7 +25,7 @@ SENSITIVE_WORDS: Final = frozenset(
 )  # fmt: skip
 
 #: ... unless its last word says that it only names, counts, or measures the thing.
-IDENTIFYING_WORDS: Final = frozenset("id ids sha256 count bytes version".split())
+IDENTIFYING_WORDS: Final = frozenset({"id", "ids", "sha256", "count", "bytes", "version"})
 
 #: How much of a traceback is written.
 _FRAMES: Final = 8

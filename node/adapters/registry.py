@@ -97,7 +97,7 @@ class KeysPublisher:
         role = node_role(store.participant)
         document = describe_keys(store, at=at)
         signer = RegistrySigner(store.registry_key)
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             previous = self._ask(f"registry/roles/{role}")
             submission = build_keys_submission(
                 document,
@@ -108,11 +108,12 @@ class KeysPublisher:
             answer = self._send("registry/submissions", submission.to_json())
             if answer.is_success:
                 return int(answer.json()["version"])
-            if answer.status_code != httpx.codes.CONFLICT:
-                break
-        raise KeysNotPublishedError(
-            f"The registry host refused this node's keys ({answer.status_code}): {_detail(answer)}"
-        )
+            if answer.status_code != httpx.codes.CONFLICT or not tries_left:
+                raise KeysNotPublishedError(
+                    f"The registry host refused this node's keys ({answer.status_code}): "
+                    f"{_detail(answer)}"
+                )
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def _ask(self, path: str) -> dict[str, int]:
         try:

@@ -214,18 +214,17 @@ def create_api(context: NodeContext, *, refresh_registry: Callable[[], Awaitable
             )
         return caller
 
-    api.include_router(
-        _create_router(context, authenticate=authenticate, refresh_registry=refresh_registry)
-    )
+    api.include_router(_create_messages(context, authenticate))
+    api.include_router(_create_directory(context, authenticate, refresh_registry))
     return api
 
 
-def _create_router(
-    context: NodeContext,
-    *,
-    authenticate: Callable[..., ApiCaller],
-    refresh_registry: Callable[[], Awaitable[None]],
-) -> APIRouter:
+Authenticate = Callable[..., ApiCaller]
+"""The dependency that says who asks, or refuses."""
+
+
+def _create_messages(context: NodeContext, authenticate: Authenticate) -> APIRouter:
+    """Build the routes about messages and cases."""
     router = APIRouter()
     Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
 
@@ -239,6 +238,7 @@ def _create_router(
     def list_messages(
         _caller: Caller,
         direction: Literal["in", "out"] = "in",
+        *,
         open_only: Annotated[bool, Query(description="Only what waits for a decision.")] = False,
         after: str | None = None,
         limit: Annotated[int, Query(ge=1, le=reading.PAGE)] = reading.PAGE,
@@ -290,11 +290,24 @@ def _create_router(
         """Return a case with its timeline."""
         return _case(reading.get_case(context, case_id))
 
+    return router
+
+
+def _create_directory(
+    context: NodeContext,
+    authenticate: Authenticate,
+    refresh_registry: Callable[[], Awaitable[None]],
+) -> APIRouter:
+    """Build the routes about the registry."""
+    router = APIRouter()
+    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+
     @router.get("/directory/desk")
     def find_desk(
         _caller: Caller,
         participant: Annotated[str, Query(max_length=8)],
         phase: Phase,
+        *,
         child: bool = False,
     ) -> DeskBody:
         """Say who is competent in a Participant for a phase, now."""

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 
 def create_health_router(list_troubles: Callable[[], list[str]]) -> APIRouter:
-    """Build ``/healthz`` and ``/readyz``. ``list_troubles`` says what is wrong, nothing if nothing."""
+    """Build ``/healthz`` and ``/readyz``; ``list_troubles`` says what is wrong, if anything."""
     router = APIRouter()
 
     @router.get("/healthz", include_in_schema=False)

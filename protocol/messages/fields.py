@@ -5,13 +5,14 @@ source for what needs a legal basis, for redaction, and for forms.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from protocol.errors import MalformedError
 from protocol.identifiers import (
     parse_authority_id,
     parse_case_reference,
@@ -86,10 +87,23 @@ def _whole_utc(moment: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_whole_utc)]
 """A moment, in UTC and whole seconds."""
 
-ParticipantField = Annotated[str, AfterValidator(parse_participant_code)]
-AuthorityField = Annotated[str, AfterValidator(parse_authority_id)]
-MessageIdField = Annotated[str, AfterValidator(parse_message_id)]
-LanguageField = Annotated[str, AfterValidator(parse_language)]
+
+def _named(parse: Callable[[str], str]) -> AfterValidator:
+    """Let a parser of identifiers check a field, so that its refusal names the field."""
+
+    def check(text: str) -> str:
+        try:
+            return parse(text)
+        except MalformedError as error:
+            raise ValueError(str(error)) from error
+
+    return AfterValidator(check)
+
+
+ParticipantField = Annotated[str, _named(parse_participant_code)]
+AuthorityField = Annotated[str, _named(parse_authority_id)]
+MessageIdField = Annotated[str, _named(parse_message_id)]
+LanguageField = Annotated[str, _named(parse_language)]
 
 
 def _canonical_case(text: str) -> str:
@@ -98,7 +112,7 @@ def _canonical_case(text: str) -> str:
     return text
 
 
-CaseField = Annotated[str, AfterValidator(_canonical_case)]
+CaseField = Annotated[str, _named(_canonical_case)]
 DigestField = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, hex."""
 

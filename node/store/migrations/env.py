@@ -1,6 +1,6 @@
 """Runs migrations on the connection that :mod:`node.store.migrating` hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlmodel import SQLModel
@@ -13,7 +13,7 @@ from node.store.columns import Moment
 REGISTERED = (tables, account_tables, draft_tables)
 
 
-def _render(kind: str, item: Any, _context: Any) -> str | bool:
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our column types as plain ones: a migration never changes with the code."""
     if kind == "type" and isinstance(item, Moment):
         return "sa.DateTime(timezone=True)"

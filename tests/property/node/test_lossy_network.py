@@ -19,7 +19,7 @@ ACTIONS = ("deliver", "deliver", "lose", "twice", "last", "wait", "send")
 
 def play(network: Network, actions: list[str]) -> set[str]:
     """Let the network misbehave as told; returns the ids of all messages that were accepted."""
-    sent = {handle_send(network.node("AL"), make_draft(), actor="u").message_id}
+    sent: set[str] = {handle_send(network.node("AL"), make_draft(), actor="u").message_id}
     for action in actions:
         if action == "send":
             sender = "XK" if len(sent) % 3 == 2 else "AL"

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.messages.catalogue import (
@@ -21,7 +22,6 @@ from protocol.messages.catalogue import (
 from protocol.messages.codes import Urgency
 from protocol.messages.fields import Sensitivity, get_sensitivity
 from protocol.messages.head import Body, CaseMessage
-from pydantic import BaseModel
 from tests.support.messages import CONSENT, TAGS, make_fields
 
 

@@ -1,0 +1,1 @@
+"""The operators' side: registry host, admission to the broker, mailboxes. Blind by construction."""

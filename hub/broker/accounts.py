@@ -1,0 +1,136 @@
+"""Who may do what at the broker: one account per Participant, one that owns all mailboxes.
+
+The boundary between two Participants is the boundary between two accounts. Within one shared
+account a sender could name another's inbox as the place for the broker's *reply*, which the broker
+does not check; across accounts that reaches nobody. What passes between accounts are the services
+that the hub's account exports, and the broker itself sees to it that the token that names the
+account is the account of whoever asks.
+"""
+
+from typing import Final
+
+from protocol.broker_credentials import (
+    AccountClaims,
+    AccountLimits,
+    Permissions,
+    ResponseType,
+    ServiceExport,
+    ServiceImport,
+)
+from protocol.identifiers import ParticipantCode
+from protocol.nkeys import PublicNkey
+from protocol.subjects import (
+    MAILBOX_CONSUMER,
+    SENDER_TOKEN,
+    AccountId,
+    TrafficClass,
+    mailbox_ack_pattern,
+    mailbox_pattern,
+    mailbox_pull_subject,
+)
+
+SYSTEM_ACCOUNT_NAME: Final = "SYS"
+HUB_ACCOUNT_NAME: Final = "HUB"
+
+#: One node needs one connection, two while it renews its token; two processes may share the work.
+_CONNECTIONS: Final = 4
+_SUBSCRIPTIONS: Final = 64
+#: Bytes; an envelope has at most 1,000,000 (protocol limits), the rest is for headers.
+MAX_PAYLOAD: Final = 1_048_576
+
+_PULL_ACCOUNT_TOKEN: Final = 6
+_ACK_ACCOUNT_TOKEN: Final = 3
+
+HUB_INBOX: Final = "_INBOX.hub"
+
+_CLAIMS_UPDATE: Final = "$SYS.REQ.CLAIMS.UPDATE"
+_CLAIMS_DELETE: Final = "$SYS.REQ.CLAIMS.DELETE"
+_CLAIMS_LIST: Final = "$SYS.REQ.CLAIMS.LIST"
+
+#: The hub's user in the system account: keeps the list of accounts, and does nothing else there.
+REGISTRAR_PERMISSIONS: Final = Permissions(
+    publish=(
+        _CLAIMS_UPDATE,
+        _CLAIMS_DELETE,
+        _CLAIMS_LIST,
+        "$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP",
+    ),
+    subscribe=(f"{HUB_INBOX}.>",),
+)
+
+#: The hub's user in its own account: makes and counts mailboxes. It may not read a message, take
+#: one out, nor put one in.
+MAILBOX_ADMIN_PERMISSIONS: Final = Permissions(
+    publish=(
+        "$JS.API.STREAM.CREATE.*",
+        "$JS.API.STREAM.UPDATE.*",
+        "$JS.API.STREAM.INFO.*",
+        "$JS.API.STREAM.DELETE.*",
+        "$JS.API.STREAM.NAMES",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.*.{MAILBOX_CONSUMER}",
+        f"$JS.API.CONSUMER.INFO.*.{MAILBOX_CONSUMER}",
+    ),
+    subscribe=(f"{HUB_INBOX}.>",),
+)
+
+
+def system_account_claims() -> AccountClaims:
+    """Describe the broker's system account."""
+    return AccountClaims(name=SYSTEM_ACCOUNT_NAME, limits=AccountLimits())
+
+
+def hub_account_claims() -> AccountClaims:
+    """Describe the account that owns the mailboxes and what it offers to the others."""
+    put = [
+        ServiceExport(
+            name=f"put-{traffic.name.lower()}",
+            subject=mailbox_pattern(traffic=traffic),
+            account_token_position=SENDER_TOKEN,
+        )
+        for traffic in TrafficClass
+    ]
+    return AccountClaims(
+        name=HUB_ACCOUNT_NAME,
+        limits=AccountLimits(jetstream=True),
+        exports=(
+            *put,
+            ServiceExport(
+                name="pull",
+                subject=mailbox_pull_subject(),
+                account_token_position=_PULL_ACCOUNT_TOKEN,
+                response_type=ResponseType.STREAM,
+            ),
+            ServiceExport(
+                name="ack",
+                subject=mailbox_ack_pattern(),
+                account_token_position=_ACK_ACCOUNT_TOKEN,
+            ),
+        ),
+    )
+
+
+def participant_account_claims(
+    participant: ParticipantCode,
+    *,
+    account: AccountId,
+    signing_keys: tuple[PublicNkey, ...],
+    hub_account: PublicNkey,
+) -> AccountClaims:
+    """Describe a Participant's account: put as itself, empty its own mailbox, nothing else."""
+    services = (
+        *(mailbox_pattern(sender=account, traffic=traffic) for traffic in TrafficClass),
+        mailbox_pull_subject(account),
+        mailbox_ack_pattern(account),
+    )
+    return AccountClaims(
+        name=participant,
+        limits=AccountLimits(
+            subscriptions=_SUBSCRIPTIONS,
+            payload=MAX_PAYLOAD,
+            connections=_CONNECTIONS,
+            imports=len(services),
+            exports=0,
+        ),
+        imports=tuple(ServiceImport(subject, hub_account) for subject in services),
+        signing_keys=signing_keys,
+    )

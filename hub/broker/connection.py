@@ -1,0 +1,218 @@
+"""The hub's own connections to the broker: one as registrar, one as mailbox administrator.
+
+A connection that ends, for whatever reason, is not repaired but made anew, with a new token: see
+:meth:`BrokerConnection.run`.
+"""
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import nats.errors
+import structlog
+
+from hub.broker.accounts import HUB_INBOX
+from hub.broker.tls_transport import TlsClient, run_bounded
+from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
+from protocol.nkeys import Nkey, NkeyKind
+
+Clock = Callable[[], datetime]
+"""Now, in UTC."""
+
+#: A token is made for each connection; the broker cuts it off after this time and the hub returns.
+_TOKEN_LIFETIME: Final = timedelta(hours=24)
+_CONNECT_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 3.0
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 10.0
+_STABLE_SECONDS: Final = 10.0
+_MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+
+_log = structlog.get_logger()
+
+
+class BrokerUnavailableError(Exception):
+    """The broker cannot be reached, or did not answer; the work is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIdentity:
+    """In whose name the hub connects: a user that it makes itself, with few permissions."""
+
+    name: str
+    account: Nkey
+    permissions: Permissions
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """Whether the connection stands, since when, and what went wrong last."""
+
+    is_up: bool
+    since: datetime
+    last_error: str | None = None
+
+
+class BrokerConnection:
+    """A connection over TLS 1.3 that is made anew whenever it ends. Run :meth:`run` as a task."""
+
+    def __init__(
+        self,
+        *,
+        servers: Sequence[str],
+        tls: ssl.SSLContext,
+        identity: AdminIdentity,
+        clock: Clock,
+    ) -> None:
+        if not servers or not all(server.startswith("tls://") for server in servers):
+            raise ValueError("Give the broker's addresses as tls://host:port, at least one.")
+        self._servers = list(servers)
+        self._tls = tls
+        self._identity = identity
+        self._clock = clock
+        self._user = Nkey.generate(NkeyKind.USER)
+        self._client: TlsClient | None = None
+        self._up = asyncio.Event()
+        self._down = asyncio.Event()
+        self._down.set()
+        self._state = ConnectionState(is_up=False, since=clock())
+
+    @property
+    def name(self) -> str:
+        """Which of the hub's connections this is."""
+        return self._identity.name
+
+    @property
+    def state(self) -> ConnectionState:
+        """The present state."""
+        return self._state
+
+    async def wait_until_up(self) -> None:
+        """Return when the connection stands."""
+        await self._up.wait()
+
+    async def wait_until_down(self) -> None:
+        """Return when the connection does not stand."""
+        await self._down.wait()
+
+    async def run(self) -> None:
+        """Keep the connection up until cancelled."""
+        loop = asyncio.get_running_loop()
+        pause = _FIRST_PAUSE
+        while True:
+            began = loop.time()
+            try:
+                reason = await self._hold()
+            except (OSError, nats.errors.Error) as error:
+                reason = str(error) or type(error).__name__
+            self._report(is_up=False, error=reason)
+            pause = _FIRST_PAUSE if loop.time() - began > _STABLE_SECONDS else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _hold(self) -> str:
+        """Connect and wait until the connection ends; returns why."""
+        client = TlsClient()
+        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def note_closed() -> None:
+            if not over.done():
+                over.set_result(client.end_reason)
+
+        try:
+            await self._connect(client, note_closed)
+            self._client = client
+            self._up.set()
+            self._down.clear()
+            self._report(is_up=True, error=None)
+            return await over
+        finally:
+            self._client = None
+            self._up.clear()
+            self._down.set()
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await client.close()
+            except (OSError, nats.errors.Error) as error:
+                _log.warning("broker_connection_not_closed_cleanly", error=str(error))
+
+    async def _connect(self, client: TlsClient, note_closed: Callable[[], Any]) -> None:
+        now = self._clock()
+        token = issue_user_token(
+            self._identity.account,
+            user=self._user.public,
+            claims=UserClaims(name=self._identity.name, permissions=self._identity.permissions),
+            issued_at=now,
+            expires_at=now + _TOKEN_LIFETIME,
+        )
+        trouble: list[str] = []
+
+        async def note_error(error: Exception) -> None:
+            trouble.append(str(error) or type(error).__name__)
+            _log.warning("broker_connection_error", connection=self.name, error=str(error))
+
+        async def establish() -> None:
+            await client.connect(
+                self._servers,
+                tls=self._tls,
+                tls_handshake_first=True,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=3,
+                ping_interval=20,
+                max_outstanding_pings=2,
+                inbox_prefix=HUB_INBOX,
+                user_jwt_cb=lambda: bytearray(token.encode()),
+                signature_cb=lambda nonce: base64.b64encode(self._user.sign(nonce.encode())),
+                error_cb=note_error,
+                closed_cb=note_closed,
+            )
+            if not client.is_connected:
+                # nats-py returns early when the broker's first PING overtakes its PONG.
+                raise ConnectionError("the broker did not confirm the credentials")
+
+        try:
+            await run_bounded(establish(), seconds=_CONNECT_SECONDS)
+        except (OSError, nats.errors.Error) as error:
+            details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))
+            raise ConnectionError(f"No connection to the broker: {details}") from error
+
+    def _report(self, *, is_up: bool, error: str | None) -> None:
+        since = self._state.since if is_up is self._state.is_up else self._clock()
+        self._state = ConnectionState(is_up, since, error)
+        _log.info("broker_connection_changed", connection=self.name, up=is_up, error=error)
+
+    async def request(self, subject: str, payload: bytes = b"") -> bytes:
+        """Ask the broker and return its answer.
+
+        Raises :class:`BrokerUnavailableError` without a connection or an answer within 5 seconds.
+        """
+        if self._client is None:
+            raise BrokerUnavailableError(
+                f"There is no connection to the broker as {self.name}: wait until it is back."
+            )
+        try:
+            answer = await self._client.request(subject, payload, timeout=_ANSWER_SECONDS)
+        except (OSError, nats.errors.Error) as error:
+            raise BrokerUnavailableError(
+                f"The broker did not answer {subject.split('.')[2]} ({error}): trying again later."
+            ) from error
+        return answer.data
+
+    async def request_json(self, subject: str, payload: bytes = b"") -> dict[str, Any]:
+        """Ask the broker and return its answer, a JSON object; errors as in :meth:`request`."""
+        data = await self.request(subject, payload)
+        try:
+            answer = json.loads(data) if len(data) <= _MAX_ANSWER_BYTES else None
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise BrokerUnavailableError("The broker's answer cannot be read: check its version.")
+        return answer

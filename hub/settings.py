@@ -1,0 +1,174 @@
+"""What the operators can set. Each comes from the environment, prefix ``TRM_HUB_``."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hub.broker.config import FREE_PORT, BrokerConfig
+from hub.broker.mailboxes import MailboxLimits
+from hub.logs import LogFormat
+
+
+class BrokerMode(StrEnum):
+    """Who runs nats-server."""
+
+    EMBEDDED = "embedded"
+    EXTERNAL = "external"
+
+
+class HubSettings(BaseSettings):
+    """Settings of the hub."""
+
+    model_config = SettingsConfigDict(env_prefix="TRM_HUB_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        description="Folder of the hub: operators' broker keys, registry, embedded broker."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on for HTTP.")
+    port: int = Field(default=8450, ge=0, le=65535, description="Port to listen on; 0: any.")
+    http_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) for HTTPS; without it, plain HTTP."
+    )
+    http_private_key: Path | None = Field(
+        default=None, description="Private key (PEM) that fits the certificate for HTTPS."
+    )
+    broker_mode: BrokerMode = Field(
+        default=BrokerMode.EMBEDDED,
+        description="embedded: the hub runs nats-server itself; external: it runs elsewhere, with "
+        "the configuration that `trm-hub broker-config` prints.",
+    )
+    broker_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses of the external broker, tls://host:port, separated by commas.",
+    )
+    broker_host: str = Field(
+        default="127.0.0.1", description="Address that the broker listens on (embedded, config)."
+    )
+    broker_port: int = Field(
+        default=4222,
+        ge=FREE_PORT,
+        le=65535,
+        description="Port that the broker listens on (embedded, config); -1: a free one.",
+    )
+    broker_certificate: Path | None = Field(
+        default=None, description="The broker's certificate chain (PEM); embedded and config."
+    )
+    broker_private_key: Path | None = Field(
+        default=None, description="The broker's private key (PEM); embedded and config."
+    )
+    broker_ca: Path | None = Field(
+        default=None, description="CA certificates (PEM) of the broker; default: the system's."
+    )
+    broker_store_key_variable: str | None = Field(
+        default=None,
+        description="Name of the environment variable with the key for encryption of the broker's "
+        "store; default: no encryption of its own.",
+    )
+    broker_max_store_bytes: int = Field(
+        default=20 * 1024**3,
+        ge=1024**2,
+        description="Most bytes that the broker keeps on disk: at least mailbox_bytes for each "
+        "Participant.",
+    )
+    mailbox_replicas: int = Field(
+        default=1, ge=1, le=5, description="Copies of each mailbox: 1, or 3 in a cluster."
+    )
+    mailbox_messages: int = Field(
+        default=5_000,
+        ge=1,
+        description="Messages of one sender and class that may wait in one mailbox.",
+    )
+    mailbox_bytes: int = Field(
+        default=1024**3, ge=1024**2, description="Bytes that may wait in one mailbox."
+    )
+    admission_interval: timedelta = Field(
+        default=timedelta(minutes=1),
+        description="Pause between two comparisons of broker and registry (ISO 8601, PT1M); each "
+        "publication brings one at once besides.",
+    )
+    registry_online_key: Path | None = Field(
+        default=None,
+        description="Key file that signs snapshot and timestamp; default: "
+        "<data_dir>/registry-online.key.",
+    )
+    timestamp_margin: timedelta = Field(
+        default=timedelta(hours=2),
+        description="The hub is not ready when the registry's timestamp runs out sooner than this "
+        "(ISO 8601, PT2H).",
+    )
+    operator_token_file: Path | None = Field(
+        default=None,
+        description="File with the bearer token for /monitoring; without it these are closed.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.JSON, description="Log lines: json for programs, console for people."
+    )
+
+    @field_validator("broker_servers", mode="before")
+    @classmethod
+    def _split_servers(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("broker_servers")
+    @classmethod
+    def _check_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(server.startswith("tls://") for server in servers):
+            raise ValueError("Write broker addresses as tls://host:port: plaintext is refused.")
+        return servers
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> Self:
+        if self.broker_mode is BrokerMode.EXTERNAL and not self.broker_servers:
+            raise ValueError("Set TRM_HUB_BROKER_SERVERS: an external broker needs its addresses.")
+        if (self.http_certificate is None) != (self.http_private_key is None):
+            raise ValueError(
+                "Set both TRM_HUB_HTTP_CERTIFICATE and TRM_HUB_HTTP_PRIVATE_KEY, or neither."
+            )
+        return self
+
+    @property
+    def operator_dir(self) -> Path:
+        """Where the operators' broker keys lie."""
+        return self.data_dir / "operator"
+
+    @property
+    def registry_dir(self) -> Path:
+        """Where the signed registry lies."""
+        return self.data_dir / "registry"
+
+    @property
+    def online_key_path(self) -> Path:
+        """Where the key for snapshot and timestamp lies."""
+        return self.registry_online_key or self.data_dir / "registry-online.key"
+
+    @property
+    def mailbox_limits(self) -> MailboxLimits:
+        """How much one mailbox takes."""
+        return MailboxLimits(
+            messages_per_sender_and_class=self.mailbox_messages,
+            total_bytes=self.mailbox_bytes,
+            replicas=self.mailbox_replicas,
+        )
+
+    def describe_broker(self) -> BrokerConfig:
+        """Return what to run nats-server with; raises ``ValueError`` if TLS is not set up."""
+        if self.broker_certificate is None or self.broker_private_key is None:
+            raise ValueError(
+                "Set TRM_HUB_BROKER_CERTIFICATE and TRM_HUB_BROKER_PRIVATE_KEY: the broker speaks "
+                "TLS only."
+            )
+        return BrokerConfig(
+            state_directory=(self.data_dir / "broker").absolute(),
+            certificate=self.broker_certificate.absolute(),
+            private_key=self.broker_private_key.absolute(),
+            host=self.broker_host,
+            port=self.broker_port,
+            max_store_bytes=self.broker_max_store_bytes,
+            store_key_variable=self.broker_store_key_variable,
+        )

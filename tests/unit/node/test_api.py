@@ -1,0 +1,171 @@
+"""The JSON interface: who may use it, what it refuses, and what a repetition does."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from node.api.app import create_api
+from node.service.tokens import TokenError, find_caller, handle_make_token
+from tests.support.node import Network, make_draft, sqlite_urls
+
+
+@pytest.fixture
+def url_of(tmp_path: Path) -> Callable[[str], str]:
+    """One database will do here."""
+    return sqlite_urls(tmp_path)
+
+
+async def no_refresh() -> None:
+    """Do nothing."""
+
+
+@pytest.fixture
+async def api(network: Network) -> AsyncIterator[httpx.AsyncClient]:
+    """AL's interface, with a valid token."""
+    token = handle_make_token(network.node("AL"), label="test", lifetime=timedelta(days=1))
+    app = create_api(network.node("AL"), refresh_registry=no_refresh)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+        base_url="http://node",
+        headers={"Authorization": f"Bearer {token}"},
+    ) as client:
+        yield client
+
+
+def draft() -> dict[str, Any]:
+    """Return a draft as a program sends it."""
+    return make_draft().model_dump(mode="json", exclude_none=True)
+
+
+ROUTES = [
+    ("POST", "/messages"),
+    ("GET", "/messages"),
+    ("GET", f"/messages/{'0' * 32}"),
+    ("GET", f"/messages/{'0' * 32}/evidence"),
+    ("POST", f"/messages/{'0' * 32}/open"),
+    ("POST", f"/messages/{'0' * 32}/decision"),
+    ("GET", "/cases/x"),
+    ("GET", "/directory/desk"),
+    ("POST", "/registry/refresh"),
+]
+
+
+async def test_every_route_is_listed_here(network: Network) -> None:
+    """A route that is added without standing in the table below is noticed."""
+    app = create_api(network.node("AL"), refresh_registry=no_refresh)
+    described = app.openapi()["paths"]
+    found = {(method.upper(), path) for path, methods in described.items() for method in methods}
+    listed = {
+        (method, path.replace("0" * 32, "{message_id}").replace("/cases/x", "/cases/{case_id}"))
+        for method, path in ROUTES
+    }
+    assert found == listed
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic dTpw"])
+async def test_no_route_without_a_token(
+    api: httpx.AsyncClient, method: str, path: str, header: str | None
+) -> None:
+    """No token, a wrong one, another scheme: refused before anything is looked up."""
+    api.headers.pop("Authorization")
+    headers = {"Authorization": header} if header else {}
+    answer = await api.request(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_tokens_end(network: Network) -> None:
+    """A token is known until its end, and cannot be made endless or with a strange label."""
+    al = network.node("AL")
+    token = handle_make_token(al, label="case-system", lifetime=timedelta(hours=1))
+    caller = find_caller(al, token)
+    assert caller is not None
+    assert caller.actor == "api:case-system"
+    network.clock.advance(hours=1)
+    assert find_caller(al, token) is None
+    with pytest.raises(TokenError):
+        handle_make_token(al, label="x", lifetime=timedelta(days=9999))
+    with pytest.raises(TokenError):
+        handle_make_token(al, label="a b", lifetime=timedelta(days=1))
+
+
+async def test_send_and_ask(api: httpx.AsyncClient, network: Network) -> None:
+    """A message sent by a program can be asked for, in lists, by itself, and in its case."""
+    sent = await api.post("/messages", json=draft(), headers={"Idempotency-Key": "key-0001"})
+    assert sent.status_code == 201
+    again = await api.post("/messages", json=draft(), headers={"Idempotency-Key": "key-0001"})
+    assert again.json() == sent.json()
+    network.settle()
+    message_id = sent.json()["message_id"]
+    listed = (await api.get("/messages", params={"direction": "out"})).json()
+    assert [item["message_id"] for item in listed] == [message_id]
+    view = (await api.get(f"/messages/{message_id}")).json()
+    assert view["item"]["dispatch"] == "delivered"
+    assert view["message"]["body"]["sex"] == "female"
+    assert [proof["status"] for proof in view["proofs"]] == ["delivered"]
+    case = (await api.get(f"/cases/{sent.json()['case_id']}")).json()
+    assert case["case"] == sent.json()["case"]
+    evidence = (await api.get(f"/messages/{message_id}/evidence")).json()
+    assert len(evidence["signed_receipts"]) == 1
+    desk = await api.get("/directory/desk", params={"participant": "XK", "phase": "return"})
+    assert desk.json()["authority"] == "XK-anti-trafficking-desk"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"/messages/{'0' * 32}", None, 404),
+        ("GET", "/cases/none", None, 404),
+        ("GET", "/directory/desk?participant=??&phase=return", None, 422),
+        ("GET", "/directory/desk?participant=ZZ&phase=return", None, 404),
+        ("GET", "/directory/desk?participant=XK&phase=holiday", None, 422),
+        ("GET", "/messages?limit=100000", None, 422),
+        ("POST", "/messages", {"type": "x"}, 422),
+        ("POST", f"/messages/{'0' * 32}/decision", {"outcome": "accepted"}, 404),
+    ],
+)
+async def test_refusals_are_problem_details(
+    api: httpx.AsyncClient, method: str, path: str, body: Any, status: int
+) -> None:
+    """What cannot be done is answered as RFC 9457 says, with what to do."""
+    answer = await api.request(method, path, json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["detail"]
+
+
+async def test_refusals_do_not_repeat_what_was_sent(api: httpx.AsyncClient) -> None:
+    """A wrong value is named by its place, never quoted."""
+    wrong = draft() | {"urgency": "SECRET-WORDS"}
+    answer = await api.post("/messages", json=wrong)
+    assert answer.status_code == 422
+    assert "SECRET-WORDS" not in answer.text
+    assert "urgency" in answer.text
+    inside = draft()
+    inside["body"]["needs_note"] = "SECRET-WORDS \x07"
+    answer = await api.post("/messages", json=inside)
+    assert answer.status_code == 422
+    assert "SECRET-WORDS" not in answer.text
+    assert "needs_note" in answer.text
+
+
+async def test_an_unexpected_failure_says_nothing_of_the_inside(
+    api: httpx.AsyncClient, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect is a 500 with advice, without text of the error."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("SECRET-WORDS")
+
+    monkeypatch.setattr("node.service.reading.list_items", fail)
+    answer = await api.get("/messages")
+    assert answer.status_code == 500
+    assert "SECRET-WORDS" not in answer.text
