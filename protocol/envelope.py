@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
-import cbor2
-
+from protocol.cbor import Item, decode_array, encode_array
 from protocol.errors import (
     ForgedError,
     LocalProtocolError,
@@ -49,37 +48,32 @@ _ID_BYTES: Final = 16
 _LATEST_INSTANT: Final = 253_402_300_799  # the last second of the year 9999
 
 
-def _decode(data: bytes, *, what: str, length: int) -> list[object]:
+def _decode(data: bytes, *, what: str, length: int) -> list[Item]:
     if len(data) > LIMITS.envelope:
         raise MalformedError(
             f"The {what} has {len(data)} bytes; the limit is {LIMITS.envelope}. Send large content "
             "as an attachment."
         )
     try:
-        items = cbor2.loads(data, max_depth=2, allow_indefinite=False)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise MalformedError(f"The {what} is not CBOR: it was cut or altered.") from error
-    if type(items) is not list or len(items) != length:
-        raise MalformedError(f"A {what} is an array of {length} items.")
-    if cbor2.dumps(items, canonical=True) != data:
-        raise MalformedError(f"The {what} is not in deterministic encoding.")
-    return items
+        return decode_array(data, length=length)
+    except MalformedError as error:
+        raise MalformedError(f"This is no {what}: {error}") from error
 
 
-def _bytes(item: object, *, what: str, length: int | None = None) -> bytes:
-    if type(item) is not bytes or (length is not None and len(item) != length):
+def _bytes(item: Item, *, what: str, length: int | None = None) -> bytes:
+    if not isinstance(item, bytes) or (length is not None and len(item) != length):
         raise MalformedError(f"The {what} is not a byte string of the right length.")
     return item
 
 
-def _text(item: object, *, what: str) -> str:
-    if type(item) is not str:
+def _text(item: Item, *, what: str) -> str:
+    if not isinstance(item, str):
         raise MalformedError(f"The {what} is not text.")
     return item
 
 
-def _unsigned(item: object, *, what: str, most: int) -> int:
-    if type(item) is not int or not 0 <= item <= most:
+def _unsigned(item: Item, *, what: str, most: int) -> int:
+    if not isinstance(item, int) or item > most:
         raise MalformedError(f"The {what} is not a number between 0 and {most}.")
     return item
 
@@ -98,15 +92,14 @@ class Consignment:
         """Deterministic CBOR."""
         if self.expires_at.tzinfo is None or self.expires_at.microsecond:
             raise LocalProtocolError("expires_at is in UTC and whole seconds.")
-        return cbor2.dumps(
+        return encode_array(
             [
                 PROTOCOL_VERSION,
                 bytes.fromhex(self.message_id),
                 self.sender,
                 self.recipient,
                 int(self.expires_at.timestamp()),
-            ],
-            canonical=True,
+            ]
         )
 
     @classmethod
@@ -115,9 +108,10 @@ class Consignment:
         version, message_id, sender, recipient, expires = _decode(
             data, what="consignment", length=5
         )
-        if version != PROTOCOL_VERSION or type(version) is not int:
+        spoken = _unsigned(version, what="version", most=0xFFFF)
+        if spoken != PROTOCOL_VERSION:
             raise UnsupportedError(
-                f"Protocol version {version!r} is not spoken here: this node needs an update."
+                f"Protocol version {spoken} is not spoken here: this node needs an update."
             )
         return cls(
             message_id=parse_message_id(
@@ -180,15 +174,14 @@ class SignedPayload:
 
     def encode(self) -> bytes:
         """Deterministic CBOR."""
-        return cbor2.dumps(
+        return encode_array(
             [
                 _SIGNED_MAGIC,
                 self.consignment_bytes,
                 self.payload,
                 bytes.fromhex(self.signer),
                 self.signature,
-            ],
-            canonical=True,
+            ]
         )
 
     @classmethod
@@ -232,15 +225,14 @@ class Envelope:
 
     def encode(self) -> bytes:
         """Deterministic CBOR; raises ``LocalProtocolError`` if it would not pass the broker."""
-        data = cbor2.dumps(
+        data = encode_array(
             [
                 _MAGIC,
                 self.consignment_bytes,
                 self.suite,
                 bytes.fromhex(self.recipient_key_id),
                 self.sealed,
-            ],
-            canonical=True,
+            ]
         )
         if len(data) > LIMITS.envelope:
             raise LocalProtocolError(f"An envelope has at most {LIMITS.envelope} bytes.")
@@ -254,9 +246,10 @@ class Envelope:
             raise MalformedError("This is not an envelope of TRM1.")
         consignment_bytes = _bytes(consignment, what="consignment")
         Consignment.parse(consignment_bytes)
-        if _unsigned(suite, what="suite", most=0xFFFF) != SUITE_HYBRID:
+        used = _unsigned(suite, what="suite", most=0xFFFF)
+        if used != SUITE_HYBRID:
             raise UnsupportedError(
-                f"Encryption suite {suite!r} is not spoken here: it is unknown, or was withdrawn."
+                f"Encryption suite {used} is not spoken here: it is unknown, or was withdrawn."
             )
         return cls(
             consignment_bytes=consignment_bytes,
@@ -270,9 +263,7 @@ class Envelope:
 
 def encode_info(consignment_bytes: bytes, *, suite: int, recipient_key_id: KeyId) -> bytes:
     """Return the ``info`` of the sealing (RFC 9180 section 5.1): the clear part of the envelope."""
-    return cbor2.dumps(
-        [_MAGIC, consignment_bytes, suite, bytes.fromhex(recipient_key_id)], canonical=True
-    )
+    return encode_array([_MAGIC, consignment_bytes, suite, bytes.fromhex(recipient_key_id)])
 
 
 def verify_same_consignment(envelope: Envelope, signed: SignedPayload) -> None:

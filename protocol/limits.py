@@ -22,6 +22,8 @@ class Limits:
     json_depth: int = 16
     #: Items of one list in a payload (receipts for one batch are the longest).
     items: int = 512
+    #: Counters (link numbers, registry versions): what every database and language can hold.
+    number: int = 2**31 - 1
     #: A message nobody fetched in this span is given up by its sender. Longer than any holiday,
     #: shorter than the mailbox keeps things (30 days), so the sender always learns first.
     expiry_span: int = 21 * 86_400

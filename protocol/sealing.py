@@ -75,11 +75,17 @@ class RecipientKey:
         info = encode_info(
             signed.consignment_bytes, suite=SUITE_HYBRID, recipient_key_id=self.key_id
         )
+        try:
+            sealed = _SUITE.encrypt(pad(signed.encode()), self._load(), info=info)
+        except ValueError as error:  # a point of small order: no secret can be shared with it
+            raise MalformedError(
+                "Nothing can be sealed for the recipient's key: its registry entry is faulty."
+            ) from error
         return Envelope(
             consignment_bytes=signed.consignment_bytes,
             suite=SUITE_HYBRID,
             recipient_key_id=self.key_id,
-            sealed=_SUITE.encrypt(pad(signed.encode()), self._load(), info=info),
+            sealed=sealed,
         )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -97,30 +97,70 @@ def handle_send(
     comes back. Raises ``RefusedDraftError`` with what to change, ``NotFoundError`` for an unknown
     case.
     """
-    key = hash_submission(actor, submission_key)
-    with context.database.transaction() as session:
-        if key is not None:
-            earlier = find_submission(session, key)
-            if earlier is not None:
-                return earlier
-        sent = queue_message(context, session, draft, actor=actor, submission_key=key)
+    submission = Submission.of("send", draft, actor=actor, key=submission_key)
+
+    def send(session: Session) -> Sent:
+        return find_submission(session, submission) or queue_message(
+            context, session, draft, actor=actor, submission=submission
+        )
+
+    sent = context.transact(send)
     context.signals.outbox.notify()
     context.signals.inbox.notify()
     return sent
 
 
-def hash_submission(actor: str, submission_key: str | None) -> str | None:
-    """Bind a client's idempotency key to who used it."""
-    if submission_key is None:
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request that is done once however often it comes: a key, and what was asked under it."""
+
+    key: str
+    sha256: str
+
+    @classmethod
+    def of(cls, what: str, asked: BaseModel, *, actor: str, key: str | None) -> Self | None:
+        """Bind a client's idempotency key to who used it and for what; ``None`` without a key."""
+        if key is None:
+            return None
+        return cls(
+            key=_hash_key(actor, key),
+            sha256=hashlib.sha256(f"{what}\x00{asked.model_dump_json()}".encode()).hexdigest(),
+        )
+
+
+def find_submission(session: Session, submission: Submission | None) -> Sent | None:
+    """Return what was queued for this submission before, if anything was.
+
+    Raises ``RefusedDraftError`` if its key was used for something else.
+    """
+    if submission is None:
         return None
-    return hashlib.sha256(f"{actor}\x00{submission_key}".encode()).hexdigest()
-
-
-def find_submission(session: Session, key: str) -> Sent | None:
-    """Return what was queued under this (hashed) submission key before, if anything was."""
-    row = session.exec(select(MessageRow).where(MessageRow.submission_key == key)).one_or_none()
+    row = _find_by_key(session, submission.key)
     if row is None:
         return None
+    if row.submission_sha256 != submission.sha256:
+        raise RefusedDraftError(
+            "This key was used for another request before: nothing was sent. Use a new one for "
+            "each message."
+        )
+    return _describe(session, row)
+
+
+def find_sent(session: Session, *, actor: str, key: str) -> Sent | None:
+    """Return what was queued under this key, whatever was asked."""
+    row = _find_by_key(session, _hash_key(actor, key))
+    return None if row is None else _describe(session, row)
+
+
+def _hash_key(actor: str, key: str) -> str:
+    return hashlib.sha256(f"{actor}\x00{key}".encode()).hexdigest()
+
+
+def _find_by_key(session: Session, key: str) -> MessageRow | None:
+    return session.exec(select(MessageRow).where(MessageRow.submission_key == key)).one_or_none()
+
+
+def _describe(session: Session, row: MessageRow) -> Sent:
     case = session.get_one(CaseRow, row.case_id)
     return Sent(
         message_id=MessageId(row.message_id),
@@ -137,7 +177,7 @@ def queue_message(
     draft: Draft,
     *,
     actor: str,
-    submission_key: str | None = None,
+    submission: Submission | None = None,
 ) -> Sent:
     """Do the work of :func:`handle_send` inside the caller's transaction."""
     directory = context.directory.current()
@@ -157,7 +197,7 @@ def queue_message(
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = _build(
         context,
-        draft,
+        draft.model_copy(update={"in_reply_to": _name_on_wire(session, draft.in_reply_to)}),
         model=entry.model,
         case=case,
         position=position,
@@ -165,8 +205,14 @@ def queue_message(
         directory=directory,
     )
     return _store(
-        context, session, message, case=case, head=head, actor=actor, submission_key=submission_key
+        context, session, message, case=case, head=head, actor=actor, submission=submission
     )
+
+
+def _name_on_wire(session: Session, message_id: str | None) -> str | None:
+    """Return what the other side calls a message of ours or theirs."""
+    row = session.get(MessageRow, message_id) if message_id else None
+    return row.wire_id if row else message_id
 
 
 def _verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
@@ -309,7 +355,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     case: CaseRow,
     head: LinkHeadRow,
     actor: str,
-    submission_key: str | None,
+    submission: Submission | None,
 ) -> Sent:
     expires_at = message.composed_at + context.rules.expiry
     try:
@@ -335,6 +381,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     session.add(
         MessageRow(
             message_id=message.message_id,
+            wire_id=message.message_id,
             direction=OUT,
             case_id=case.case_id,
             peer=message.recipient,
@@ -362,7 +409,8 @@ def _store(  # noqa: PLR0913 - a message is stored with these
             ),
             dispatch=Dispatch.QUEUED,
             handling=Handling.NEW if entry.expects_decision else Handling.NOTHING_EXPECTED,
-            submission_key=submission_key,
+            submission_key=submission.key if submission else None,
+            submission_sha256=submission.sha256 if submission else None,
         )
     )
     session.flush()

@@ -1,8 +1,13 @@
 """What every use case works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from sqlmodel import Session
 
 from node.domain.ports import Clock, DirectorySource, KeyStore, RandomBytes
 from node.service.signals import Signals
@@ -47,6 +52,11 @@ class DeliveryRules:
     #: A message without receipt is given up after this.
     expiry: timedelta = field(default=timedelta(seconds=LIMITS.expiry_span))
 
+    @property
+    def longest_pause(self) -> timedelta:
+        """The longest time that anything may wait by these rules."""
+        return max(*self.resend_pauses, *self.retry_pauses, timedelta(hours=2))
+
     def resend_pause(self, handed_over: int) -> timedelta:
         """Return the pause after the ``handed_over``-th confirmed hand-over (from 1)."""
         return self.resend_pauses[min(handed_over, len(self.resend_pauses)) - 1]
@@ -54,6 +64,10 @@ class DeliveryRules:
     def retry_pause(self, failures: int) -> timedelta:
         """Return the pause after the ``failures``-th attempt without confirmation (from 1)."""
         return self.retry_pauses[min(failures, len(self.retry_pauses)) - 1]
+
+
+_T = TypeVar("_T")
+_TRANSACTION_TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +82,19 @@ class NodeContext:
     random: RandomBytes
     signals: Signals = field(default_factory=Signals)
     rules: DeliveryRules = field(default_factory=DeliveryRules)
+
+    def transact(self, work: Callable[[Session], _T]) -> _T:
+        """Run ``work`` in one transaction; run it again if another transaction was in its way.
+
+        Two that meet (one key submitted twice at once, a receipt that comes while a hand-over is
+        recorded) are told apart by the database's constraints and locks: the loser looks again and
+        finds what the winner did.
+        """
+        for tries_left in reversed(range(_TRANSACTION_TRIES)):
+            try:
+                with self.database.transaction() as session:
+                    return work(session)
+            except (IntegrityError, OperationalError, StaleDataError):
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")

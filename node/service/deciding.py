@@ -1,13 +1,13 @@
 """The human answer to a received message: accept, decline, forward, ask."""
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from node.domain.events import EventKind
 from node.domain.states import Handling, TransitionError, decide_handling
-from node.service.composing import Draft, Sent, find_submission, hash_submission, queue_message
+from node.service.composing import Draft, Sent, Submission, find_submission, queue_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
-from node.service.records import IN, add_event
+from node.service.records import IN, add_event, lock_message
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Phase
 from protocol.messages.codes import Urgency
@@ -53,21 +53,20 @@ def handle_decide(  # noqa: PLR0913 - who decides what about which, on which vie
 
     ``row_version`` is what the decider saw: if somebody else has decided since, ``StaleError``.
     """
-    key = hash_submission(actor, submission_key)
-    with context.database.transaction() as session:
-        if key is not None:
-            earlier = find_submission(session, key)
-            if earlier is not None:
-                return earlier
-        sent = _decide(
+    submission = Submission.of(f"decide {message_id}", decision, actor=actor, key=submission_key)
+
+    def decide(session: Session) -> Sent:
+        return find_submission(session, submission) or _decide(
             context,
             session,
             message_id,
             decision,
             actor=actor,
             row_version=row_version,
-            submission_key=key,
+            submission=submission,
         )
+
+    sent = context.transact(decide)
     context.signals.outbox.notify()
     context.signals.inbox.notify()
     return sent
@@ -81,11 +80,9 @@ def _decide(  # noqa: PLR0913 - as above
     *,
     actor: str,
     row_version: int | None,
-    submission_key: str | None,
+    submission: Submission | None,
 ) -> Sent:
-    row = session.exec(
-        select(MessageRow).where(MessageRow.message_id == message_id).with_for_update()
-    ).one_or_none()
+    row = lock_message(session, message_id)
     if row is None or row.direction != IN or row.case_id is None:
         raise NotFoundError("There is no such received message here: open it from the inbox.")
     if row_version is not None and row_version != row.row_version:
@@ -103,7 +100,7 @@ def _decide(  # noqa: PLR0913 - as above
         session,
         _draft(row, case, decision),
         actor=actor,
-        submission_key=submission_key,
+        submission=submission,
     )
     row.handling = handling
     row.decided_by_message = sent.message_id

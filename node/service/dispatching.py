@@ -7,23 +7,29 @@ sealed for a key that its recipient still holds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlmodel import Session, col, or_, select
 
 from contact_registry.directory import Directory
 from node.domain.events import SYSTEM_ACTOR, EventKind
+from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext, NodeError
-from node.service.records import OUT, add_event, load_signed
+from node.service.records import OUT, add_event, load_signed, lock_message
 from node.store.tables import CaseRow, MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
 from protocol.errors import ProtocolError
 from protocol.identifiers import ParticipantCode
 from protocol.sealing import RecipientKey
+from protocol.signing import KeyId
 from protocol.subjects import AccountId, parse_account_id
 
 _ERROR_LENGTH: Final = 200
+_DAMAGED_PAUSE: Final = timedelta(hours=1)
+#: How many of the earliest rows are looked at for when to wake: more than may be claimed at once.
+_LOOK_AHEAD: Final = 200
 
 
 class NoRecipientKeyError(NodeError):
@@ -47,51 +53,90 @@ class Attempt:
     message_id: str
     transport_id: str
     error: str | None = None
+    #: The key that it was sealed for.
+    sealed_for: KeyId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SealedEnvelope:
-    """Bytes for the broker, and whose mailbox they go to."""
+    """Bytes for the broker, whose mailbox they go to, and for which key they are sealed."""
 
     recipient: AccountId
     envelope: bytes
+    sealed_for: KeyId
 
 
-def claim_messages(context: NodeContext, *, limit: int) -> list[Consigned]:
-    """Claim what is due, most urgent first, and give up what has expired."""
+def claim_messages(context: NodeContext, *, limit: int, may_expire: bool = True) -> list[Consigned]:
+    """Claim what is due, most urgent first, and give up what has expired.
+
+    ``may_expire``: whether the clock can be trusted with ending anything. A moment that lies
+    further ahead than any pause was written by a clock that was set back since: it counts as due.
+    """
+    if may_expire:
+        _give_up_expired(context, limit=limit)
+    return context.transact(lambda session: _claim(context, session, limit=limit))
+
+
+def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consigned]:
     now = context.clock()
-    with context.database.transaction() as session:
-        due = session.exec(
-            select(OutboxRow)
-            .where(
-                OutboxRow.next_attempt_at <= now,
-                or_(col(OutboxRow.claimed_until).is_(None), col(OutboxRow.claimed_until) < now),
+    beyond = now + context.rules.longest_pause
+    due = session.exec(
+        select(OutboxRow)
+        .where(
+            or_(OutboxRow.next_attempt_at <= now, OutboxRow.next_attempt_at > beyond),
+            or_(
+                col(OutboxRow.claimed_until).is_(None),
+                col(OutboxRow.claimed_until) < now,
+                col(OutboxRow.claimed_until) > now + context.rules.lease,
+            ),
+        )
+        .order_by(col(OutboxRow.priority), col(OutboxRow.next_attempt_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    claimed: list[Consigned] = []
+    for outbox in due:
+        row = session.get_one(MessageRow, outbox.message_id)
+        case = session.get(CaseRow, row.case_id) if row.case_id else None
+        try:
+            signed = load_signed(context, row, case)
+        except (StoredContentError, ProtocolError) as error:
+            # One damaged row must not hold up the others. It stays, and says what is wrong.
+            outbox.last_error = str(error)[:_ERROR_LENGTH]
+            outbox.next_attempt_at = now + _DAMAGED_PAUSE
+            continue
+        outbox.claimed_until = now + context.rules.lease
+        outbox.attempts += 1
+        claimed.append(
+            Consigned(
+                message_id=row.message_id,
+                peer=ParticipantCode(row.peer),
+                transport_id=outbox.transport_id,
+                signed=signed,
             )
-            .order_by(col(OutboxRow.priority), col(OutboxRow.next_attempt_at))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).all()
-        claimed: list[Consigned] = []
-        for outbox in due:
-            row = session.get_one(MessageRow, outbox.message_id)
-            if row.expires_at <= now:
-                _give_up(session, row, outbox, at=now)
-                continue
-            outbox.claimed_until = now + context.rules.lease
-            outbox.attempts += 1
-            case = session.get(CaseRow, row.case_id) if row.case_id else None
-            claimed.append(
-                Consigned(
-                    message_id=row.message_id,
-                    peer=ParticipantCode(row.peer),
-                    transport_id=outbox.transport_id,
-                    signed=load_signed(context, row, case),
-                )
-            )
+        )
     return claimed
 
 
-def _give_up(session: Session, row: MessageRow, outbox: OutboxRow, *, at: datetime) -> None:
+def _give_up_expired(context: NodeContext, *, limit: int) -> None:
+    """Report what has come to its end without a receipt."""
+    now = context.clock()
+    with context.database.reading() as session:
+        expired = session.exec(
+            select(OutboxRow.message_id)
+            .join(MessageRow, col(MessageRow.message_id) == col(OutboxRow.message_id))
+            .where(MessageRow.expires_at <= now)
+            .limit(limit)
+        ).all()
+    for message_id in expired:
+        context.transact(partial(_give_up, message_id=message_id, at=now))
+
+
+def _give_up(session: Session, *, message_id: str, at: datetime) -> None:
+    row = lock_message(session, message_id)
+    outbox = session.get(OutboxRow, message_id, with_for_update=True)
+    if row is None or outbox is None:
+        return
     state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), DispatchEvent.EXPIRED)
     if state is not None:
         row.dispatch = state
@@ -127,31 +172,35 @@ def seal_for(
         raise NoRecipientKeyError(
             f"{peer} takes envelopes of at most {document.max_envelope_bytes} bytes."
         )
-    return SealedEnvelope(recipient=account, envelope=envelope)
+    return SealedEnvelope(recipient=account, envelope=envelope, sealed_for=KeyId(entry.key_id))
 
 
 def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
     """Record what the broker said, and when to try again."""
-    now = context.clock()
-    with context.database.transaction() as session:
-        for attempt in attempts:
-            outbox = session.get(OutboxRow, attempt.message_id)
-            if outbox is None or outbox.transport_id != attempt.transport_id:
+
+    def record(session: Session) -> None:
+        now = context.clock()
+        for attempt in sorted(attempts, key=lambda each: each.message_id):
+            row = lock_message(session, attempt.message_id)
+            outbox = session.get(OutboxRow, attempt.message_id, with_for_update=True)
+            if row is None or outbox is None or outbox.transport_id != attempt.transport_id:
                 continue  # the receipt was quicker than our record, or another worker took over
             outbox.claimed_until = None
             if attempt.error is None:
-                _record_stored(context, session, outbox, at=now)
+                outbox.sealed_for = attempt.sealed_for
+                _record_stored(context, session, row, outbox, at=now)
             else:
                 outbox.last_error = attempt.error[:_ERROR_LENGTH]
                 failures = max(1, outbox.attempts - outbox.handed_over)
                 outbox.next_attempt_at = now + context.rules.retry_pause(failures)
+
+    context.transact(record)
     context.signals.inbox.notify()
 
 
 def _record_stored(
-    context: NodeContext, session: Session, outbox: OutboxRow, *, at: datetime
+    context: NodeContext, session: Session, row: MessageRow, outbox: OutboxRow, *, at: datetime
 ) -> None:
-    row = session.get_one(MessageRow, outbox.message_id)
     first = outbox.handed_over == 0
     outbox.handed_over += 1
     outbox.last_error = None
@@ -173,26 +222,35 @@ def _record_stored(
 
 def hurry(context: NodeContext) -> None:
     """Try at once what only failed because the broker was away."""
-    with context.database.transaction() as session:
+
+    def bring_forward(session: Session) -> None:
         now = context.clock()
         for outbox in session.exec(
-            select(OutboxRow).where(
+            select(OutboxRow)
+            .where(
                 col(OutboxRow.last_error).is_not(None),
                 OutboxRow.next_attempt_at > now,
                 OutboxRow.handed_over == 0,
             )
+            .with_for_update(skip_locked=True)
         ):
             outbox.next_attempt_at = now
+
+    context.transact(bring_forward)
     context.signals.outbox.notify()
 
 
 def next_message_in(context: NodeContext) -> timedelta | None:
     """Return how long until the next message is due; ``None`` if the outbox is empty."""
+    now = context.clock()
     with context.database.reading() as session:
-        first = session.exec(
-            select(OutboxRow.next_attempt_at).order_by(col(OutboxRow.next_attempt_at)).limit(1)
-        ).first()
-    return None if first is None else max(timedelta(0), first - context.clock())
+        moments = session.exec(
+            select(OutboxRow.next_attempt_at, OutboxRow.claimed_until)
+            .order_by(col(OutboxRow.next_attempt_at))
+            .limit(_LOOK_AHEAD)
+        ).all()
+    free = [max(due, claimed or due) for due, claimed in moments]
+    return None if not free else max(timedelta(0), min(free) - now)
 
 
 def count_waiting(context: NodeContext) -> dict[str, int]:

@@ -14,7 +14,8 @@ from typing import Final
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from node.service.composing import Sent, find_submission, hash_submission
+from node.service import composing
+from node.service.composing import Sent
 from node.service.context import NodeContext, NotFoundError
 from node.store.draft_tables import DraftRow
 from protocol.limits import LIMITS
@@ -135,6 +136,5 @@ def handle_discard_draft(context: NodeContext, draft_id: str, *, account_id: str
 
 def find_sent(context: NodeContext, draft_id: str, *, account_id: str) -> Sent | None:
     """Return what this draft became, if it was sent."""
-    key = hash_submission(account_id, draft_id)
     with context.database.reading() as session:
-        return None if key is None else find_submission(session, key)
+        return composing.find_sent(session, actor=account_id, key=draft_id)

@@ -14,7 +14,15 @@ from node.service.context import NodeContext, NotFoundError
 from node.service.receipts import owe_receipt
 from node.service.records import IN, add_event, load_message
 from node.store.columns import Moment
-from node.store.tables import CaseRow, EventRow, EvidenceRow, MessageRow, OutboxRow, QuarantineRow
+from node.store.tables import (
+    CaseRow,
+    EventRow,
+    EvidenceRow,
+    MessageRow,
+    OutboxRow,
+    QuarantineRow,
+    ReceiptRow,
+)
 from protocol.envelope import SignedPayload
 from protocol.identifiers import CaseReference
 from protocol.messages.catalogue import UnreadableMessage
@@ -227,7 +235,7 @@ def get_message(context: NodeContext, message_id: str) -> MessageView:
         row = stored.row
         case = session.get(CaseRow, row.case_id) if row.case_id else None
         outbox = session.get(OutboxRow, message_id)
-        proofs = tuple(_proof(evidence) for evidence in _list_evidence(session, [message_id]))
+        proofs = tuple(_proof(*pair) for pair in _list_evidence(session, [message_id]))
     return MessageView(
         item=_item(row, case.reference if case else None),
         message=stored.message,
@@ -250,22 +258,25 @@ def get_message(context: NodeContext, message_id: str) -> MessageView:
     )
 
 
-def _list_evidence(session: Session, message_ids: Sequence[str]) -> Sequence[EvidenceRow]:
+def _list_evidence(
+    session: Session, message_ids: Sequence[str]
+) -> Sequence[tuple[EvidenceRow, ReceiptRow]]:
     return session.exec(
-        select(EvidenceRow)
+        select(EvidenceRow, ReceiptRow)
+        .join(ReceiptRow, col(ReceiptRow.receipt_id) == col(EvidenceRow.receipt_id))
         .where(col(EvidenceRow.message_id).in_(message_ids))
         .order_by(col(EvidenceRow.evidence_id))
     ).all()
 
 
-def _proof(row: EvidenceRow) -> Proof:
+def _proof(row: EvidenceRow, receipt: ReceiptRow) -> Proof:
     return Proof(
         status=row.status,
         given=row.given,
         at=row.at,
         reason=row.reason,
         payload_sha256=row.payload_sha256,
-        signer_key_id=row.signer_key_id,
+        signer_key_id=receipt.signer_key_id,
     )
 
 
@@ -284,7 +295,9 @@ def get_evidence(context: NodeContext, message_id: str) -> Evidence:
         receipts = _list_evidence(session, [message_id])
     return Evidence(
         signed_payload=stored.signed,
-        signed_receipts=tuple(SignedPayload.parse(row.signed_receipt) for row in receipts),
+        signed_receipts=tuple(
+            SignedPayload.parse(receipt.signed_receipt) for _, receipt in receipts
+        ),
     )
 
 
@@ -316,7 +329,7 @@ def get_case(context: NodeContext, case_id: str) -> CaseView:
         ).all()
         evidence = _list_evidence(session, [row.message_id for row in rows])
     items = {row.message_id: _item(row, case.reference) for row in rows}
-    proofs = {(e.message_id, e.status, e.given): _proof(e) for e in evidence}
+    proofs = {(e.message_id, e.status, e.given): _proof(e, receipt) for e, receipt in evidence}
     return CaseView(
         case_id=case.case_id,
         reference=CaseReference(case.reference),
@@ -379,7 +392,7 @@ def _mark_opened(context: NodeContext, session: Session, row: MessageRow, *, act
         session,
         peer=row.peer,
         item=ReceiptItem(
-            message_id=row.message_id,
+            message_id=row.wire_id,
             payload_sha256=row.payload_sha256,
             status=ReceiptStatus.READ,
             at=now.replace(microsecond=0),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -11,12 +12,11 @@ from sqlmodel import Session, col, or_, select
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, DispatchEvent, Handling, advance_dispatch
 from node.service.context import NodeContext
-from node.service.records import OUT, add_event
-from node.store.tables import EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
+from node.service.records import IN, OUT, add_event, find_message
+from node.store.tables import EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow, ReceiptRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import RejectionCode
 from protocol.identifiers import MessageId, ParticipantCode, make_message_id
-from protocol.limits import LIMITS
 from protocol.messages.catalogue import encode_payload
 from protocol.messages.head import RegistryPin
 from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptStatus
@@ -24,6 +24,10 @@ from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptS
 #: Rejections that say nothing about the message itself: sealing it again, for the newest key, may
 #: well succeed.
 _WORTH_ANOTHER_TRY: Final = frozenset({RejectionCode.UNOPENABLE, RejectionCode.UNKNOWN_SENDER})
+
+#: Messages that one receipt confirms at most.
+_PARCEL: Final = 64
+_LOOK_AHEAD: Final = 200
 
 _EVENT_OF_STATUS: Final = {
     ReceiptStatus.DELIVERED: (DispatchEvent.RECEIPT_DELIVERED, EventKind.MESSAGE_DELIVERED),
@@ -33,28 +37,28 @@ _EVENT_OF_STATUS: Final = {
 
 
 def owe_receipt(context: NodeContext, session: Session, *, peer: str, item: ReceiptItem) -> None:
-    """Note that ``peer`` is to get ``item``; twice the same is once."""
+    """Note that ``peer`` is to get ``item``; twice the same is once, and proof replaces guess."""
     due = session.exec(
         select(ReceiptDueRow).where(
             ReceiptDueRow.peer == peer,
-            ReceiptDueRow.message_id == item.message_id,
+            ReceiptDueRow.wire_id == item.message_id,
             ReceiptDueRow.status == item.status,
         )
     ).one_or_none()
-    if due is not None:
-        return
-    session.add(
-        ReceiptDueRow(
+    if due is None:
+        due = ReceiptDueRow(
             peer=peer,
-            message_id=item.message_id,
-            payload_sha256=item.payload_sha256,
+            wire_id=item.message_id,
             status=item.status,
-            reason=item.reason,
-            readable=item.readable,
             at=item.at,
             next_attempt_at=context.clock(),
         )
-    )
+    elif due.payload_sha256 is not None:
+        return
+    due.payload_sha256 = item.payload_sha256
+    due.reason = item.reason
+    due.readable = item.readable
+    session.add(due)
     session.flush()
 
 
@@ -69,9 +73,11 @@ def apply_receipt(
     An item that names another digest than what we sent proves nothing about our message, so it
     moves nothing.
     """
-    for item in receipt.body.items:
-        row = session.get(MessageRow, item.message_id)
-        if row is None or row.direction != OUT or row.peer != receipt.sender:
+    for item in sorted(receipt.body.items, key=lambda each: each.message_id):
+        row = find_message(
+            session, direction=OUT, peer=receipt.sender, wire_id=item.message_id, lock=True
+        )
+        if row is None:
             continue
         if item.payload_sha256 is None or (
             item.status is ReceiptStatus.REJECTED and item.reason in _WORTH_ANOTHER_TRY
@@ -82,13 +88,19 @@ def apply_receipt(
 
 
 def _seal_again(context: NodeContext, session: Session, row: MessageRow) -> None:
-    """Hand the message over once more, sealed for the newest key, after the usual pause."""
-    outbox = session.get(OutboxRow, row.message_id)
-    if outbox is not None:
-        pause = context.rules.retry_pause(max(1, outbox.handed_over))
-        outbox.next_attempt_at = min(outbox.next_attempt_at, context.clock() + pause)
-        outbox.last_error = "the recipient could not open it: sealing again"
+    """Hand the message over once more: at once for a newer key, else after the usual pause."""
+    outbox = session.get(OutboxRow, row.message_id, with_for_update=True)
+    if outbox is None:
+        return
+    now = context.clock()
+    newest = context.directory.current().newest_encryption_key(ParticipantCode(row.peer), now)
+    if newest is not None and newest.key_id != outbox.sealed_for:
+        pause = timedelta(0)
+    else:
+        pause = context.rules.resend_pause(max(1, outbox.handed_over))
         context.signals.registry_wanted.notify()
+    outbox.next_attempt_at = min(outbox.next_attempt_at, now + pause)
+    outbox.last_error = "the recipient could not open it: sealing again"
 
 
 def _record_evidence(
@@ -99,17 +111,8 @@ def _record_evidence(
     *,
     signed: SignedPayload,
 ) -> None:
-    had = session.exec(
-        select(EvidenceRow.evidence_id).where(
-            EvidenceRow.message_id == row.message_id,
-            EvidenceRow.status == item.status,
-            col(EvidenceRow.given).is_(False),
-        )
-    ).first()
-    if had is not None:
+    if not _add_evidence(context, session, row, item, signed=signed, given=False):
         return
-    now = context.clock()
-    _add_evidence(session, item, signed=signed, given=False, at=now)
     dispatch_event, kind = _EVENT_OF_STATUS[item.status]
     state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), dispatch_event)
     if state is not None:
@@ -117,37 +120,64 @@ def _record_evidence(
         row.row_version += 1
     if item.status is ReceiptStatus.READ and row.handling == Handling.NEW:
         row.handling = Handling.OPENED
-    outbox = session.get(OutboxRow, row.message_id)
+    outbox = session.get(OutboxRow, row.message_id, with_for_update=True)
     if outbox is not None:
         session.delete(outbox)
     add_event(
         session,
         kind=kind,
-        at=now,
+        at=context.clock(),
         actor=row.peer,
         case_id=row.case_id,
         message_id=row.message_id,
-        code=item.reason,
+        # A receipt that comes too late to change anything is evidence all the same.
+        code=item.reason if state is not None else "changes_nothing",
     )
 
 
-def _add_evidence(
-    session: Session, item: ReceiptItem, *, signed: SignedPayload, given: bool, at: datetime
-) -> None:
+def _add_evidence(  # noqa: PLR0913 - what is kept of one receipt
+    context: NodeContext,
+    session: Session,
+    row: MessageRow,
+    item: ReceiptItem,
+    *,
+    signed: SignedPayload,
+    given: bool,
+) -> bool:
+    """Keep what a receipt says about a message, once; say whether it was new."""
+    had = session.exec(
+        select(EvidenceRow.evidence_id).where(
+            EvidenceRow.message_id == row.message_id,
+            EvidenceRow.status == item.status,
+            col(EvidenceRow.given).is_(given),
+        )
+    ).first()
+    if had is not None:
+        return False
+    receipt_id = signed.digest
+    if session.get(ReceiptRow, receipt_id) is None:
+        session.add(
+            ReceiptRow(
+                receipt_id=receipt_id,
+                signer_key_id=signed.signer,
+                signed_receipt=signed.encode(),
+            )
+        )
+        session.flush()
     session.add(
         EvidenceRow(
-            message_id=item.message_id,
+            message_id=row.message_id,
             given=given,
             status=item.status,
             reason=item.reason,
             readable=item.readable,
             at=item.at,
             payload_sha256=item.payload_sha256,
-            signer_key_id=signed.signer,
-            stored_at=at,
-            signed_receipt=signed.encode(),
+            stored_at=context.clock(),
+            receipt_id=receipt_id,
         )
     )
+    return True
 
 
 # ------------------------------------------------------------------ owed by us
@@ -165,30 +195,39 @@ class ReceiptParcel:
 
 
 def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
-    """Claim what is due, and sign one receipt per peer."""
+    """Claim what is due, oldest first, and sign one receipt per peer."""
     now = context.clock()
-    with context.database.transaction() as session:
-        due = session.exec(
-            select(ReceiptDueRow)
-            .where(
-                ReceiptDueRow.next_attempt_at <= now,
-                or_(
-                    col(ReceiptDueRow.claimed_until).is_(None),
-                    col(ReceiptDueRow.claimed_until) < now,
-                ),
-            )
-            .order_by(col(ReceiptDueRow.peer), col(ReceiptDueRow.receipt_due_id))
-            .limit(LIMITS.items)
-            .with_for_update(skip_locked=True)
-        ).all()
-        for row in due:
-            row.claimed_until = now + context.rules.lease
-            row.attempts += 1
-        session.flush()
+    due = context.transact(partial(_claim, context, now=now))
+    by_peer = sorted(due, key=lambda row: row.peer)
     return [
         _sign_parcel(context, ParticipantCode(peer), list(rows), now=now)
-        for peer, rows in groupby(due, key=lambda row: row.peer)
+        for peer, rows in groupby(by_peer, key=lambda row: row.peer)
     ]
+
+
+def _claim(context: NodeContext, session: Session, *, now: datetime) -> Sequence[ReceiptDueRow]:
+    due = session.exec(
+        select(ReceiptDueRow)
+        .where(
+            or_(
+                ReceiptDueRow.next_attempt_at <= now,
+                ReceiptDueRow.next_attempt_at > now + context.rules.longest_pause,
+            ),
+            or_(
+                col(ReceiptDueRow.claimed_until).is_(None),
+                col(ReceiptDueRow.claimed_until) < now,
+                col(ReceiptDueRow.claimed_until) > now + context.rules.lease,
+            ),
+        )
+        .order_by(col(ReceiptDueRow.receipt_due_id))
+        .limit(_PARCEL)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in due:
+        row.claimed_until = now + context.rules.lease
+        row.attempts += 1
+    session.flush()
+    return due
 
 
 def _sign_parcel(
@@ -197,7 +236,7 @@ def _sign_parcel(
     directory = context.directory.current()
     items = tuple(
         ReceiptItem(
-            message_id=row.message_id,
+            message_id=row.wire_id,
             payload_sha256=row.payload_sha256,
             status=ReceiptStatus(row.status),
             at=row.at,
@@ -236,47 +275,41 @@ def record_receipts_sent(context: NodeContext, parcel: ReceiptParcel) -> None:
 
     Should the broker lose it, the sender sends its message again and gets the receipt again.
     """
-    now = context.clock()
-    with context.database.transaction() as session:
+
+    def record(session: Session) -> None:
         for due_id in parcel.due_ids:
-            row = session.get(ReceiptDueRow, due_id)
-            if row is not None:
-                session.delete(row)
+            due = session.get(ReceiptDueRow, due_id)
+            if due is not None:
+                session.delete(due)
         for item in parcel.items:
-            _keep_given(session, item, signed=parcel.signed, at=now)
+            row = find_message(session, direction=IN, peer=parcel.peer, wire_id=item.message_id)
+            if row is not None and row.payload_sha256 == item.payload_sha256:
+                _add_evidence(context, session, row, item, signed=parcel.signed, given=True)
 
-
-def _keep_given(
-    session: Session, item: ReceiptItem, *, signed: SignedPayload, at: datetime
-) -> None:
-    had = session.exec(
-        select(EvidenceRow.evidence_id).where(
-            EvidenceRow.message_id == item.message_id,
-            EvidenceRow.status == item.status,
-            col(EvidenceRow.given).is_(True),
-        )
-    ).first()
-    if had is None:
-        _add_evidence(session, item, signed=signed, given=True, at=at)
+    context.transact(record)
 
 
 def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:
     """Nobody confirmed it: try again after a pause."""
-    now = context.clock()
-    with context.database.transaction() as session:
+
+    def record(session: Session) -> None:
         for due_id in parcel.due_ids:
             row = session.get(ReceiptDueRow, due_id)
             if row is not None:
                 row.claimed_until = None
-                row.next_attempt_at = now + context.rules.retry_pause(row.attempts)
+                row.next_attempt_at = context.clock() + context.rules.retry_pause(row.attempts)
+
+    context.transact(record)
 
 
 def next_receipt_in(context: NodeContext) -> timedelta | None:
     """Return how long until the next receipt is due; ``None`` if none is owed."""
+    now = context.clock()
     with context.database.reading() as session:
-        first = session.exec(
-            select(ReceiptDueRow.next_attempt_at)
+        moments = session.exec(
+            select(ReceiptDueRow.next_attempt_at, ReceiptDueRow.claimed_until)
             .order_by(col(ReceiptDueRow.next_attempt_at))
-            .limit(1)
-        ).first()
-    return None if first is None else max(timedelta(0), first - context.clock())
+            .limit(_LOOK_AHEAD)
+        ).all()
+    free = [max(due, claimed or due) for due, claimed in moments]
+    return None if not free else max(timedelta(0), min(free) - now)

@@ -9,28 +9,30 @@ nothing.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Handling, TransitionError, decide_handling
+from node.service import quarantine
 from node.service.context import NodeContext
-from node.service.opening import Arrival, Opened, Refused, open_arrival
+from node.service.opening import Arrival, Opened, Refused, open_arrivals
 from node.service.receipts import apply_receipt, owe_receipt
 from node.service.records import (
     IN,
     OUT,
     add_event,
     find_case,
+    find_message,
     list_peers,
     open_case,
     seal_signed,
 )
-from node.store.tables import CaseRow, MessageRow, QuarantineRow
-from protocol.errors import (
-    RejectionCode,
-)
+from node.store.tables import CaseRow, MessageRow
+from protocol.envelope import Consignment
+from protocol.errors import RejectionCode, RemoteProtocolError
 from protocol.identifiers import CaseReference
 from protocol.links import LinkPosition, LinkVerdict, LinkView, judge_position
 from protocol.messages.catalogue import UnreadableMessage, get_entry
@@ -51,29 +53,58 @@ class Intake(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of it, and why if it was refused."""
+    """What became of it, under which local name, and why if it was refused."""
 
     intake: Intake
     message_id: str | None = None
-    reason: RejectionCode | None = None
+    reason: str | None = None
 
 
 def handle_arrivals(context: NodeContext, arrivals: Sequence[Arrival]) -> list[IntakeResult]:
-    """Take in envelopes, in order, in one transaction; the results are in the same order.
+    """Open and take in envelopes; the results are in the same order."""
+    return store_arrivals(context, arrivals, open_arrivals(context, arrivals))
 
-    Raises only what is no fault of an envelope (the store is down, say): then nothing was stored
-    and nothing may be acknowledged.
+
+def store_arrivals(
+    context: NodeContext, arrivals: Sequence[Arrival], opened: Sequence[Opened | Refused]
+) -> list[IntakeResult]:
+    """Take in opened envelopes, in order, in one transaction.
+
+    Raises if nothing was stored: then nothing may be acknowledged.
     """
-    directory = context.directory.current()
-    opened = [open_arrival(context, arrival, directory) for arrival in arrivals]
-    with context.database.transaction() as session:
-        results = [
+
+    def take_in(session: Session) -> list[IntakeResult]:
+        return [
             _take_in(context, session, arrival, outcome)
             for arrival, outcome in zip(arrivals, opened, strict=True)
         ]
+
+    results = context.transact(take_in)
     context.signals.outbox.notify()
     context.signals.inbox.notify()
     return results
+
+
+def handle_stumble(context: NodeContext, arrival: Arrival, *, problem: str) -> IntakeResult:
+    """Put aside an envelope that our own software cannot cope with, whatever is in it.
+
+    It must not hold up the others. Its sender gets no receipt, so it goes on sending until it
+    expires there: once we are mended, it arrives after all.
+    """
+
+    def put_aside(session: Session) -> None:
+        quarantine.keep(
+            context,
+            session,
+            arrival,
+            peer=None,
+            wire_id=None,
+            reason=quarantine.INTERNAL,
+            detail=f"This node's software failed on it ({problem}): report it to its makers.",
+        )
+
+    context.transact(put_aside)
+    return IntakeResult(Intake.QUARANTINED, reason=quarantine.INTERNAL)
 
 
 def _take_in(
@@ -87,7 +118,7 @@ def _take_in(
     if isinstance(outcome.message, Receipt):
         apply_receipt(context, session, outcome.message, signed=outcome.signed)
         return IntakeResult(Intake.RECEIPT, message_id=outcome.message.message_id)
-    return _store(context, session, outcome)
+    return _store(context, session, arrival, outcome)
 
 
 def _find_known(session: Session, outcome: Opened | Refused) -> MessageRow | None:
@@ -97,95 +128,131 @@ def _find_known(session: Session, outcome: Opened | Refused) -> MessageRow | Non
     got our receipt.
     """
     consignment = outcome.consignment
-    if consignment is None:
+    if consignment is None or (isinstance(outcome, Refused) and outcome.peer != consignment.sender):
         return None
-    row = session.get(MessageRow, consignment.message_id)
-    if row is None or row.direction != IN or row.peer != consignment.sender:
-        return None
-    if isinstance(outcome, Refused) and outcome.peer != consignment.sender:
-        return None
-    if isinstance(outcome, Opened) and outcome.signed.digest != row.payload_sha256:
+    row = find_message(
+        session, direction=IN, peer=consignment.sender, wire_id=consignment.message_id
+    )
+    if row and isinstance(outcome, Opened) and outcome.signed.digest != row.payload_sha256:
         return None
     return row
 
 
 def _answer_again(context: NodeContext, session: Session, row: MessageRow) -> IntakeResult:
+    _owe_delivered(context, session, row)
+    if row.opened_at is not None:
+        owe_receipt(
+            context,
+            session,
+            peer=row.peer,
+            item=_item(row, status=ReceiptStatus.READ, at=row.opened_at),
+        )
+    return IntakeResult(Intake.KNOWN, message_id=row.message_id)
+
+
+def _owe_delivered(context: NodeContext, session: Session, row: MessageRow) -> None:
     owe_receipt(
         context,
         session,
         peer=row.peer,
-        item=ReceiptItem(
-            message_id=row.message_id,
-            payload_sha256=row.payload_sha256,
-            status=ReceiptStatus.DELIVERED,
-            at=row.stored_at.replace(microsecond=0),
-            readable=row.readable,
-        ),
+        item=_item(row, status=ReceiptStatus.DELIVERED, at=row.stored_at),
     )
-    return IntakeResult(Intake.KNOWN, message_id=row.message_id)
+
+
+def _item(row: MessageRow, *, status: ReceiptStatus, at: datetime) -> ReceiptItem:
+    return ReceiptItem(
+        message_id=row.wire_id,
+        payload_sha256=row.payload_sha256,
+        status=status,
+        at=at.replace(microsecond=0),
+        readable=row.readable,
+    )
 
 
 def _quarantine(
     context: NodeContext, session: Session, arrival: Arrival, refused: Refused
 ) -> IntakeResult:
     """Keep what was refused, and say so to a sender that we know."""
-    now = context.clock()
-    digest = hashlib.sha256(arrival.envelope).hexdigest()
     consignment, error = refused.consignment, refused.error
-    message_id = consignment.message_id if consignment else None
-    seen = session.exec(
-        select(QuarantineRow.quarantine_id).where(QuarantineRow.envelope_sha256 == digest)
-    ).first()
-    if seen is None:
-        session.add(
-            QuarantineRow(
-                at=now,
-                peer=refused.peer,
-                traffic=arrival.traffic,
-                message_id=message_id,
-                reason=error.code,
-                detail=str(error)[:500],
-                envelope_sha256=digest,
-                envelope=arrival.envelope,
-            )
-        )
+    wire_id = consignment.message_id if consignment else None
+    quarantine.keep(
+        context,
+        session,
+        arrival,
+        peer=refused.peer,
+        wire_id=wire_id,
+        reason=error.code,
+        detail=str(error),
+    )
     # Proven by signature, or at least by the broker: then an answer helps an honest sender (it
     # seals again), and tells a dishonest one nothing. Receipts are never answered.
-    answerable = (
-        message_id is not None
-        and refused.peer is not None
-        and consignment is not None
+    if (
+        consignment is not None
         and consignment.sender == refused.peer
         and arrival.traffic is TrafficClass.MESSAGE
-    )
-    if answerable:
+    ):
         owe_receipt(
             context,
             session,
-            peer=str(refused.peer),
+            peer=consignment.sender,
             item=ReceiptItem(
-                message_id=str(message_id),
+                message_id=consignment.message_id,
                 payload_sha256=refused.signed.digest if refused.signed else None,
                 status=ReceiptStatus.REJECTED,
-                at=now.replace(microsecond=0),
+                at=context.clock().replace(microsecond=0),
                 reason=error.code,
             ),
         )
-    return IntakeResult(Intake.QUARANTINED, message_id=message_id, reason=error.code)
+    return IntakeResult(Intake.QUARANTINED, message_id=wire_id, reason=error.code)
 
 
-def _store(context: NodeContext, session: Session, opened: Opened) -> IntakeResult:
+class ConflictingIdError(RemoteProtocolError):
+    """A sender used one message id for two different messages."""
+
+    code = RejectionCode.CONFLICT
+
+
+def _refuse_conflict(
+    context: NodeContext, session: Session, arrival: Arrival, opened: Opened
+) -> IntakeResult:
+    """Keep and refuse a message whose sender has used its id for another one."""
+    error = ConflictingIdError("Its sender sent another message under the same id before.")
+    refused = Refused(
+        error=error,
+        peer=opened.consignment.sender,
+        consignment=opened.consignment,
+        signed=opened.signed,
+    )
+    return _quarantine(context, session, arrival, refused)
+
+
+def _choose_name(session: Session, consignment: Consignment) -> str:
+    """Return our own name for a new message: the one on the wire, if nobody else has it.
+
+    Ids are random, so only malice makes two Participants use one. Neither may suffer from it.
+    """
+    if session.get(MessageRow, consignment.message_id) is None:
+        return consignment.message_id
+    named = f"{consignment.sender}\x00{consignment.message_id}"
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def _store(
+    context: NodeContext, session: Session, arrival: Arrival, opened: Opened
+) -> IntakeResult:
     message, signed, consignment = opened.message, opened.signed, opened.consignment
-    if session.get(MessageRow, consignment.message_id) is not None:
-        return _refuse_conflict(context, session, opened)
+    if find_message(session, direction=IN, peer=consignment.sender, wire_id=consignment.message_id):
+        return _refuse_conflict(context, session, arrival, opened)
     now = context.clock()
+    message_id = _choose_name(session, consignment)
     case = _find_or_open_case(context, session, message)
     case_id = case.case_id if case else None
     link = message.link if isinstance(message, CaseMessage | UnreadableMessage) else None
     position = link.position if link else None
     verdict = _judge(session, consignment.sender, position, digest=signed.digest)
     row = MessageRow(
-        message_id=consignment.message_id,
+        message_id=message_id,
+        wire_id=consignment.message_id,
         direction=IN,
         case_id=case_id,
         peer=consignment.sender,
@@ -200,9 +267,7 @@ def _store(context: NodeContext, session: Session, opened: Opened) -> IntakeResu
         link_seq=position.seq if position else None,
         link_prev=position.prev if position else None,
         link_verdict=verdict,
-        signed_payload_sealed=seal_signed(
-            context, signed, message_id=consignment.message_id, case=case
-        ),
+        signed_payload_sealed=seal_signed(context, signed, message_id=message_id, case=case),
         handling=Handling.NOTHING_EXPECTED,
     )
     if isinstance(message, CaseMessage):
@@ -219,18 +284,7 @@ def _store(context: NodeContext, session: Session, opened: Opened) -> IntakeResu
     session.add(row)
     session.flush()
     _tell(session, row, verdict=verdict)
-    owe_receipt(
-        context,
-        session,
-        peer=row.peer,
-        item=ReceiptItem(
-            message_id=row.message_id,
-            payload_sha256=row.payload_sha256,
-            status=ReceiptStatus.DELIVERED,
-            at=now.replace(microsecond=0),
-            readable=row.readable,
-        ),
-    )
+    _owe_delivered(context, session, row)
     if isinstance(message, Decision):
         _apply_decision(session, row, message)
     return IntakeResult(Intake.STORED, message_id=row.message_id)
@@ -314,33 +368,16 @@ def _tell(session: Session, row: MessageRow, *, verdict: LinkVerdict | None) -> 
         )
 
 
-def _refuse_conflict(context: NodeContext, session: Session, opened: Opened) -> IntakeResult:
-    """Answer a message whose id stands for another one here."""
-    owe_receipt(
-        context,
-        session,
-        peer=opened.consignment.sender,
-        item=ReceiptItem(
-            message_id=opened.consignment.message_id,
-            payload_sha256=opened.signed.digest,
-            status=ReceiptStatus.REJECTED,
-            at=context.clock().replace(microsecond=0),
-            reason=RejectionCode.CONFLICT,
-        ),
-    )
-    return IntakeResult(
-        Intake.QUARANTINED,
-        message_id=opened.consignment.message_id,
-        reason=RejectionCode.CONFLICT,
-    )
-
-
 def _apply_decision(session: Session, row: MessageRow, decision: Decision) -> None:
     """Let a decision settle the message of ours that it answers."""
-    about = session.get(MessageRow, decision.in_reply_to)
+    about = find_message(
+        session, direction=OUT, peer=row.peer, wire_id=decision.in_reply_to, lock=True
+    )
     code: str | None = None
-    if about is None or about.direction != OUT or about.peer != row.peer:
+    if about is None:
         code = "unknown_message"
+    elif about.case_id != row.case_id:
+        code = "other_case"
     else:
         try:
             about.handling = decide_handling(Handling(about.handling), decision.body.outcome)

@@ -31,6 +31,29 @@ def find_case(session: Session, reference: CaseReference) -> CaseRow | None:
     return session.exec(select(CaseRow).where(CaseRow.reference == reference)).one_or_none()
 
 
+def find_message(
+    session: Session, *, direction: str, peer: str, wire_id: str, lock: bool = False
+) -> MessageRow | None:
+    """Return the message that travels under this name between us and ``peer``."""
+    statement = select(MessageRow).where(
+        MessageRow.direction == direction,
+        MessageRow.peer == peer,
+        MessageRow.wire_id == wire_id,
+    )
+    return session.exec(statement.with_for_update() if lock else statement).one_or_none()
+
+
+def lock_message(session: Session, message_id: str) -> MessageRow | None:
+    """Return a message and keep others from changing it until the transaction ends.
+
+    Whoever also needs its outbox row takes that one second: one order for all, so that no two wait
+    for each other.
+    """
+    return session.exec(
+        select(MessageRow).where(MessageRow.message_id == message_id).with_for_update()
+    ).one_or_none()
+
+
 def open_case(
     context: NodeContext, session: Session, *, reference: CaseReference, actor: str
 ) -> CaseRow:

@@ -5,6 +5,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlmodel import col, select
+
 from node.service.context import NodeContext, NodeError
 from node.store.account_tables import ApiTokenRow
 
@@ -43,6 +45,28 @@ def handle_make_token(context: NodeContext, *, label: str, lifetime: timedelta) 
             )
         )
     return token
+
+
+def handle_revoke_tokens(context: NodeContext, *, label: str) -> int:
+    """Take back every token of this label, at once; returns how many still worked.
+
+    Raises :class:`TokenError` if none did.
+    """
+    now = context.clock()
+    with context.database.transaction() as session:
+        rows = session.exec(
+            select(ApiTokenRow).where(
+                ApiTokenRow.label == label,
+                col(ApiTokenRow.revoked_at).is_(None),
+                col(ApiTokenRow.expires_at) > now,
+            )
+        ).all()
+        for row in rows:
+            row.revoked_at = now
+            session.add(row)
+    if not rows:
+        raise TokenError("No token of this label works (any more): check the label.")
+    return len(rows)
 
 
 def find_caller(context: NodeContext, token: str) -> ApiCaller | None:

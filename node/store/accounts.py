@@ -331,6 +331,16 @@ class SqlFailures:
                 )
             )
 
+    def forget_failure(self, key: str) -> None:
+        """Count one failure less, if there are any."""
+        statement = (
+            update(FailureRow)
+            .where(col(FailureRow.key) == key, col(FailureRow.count) > 0)
+            .values(count=col(FailureRow.count) - 1)
+        )
+        with self._database.transaction() as session:
+            session.execute(statement)
+
     def clear_failures(self, key: str) -> None:
         """Forget the failures of ``key`` after a success."""
         with self._database.transaction() as session:

@@ -1,5 +1,7 @@
 """Connections and transactions."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
 _BUSY_SECONDS = 30.0
+_BUSY_PAUSE = 0.01
 
 
 class Database:
@@ -27,11 +30,12 @@ class Database:
             self.engine = create_engine(
                 self.url,
                 poolclass=QueuePool,
+                hide_parameters=True,  # an error's text goes into logs, and they hold content
                 connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
             )
             _prepare_sqlite(self.engine)
         else:
-            self.engine = create_engine(self.url, pool_pre_ping=True)
+            self.engine = create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -62,9 +66,9 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _connect(connection: Any, _record: Any) -> None:
         # The driver's own transaction handling is switched off: we say BEGIN ourselves, below.
         connection.isolation_level = None
+        _switch_to_wal(connection)
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "secure_delete = ON",
@@ -77,3 +81,21 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Set the journal mode, which the file keeps.
+
+    Where two processes open a new file at once, SQLite answers the second one that it is busy
+    without having waited its busy timeout, so the waiting is done here.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE)
+        else:
+            return

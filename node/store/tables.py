@@ -34,9 +34,13 @@ class MessageRow(SQLModel, table=True):
         Index("ix_message_link", "direction", "peer", "link_generation", "link_seq"),
         Index("ix_message_inbox", "direction", "handling", "answer_by"),
         Index("ix_message_dispatch", "direction", "dispatch", "expires_at"),
+        UniqueConstraint("direction", "peer", "wire_id", name="uq_message_wire"),
     )
 
+    #: Our name for it: the one on the wire, unless another sender took that before.
     message_id: str = Field(primary_key=True, max_length=32)
+    #: Its name on the wire, which only its sender's own messages cannot share.
+    wire_id: str = Field(max_length=32)
     direction: str = Field(max_length=3)
     case_id: str | None = Field(default=None, foreign_key="trm_case.case_id", index=True)
     peer: str = Field(max_length=8)
@@ -75,6 +79,8 @@ class MessageRow(SQLModel, table=True):
     row_version: int = 1
     #: What the composer sent so that a repeated click is one message.
     submission_key: str | None = Field(default=None, max_length=64, unique=True)
+    #: Digest of what was submitted under that key: the same key never stands for something else.
+    submission_sha256: str | None = Field(default=None, max_length=64)
 
 
 class OutboxRow(SQLModel, table=True):
@@ -96,17 +102,22 @@ class OutboxRow(SQLModel, table=True):
     next_attempt_at: datetime = Field(sa_type=Moment)
     claimed_until: datetime | None = Field(default=None, sa_type=Moment)
     last_error: str | None = Field(default=None, max_length=200)
+    #: The recipient's key that the last confirmed hand-over was sealed for.
+    sealed_for: str | None = Field(default=None, max_length=32)
 
 
 class ReceiptDueRow(SQLModel, table=True):
     """A receipt that we owe for a message; written in the same transaction as the message."""
 
     __tablename__: ClassVar[str] = "receipt_due"
-    __table_args__ = (UniqueConstraint("peer", "message_id", "status", name="uq_receipt_due"),)
+    __table_args__ = (
+        UniqueConstraint("peer", "wire_id", "status", name="uq_receipt_due"),
+        {"sqlite_autoincrement": True},  # a number is never used again for another receipt
+    )
 
     receipt_due_id: int | None = Field(default=None, primary_key=True)
     peer: str = Field(max_length=8)
-    message_id: str = Field(max_length=32)
+    wire_id: str = Field(max_length=32)
     payload_sha256: str | None = Field(default=None, max_length=64)
     status: str = Field(max_length=20)
     reason: str | None = Field(default=None, max_length=30)
@@ -117,8 +128,19 @@ class ReceiptDueRow(SQLModel, table=True):
     attempts: int = 0
 
 
+class ReceiptRow(SQLModel, table=True):
+    """A receipt as it was signed, about one or many messages; kept once."""
+
+    __tablename__: ClassVar[str] = "receipt"
+
+    receipt_id: str = Field(primary_key=True, max_length=64)
+    signer_key_id: str = Field(max_length=32)
+    #: It names messages and digests only.
+    signed_receipt: bytes = Field(sa_type=LargeBinary)
+
+
 class EvidenceRow(SQLModel, table=True):
-    """A signed receipt about a message: given by us or received from the other side."""
+    """What a signed receipt says about one message: given by us or received."""
 
     __tablename__: ClassVar[str] = "evidence"
     __table_args__ = (UniqueConstraint("message_id", "status", "given", name="uq_evidence_once"),)
@@ -132,10 +154,8 @@ class EvidenceRow(SQLModel, table=True):
     readable: bool = True
     at: datetime = Field(sa_type=Moment)
     payload_sha256: str | None = Field(default=None, max_length=64)
-    signer_key_id: str = Field(max_length=32)
     stored_at: datetime = Field(sa_type=Moment)
-    #: The receipt as signed; it names messages and digests only.
-    signed_receipt: bytes = Field(sa_type=LargeBinary)
+    receipt_id: str = Field(foreign_key="receipt.receipt_id", max_length=64)
 
 
 class LinkHeadRow(SQLModel, table=True):
@@ -153,17 +173,23 @@ class QuarantineRow(SQLModel, table=True):
     """An envelope that could not be taken in, kept with its reason for the administrator."""
 
     __tablename__: ClassVar[str] = "quarantine"
-    __table_args__ = (UniqueConstraint("envelope_sha256", name="uq_quarantine_envelope"),)
+    __table_args__ = (UniqueConstraint("identity", name="uq_quarantine_identity"),)
 
     quarantine_id: int | None = Field(default=None, primary_key=True)
+    #: When it came last.
     at: datetime = Field(sa_type=Moment, index=True)
     #: The Participant it travelled as, if the registry knows the account.
-    peer: str | None = Field(default=None, max_length=8)
+    peer: str | None = Field(default=None, max_length=8, index=True)
     traffic: str = Field(max_length=1)
     message_id: str | None = Field(default=None, max_length=32)
     reason: str = Field(max_length=30)
     detail: str = Field(max_length=500)
+    #: What counts as the same: sender, message, and reason, or else the bytes.
+    identity: str = Field(max_length=64)
+    #: How often it came.
+    times: int = 1
     envelope_sha256: str = Field(max_length=64)
+    #: Empty once its sender has used up its share of the quarantine.
     envelope: bytes = Field(sa_type=LargeBinary)
 
 

@@ -6,18 +6,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from contact_registry.errors import RegistryError
 from node.domain.ports import Delivery, LinkDownError, MailboxLink
 from node.service.context import NodeContext
-from node.service.opening import Arrival, needs_newer_registry
-from node.service.receiving import IntakeResult, handle_arrivals
+from node.service.opening import Arrival, is_unknown_sender, open_arrivals
+from node.service.receiving import IntakeResult, handle_stumble, store_arrivals
 
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 64
 _FETCH_SECONDS: Final = 10.0
+#: How long intake waits for a newer registry before it goes on with what there is.
+_REFRESH_SECONDS: Final = 3.0
 #: How long the broker keeps back what we could not take in now.
 _RETRY_SECONDS: Final = 2.0
+
+
+#: What a store says that cannot take anything now: no fault of any envelope.
+_STORE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 
 
 class Consumer:
@@ -35,40 +44,62 @@ class Consumer:
         self._refresh_registry = refresh_registry
 
     async def run_round(self) -> None:
-        """Fetch what is there, store it in one transaction, acknowledge it."""
+        """Fetch what is there, store it in one transaction, acknowledge it.
+
+        Raises only if the store cannot take anything now: everything stays in the mailbox.
+        """
         deliveries = await self._link.fetch(batch=_BATCH, wait=_FETCH_SECONDS)
         if not deliveries:
             return
         arrivals = [_arrival(delivery) for delivery in deliveries]
-        if needs_newer_registry(self._context, arrivals):
-            await self._refresh_registry()
         try:
-            results = await asyncio.to_thread(handle_arrivals, self._context, arrivals)
-        except Exception:
-            # Nothing was stored. One envelope that our own code stumbles over must not hold up the
-            # others: each is tried alone, and what fails stays in the mailbox and in the report.
-            results_alone = await self._handle_alone(deliveries, arrivals)
-            if results_alone:
-                raise
+            results = await self._take_in(arrivals)
+        except _STORE_AWAY:
+            await asyncio.gather(*(self._delay(delivery) for delivery in deliveries))
+            raise
+        except Exception as error:  # noqa: BLE001 - each is tried alone below, and put aside if it fails
+            log.warning("batch_not_taken_in", count=len(arrivals), problem=type(error).__name__)
+            for delivery, arrival in zip(deliveries, arrivals, strict=True):
+                await self._handle_alone(delivery, arrival)
             return
         self._log(arrivals, results)
         await self._acknowledge(deliveries)
 
-    async def _handle_alone(
-        self, deliveries: Sequence[Delivery], arrivals: Sequence[Arrival]
-    ) -> int:
-        failures = 0
-        for delivery, arrival in zip(deliveries, arrivals, strict=True):
-            try:
-                results = await asyncio.to_thread(handle_arrivals, self._context, [arrival])
-            except Exception as error:
-                failures += 1
-                log.exception("envelope_not_taken_in", problem=type(error).__name__)
-                await self._delay(delivery)
-            else:
-                self._log([arrival], results)
-                await self._acknowledge([delivery])
-        return failures
+    async def _take_in(self, arrivals: Sequence[Arrival]) -> list[IntakeResult]:
+        opened = await asyncio.to_thread(open_arrivals, self._context, arrivals)
+        if any(is_unknown_sender(outcome) for outcome in opened) and await self._try_refresh():
+            opened = await asyncio.to_thread(open_arrivals, self._context, arrivals)
+        return await asyncio.to_thread(store_arrivals, self._context, arrivals, opened)
+
+    async def _try_refresh(self) -> bool:
+        """Look for a newer registry, for a moment; without one, the last verified view goes on."""
+        try:
+            async with asyncio.timeout(_REFRESH_SECONDS):
+                await self._refresh_registry()
+        except (RegistryError, TimeoutError) as error:
+            log.warning("registry_not_refreshed", problem=type(error).__name__)
+            self._context.signals.registry_wanted.notify()
+            return False
+        return True
+
+    async def _handle_alone(self, delivery: Delivery, arrival: Arrival) -> None:
+        """Take in one envelope of a batch that failed, or put it aside.
+
+        What our own software cannot cope with must never hold up the others.
+        """
+        try:
+            results = await self._take_in([arrival])
+        except _STORE_AWAY:
+            await self._delay(delivery)
+            raise
+        except Exception as error:
+            log.exception("envelope_not_taken_in")
+            result = await asyncio.to_thread(
+                handle_stumble, self._context, arrival, problem=type(error).__name__
+            )
+            results = [result]
+        self._log([arrival], results)
+        await self._acknowledge([delivery])
 
     async def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Let the broker forget. If it does not hear us, it delivers again and we know them."""

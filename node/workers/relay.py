@@ -12,9 +12,11 @@ from node.service import dispatching, receipts
 from node.service.context import NodeContext
 from node.service.dispatching import Attempt, Consigned, NoRecipientKeyError
 from node.service.receipts import ReceiptParcel
-from node.workers.supervision import wait_for_event
+from node.workers.clock_watch import ClockWatch
+from node.workers.waiting import wait_for_event
 from protocol.envelope import SignedPayload
 from protocol.identifiers import ParticipantCode
+from protocol.signing import KeyId
 from protocol.subjects import TrafficClass
 
 log = structlog.get_logger(__name__)
@@ -24,17 +26,21 @@ _PUBLISH_SECONDS: Final = 5.0
 #: Looks at the clock at least this often, so that a jump of the clock cannot stall it.
 _LONGEST_WAIT: Final = 2.0
 
-_UNPUBLISHED: Final = (LinkDownError, MailboxFullError, NoMailboxError, NoRecipientKeyError)
+_EXPECTED: Final = (LinkDownError, MailboxFullError, NoMailboxError, NoRecipientKeyError)
 
 
 class Relay:
-    """One worker. Several may share one database: each unit of work is claimed by one."""
+    """One worker. Several may share one database: each unit of work is claimed by one.
+
+    Messages and receipts are handed over side by side: trouble with one never holds up the other.
+    """
 
     def __init__(self, context: NodeContext, link: MailboxLink) -> None:
         self._context = context
         self._link = link
         self._wake = context.signals.outbox.listen()
         self._was_up = False
+        self._clock_watch = ClockWatch()
 
     async def run_round(self) -> None:
         """Wait until something is due and the broker can be reached; hand it over; record it."""
@@ -45,18 +51,33 @@ class Relay:
         if not self._was_up:
             await asyncio.to_thread(dispatching.hurry, self._context)
             self._was_up = True
-        parcels = await asyncio.to_thread(receipts.claim_receipts, self._context)
-        messages = await asyncio.to_thread(dispatching.claim_messages, self._context, limit=_BATCH)
-        if not parcels and not messages:
-            await self._rest()
-            return
         outcomes = await asyncio.gather(
-            *(self._send_message(message) for message in messages),
-            *(self._send_receipts(parcel) for parcel in parcels),
+            self._relay_messages(), self._relay_receipts(), return_exceptions=True
         )
-        attempts = [outcome for outcome in outcomes if isinstance(outcome, Attempt)]
-        if attempts:
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if not any(outcomes):
+            await self._rest()
+
+    async def _relay_messages(self) -> int:
+        """Hand over messages that are due; returns how many were tried."""
+        steady = self._clock_watch.is_steady(
+            wall=self._context.clock(), monotonic=asyncio.get_running_loop().time()
+        )
+        messages = await asyncio.to_thread(
+            dispatching.claim_messages, self._context, limit=_BATCH, may_expire=steady
+        )
+        if messages:
+            attempts = await asyncio.gather(*(self._send_message(each) for each in messages))
             await asyncio.to_thread(dispatching.record_attempts, self._context, attempts)
+        return len(messages)
+
+    async def _relay_receipts(self) -> int:
+        """Hand over receipts that are due; returns how many parcels were tried."""
+        parcels = await asyncio.to_thread(receipts.claim_receipts, self._context)
+        await asyncio.gather(*(self._send_receipts(parcel) for parcel in parcels))
+        return len(parcels)
 
     async def _rest(self) -> None:
         nexts: list[Callable[[NodeContext], timedelta | None]] = [
@@ -69,23 +90,27 @@ class Relay:
 
     async def _send_message(self, message: Consigned) -> Attempt:
         error: str | None = None
+        sealed_for: KeyId | None = None
         try:
-            await self._publish(
+            sealed_for = await self._publish(
                 peer=message.peer,
                 signed=message.signed,
                 traffic=TrafficClass.MESSAGE,
                 transport_id=message.transport_id,
             )
-        except _UNPUBLISHED as problem:
-            error = str(problem) or type(problem).__name__
+        except Exception as problem:  # noqa: BLE001 - recorded with the message, tried again, shown
+            error = _describe(problem)
             log.warning(
-                "message_not_handed_over",
+                "not_handed_over",
                 message_id=message.message_id,
                 peer=message.peer,
                 problem=type(problem).__name__,
             )
         return Attempt(
-            message_id=message.message_id, transport_id=message.transport_id, error=error
+            message_id=message.message_id,
+            transport_id=message.transport_id,
+            error=error,
+            sealed_for=sealed_for,
         )
 
     async def _send_receipts(self, parcel: ReceiptParcel) -> None:
@@ -96,7 +121,7 @@ class Relay:
                 traffic=TrafficClass.RECEIPT,
                 transport_id=parcel.transport_id,
             )
-        except _UNPUBLISHED as problem:
+        except Exception as problem:  # noqa: BLE001 - tried again until it succeeds, and logged
             log.warning(
                 "receipts_not_handed_over",
                 peer=parcel.peer,
@@ -114,7 +139,8 @@ class Relay:
         signed: SignedPayload,
         traffic: TrafficClass,
         transport_id: str,
-    ) -> None:
+    ) -> KeyId:
+        """Seal and hand over; returns for which key it was sealed."""
         sealed = dispatching.seal_for(
             self._context.directory.current(),
             peer=peer,
@@ -130,3 +156,11 @@ class Relay:
             envelope=sealed.envelope,
             timeout=_PUBLISH_SECONDS,
         )
+        return sealed.sealed_for
+
+
+def _describe(problem: Exception) -> str:
+    """Say what went wrong: our own errors speak for themselves, others by their kind only."""
+    if isinstance(problem, _EXPECTED):
+        return str(problem)
+    return f"this node's software failed ({type(problem).__name__}): see its log"

@@ -5,6 +5,7 @@ comes back as :class:`UnreadableMessage`, is kept, shown raw, and receipted as s
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -158,10 +159,19 @@ def parse_payload(payload: bytes) -> Head | UnreadableMessage:
 def describe_errors(error: ValidationError) -> str:
     """Say which fields break which rules, without quoting what they hold."""
     parts = [
-        f"{'.'.join(str(step) for step in item['loc']) or 'message'}: {item['msg']}"
+        f"{'.'.join(_name_step(step) for step in item['loc']) or 'message'}: {item['msg']}"
         for item in error.errors(include_url=False, include_context=False, include_input=False)[:10]
     ]
     return "The message does not fit its type: " + "; ".join(parts)
+
+
+_OUR_NAME: Final = re.compile(r"[a-z_0-9]{1,40}")
+
+
+def _name_step(step: int | str) -> str:
+    """Name a place in a message; a name that none of ours can be is itself somebody's words."""
+    text = str(step)
+    return text if _OUR_NAME.fullmatch(text) else "(unknown name)"
 
 
 def encode_payload(message: Head) -> bytes:

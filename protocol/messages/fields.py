@@ -81,7 +81,10 @@ Narrative = Annotated[
 def _whole_utc(moment: datetime) -> datetime:
     if moment.microsecond:
         raise ValueError("Moments travel in whole seconds.")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("A moment lies within the years 1 to 9999, also in UTC.") from error
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_whole_utc)]

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from protocol.identifiers import AuthorityId, Phase, get_participant_of
+from protocol.limits import LIMITS
 from protocol.links import LinkPosition
 from protocol.messages.codes import AgeGroup, Formality, GuardianSituation, Urgency
 from protocol.messages.fields import (
@@ -43,15 +44,15 @@ class Kind(StrEnum):
 class RegistryPin(Model):
     """Which registry the sender acted on, so that two views of it cannot go unseen."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=LIMITS.number)]
     sha256: DigestField
 
 
 class LinkField(Model):
     """The message's place on the chain from sender to recipient; see :mod:`protocol.links`."""
 
-    generation: Annotated[int, Field(ge=1)]
-    seq: Annotated[int, Field(ge=1)]
+    generation: Annotated[int, Field(ge=1, le=LIMITS.number)]
+    seq: Annotated[int, Field(ge=1, le=LIMITS.number)]
     prev: DigestField
 
     @property

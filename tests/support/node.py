@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from contact_registry.directory import Directory
 from contact_registry.models import (
+    KOSOVO_FOOTNOTE,
     Authority,
     BrokerIdentity,
     Competence,
@@ -40,10 +41,6 @@ REGISTERED = (account_tables, tables)
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
 NAMES = {"AL": "Albania", "XK": "Kosovo*", "MK": "North Macedonia", "RS": "Serbia"}
 ZONES = {"AL": "Europe/Tirane", "XK": "Europe/Belgrade", "MK": "Europe/Skopje"}
-FOOTNOTE = (
-    "This designation is without prejudice to positions on status, and is in line with UNSCR 1244 "
-    "and the ICJ Opinion on the Kosovo declaration of independence."
-)
 
 
 @dataclass(slots=True)
@@ -125,7 +122,7 @@ def make_directory(
                 code=code,
                 name=NAMES.get(code, code),
                 display_name=NAMES.get(code, code),
-                footnote=FOOTNOTE if code == "XK" else None,
+                footnote=KOSOVO_FOOTNOTE if code == "XK" else None,
             )
             for code in codes
         ),
@@ -232,6 +229,15 @@ class Network:
                 ),
             )
         )
+
+    def carry(self, context: NodeContext, peer: ParticipantCode, envelope: bytes) -> None:
+        """Put a sealed message on its way."""
+        self._carry(context, peer, envelope, TrafficClass.MESSAGE)
+
+    def settle_mailbox(self) -> None:
+        """Deliver what is on its way now."""
+        while self.mailbox:
+            self.deliver(self.mailbox.popleft())
 
     def deliver(self, carried: Carried) -> IntakeResult:
         """Let its recipient take in one envelope."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from protocol.cbor import decode_array, encode_array
 from protocol.envelope import (
     Consignment,
     Envelope,
@@ -86,6 +87,11 @@ def test_any_flipped_bit_of_a_signed_payload_is_refused(position: int) -> None:
 @example(bytes.fromhex("5b7fffffffffffffff"))  # a byte string said to have 2**63 - 1 bytes
 @example(bytes.fromhex("c249010000000000000000"))  # a bignum tag
 @example(bytes.fromhex("d81c85f6f6f6f6f6"))  # a shareable tag
+@example(
+    bytes.fromhex("85d824") + b"\x58\x22From: a@example.org\nSubject: hello\n\n" + b"\x00" * 3
+)  # MIME
+@example(bytes.fromhex("85d823") + b"\x60" * 4)  # a regular expression
+@example(b"\x85\x64TRM1" + b"\xc2\x59\x0b\xb8" + b"\xff" * 3000)  # a number of 7000 digits
 def test_garbage_is_refused_in_one_way(data: bytes) -> None:
     """Any bytes parse or raise the protocol's own error, never anything else."""
     for parse in OUTSIDE:
@@ -121,6 +127,31 @@ def test_well_formed_cbor_of_another_shape_is_refused(items: list[object]) -> No
         except RemoteProtocolError:
             continue
         assert parsed.encode() == data
+
+
+@settings(max_examples=600)
+@given(st.binary(max_size=80), st.integers(0, 6))
+def test_the_decoder_agrees_with_another(data: bytes, length: int) -> None:
+    """What our decoder reads, an independent one reads the same, in the same one encoding."""
+    try:
+        items = decode_array(data, length=length)
+    except MalformedError:
+        return
+    assert cbor2.loads(data) == items
+    assert cbor2.dumps(items, canonical=True) == data == encode_array(items)
+
+
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 2**64 - 1), st.binary(max_size=300), st.text(max_size=300)),
+        max_size=30,
+    )
+)
+def test_the_encoder_agrees_with_another(items: list[int | bytes | str]) -> None:
+    """What we write is what an independent encoder writes, and reads back."""
+    data = encode_array(items)
+    assert data == cbor2.dumps(items, canonical=True)
+    assert decode_array(data, length=len(items)) == items
 
 
 @given(consignments)

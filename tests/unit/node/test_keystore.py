@@ -94,6 +94,7 @@ def test_it_is_never_overwritten_by_accident(tmp_path: Path) -> None:
 def test_unlock_keys_are_read_raw_or_as_base64(tmp_path: Path) -> None:
     """Both forms open the same; anything else says what is wanted."""
     file = tmp_path / "unlock.key"
+    file.touch(mode=0o600)
     file.write_bytes(b"k" * 32)
     assert load_unlock_key(file) == KEY
     file.write_text("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n")

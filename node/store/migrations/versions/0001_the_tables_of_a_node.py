@@ -36,25 +36,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash"),
     )
     op.create_table(
-        "evidence",
-        sa.Column("evidence_id", sa.Integer(), nullable=False),
-        sa.Column("message_id", sa.String(length=32), nullable=False),
-        sa.Column("given", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("reason", sa.String(length=30), nullable=True),
-        sa.Column("readable", sa.Boolean(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("payload_sha256", sa.String(length=64), nullable=True),
-        sa.Column("signer_key_id", sa.String(length=32), nullable=False),
-        sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("signed_receipt", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("evidence_id"),
-        sa.UniqueConstraint("message_id", "status", "given", name="uq_evidence_once"),
-    )
-    with op.batch_alter_table("evidence", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_evidence_message_id"), ["message_id"], unique=False)
-
-    op.create_table(
         "link_head",
         sa.Column("peer", sa.String(length=8), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
@@ -71,19 +52,29 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=32), nullable=True),
         sa.Column("reason", sa.String(length=30), nullable=False),
         sa.Column("detail", sa.String(length=500), nullable=False),
+        sa.Column("identity", sa.String(length=64), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("envelope_sha256", sa.String(length=64), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("quarantine_id"),
-        sa.UniqueConstraint("envelope_sha256", name="uq_quarantine_envelope"),
+        sa.UniqueConstraint("identity", name="uq_quarantine_identity"),
     )
     with op.batch_alter_table("quarantine", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_quarantine_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_quarantine_peer"), ["peer"], unique=False)
 
+    op.create_table(
+        "receipt",
+        sa.Column("receipt_id", sa.String(length=64), nullable=False),
+        sa.Column("signer_key_id", sa.String(length=32), nullable=False),
+        sa.Column("signed_receipt", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("receipt_id"),
+    )
     op.create_table(
         "receipt_due",
         sa.Column("receipt_due_id", sa.Integer(), nullable=False),
         sa.Column("peer", sa.String(length=8), nullable=False),
-        sa.Column("message_id", sa.String(length=32), nullable=False),
+        sa.Column("wire_id", sa.String(length=32), nullable=False),
         sa.Column("payload_sha256", sa.String(length=64), nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.String(length=30), nullable=True),
@@ -93,7 +84,8 @@ def upgrade() -> None:
         sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("receipt_due_id"),
-        sa.UniqueConstraint("peer", "message_id", "status", name="uq_receipt_due"),
+        sa.UniqueConstraint("peer", "wire_id", "status", name="uq_receipt_due"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("receipt_due", schema=None) as batch_op:
         batch_op.create_index(
@@ -147,8 +139,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_event_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "evidence",
+        sa.Column("evidence_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.String(length=32), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("reason", sa.String(length=30), nullable=True),
+        sa.Column("readable", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("payload_sha256", sa.String(length=64), nullable=True),
+        sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("receipt_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipt.receipt_id"]),
+        sa.PrimaryKeyConstraint("evidence_id"),
+        sa.UniqueConstraint("message_id", "status", "given", name="uq_evidence_once"),
+    )
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evidence_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
         "message",
         sa.Column("message_id", sa.String(length=32), nullable=False),
+        sa.Column("wire_id", sa.String(length=32), nullable=False),
         sa.Column("direction", sa.String(length=3), nullable=False),
         sa.Column("case_id", sa.String(length=None), nullable=True),
         sa.Column("peer", sa.String(length=8), nullable=False),
@@ -179,8 +191,10 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.Column("submission_key", sa.String(length=64), nullable=True),
+        sa.Column("submission_sha256", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["trm_case.case_id"]),
         sa.PrimaryKeyConstraint("message_id"),
+        sa.UniqueConstraint("direction", "peer", "wire_id", name="uq_message_wire"),
         sa.UniqueConstraint("submission_key"),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -238,6 +252,7 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.String(length=200), nullable=True),
+        sa.Column("sealed_for", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["message_id"], ["message.message_id"]),
         sa.PrimaryKeyConstraint("message_id"),
     )
@@ -273,6 +288,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_message_case_id"))
 
     op.drop_table("message")
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evidence_message_id"))
+
+    op.drop_table("evidence")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_event_message_id"))
         batch_op.drop_index("ix_event_case")
@@ -289,15 +308,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_receipt_due_next_attempt_at"))
 
     op.drop_table("receipt_due")
+    op.drop_table("receipt")
     with op.batch_alter_table("quarantine", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_quarantine_peer"))
         batch_op.drop_index(batch_op.f("ix_quarantine_at"))
 
     op.drop_table("quarantine")
     op.drop_table("link_head")
-    with op.batch_alter_table("evidence", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evidence_message_id"))
-
-    op.drop_table("evidence")
     op.drop_table("api_token")
     op.drop_table("account")
     # ### end Alembic commands ###

@@ -1,0 +1,79 @@
+"""What could not be taken in is kept, with its reason, within bounds.
+
+A sender that repeats itself, or that floods us, fills one row or its own share, never the disk.
+"""
+
+import hashlib
+import unicodedata
+from typing import Final
+
+from sqlmodel import Session, col, func, select
+
+from node.service.context import NodeContext
+from node.service.opening import Arrival
+from node.store.tables import QuarantineRow
+
+#: Bytes of envelopes kept of one sender; beyond, only digest and reason are.
+BYTES_PER_PEER: Final = 32 * 1024**2
+#: Rows kept of one sender; beyond, the one that came longest ago goes.
+ROWS_PER_PEER: Final = 5_000
+_DETAIL: Final = 500
+
+#: The reason of what our own software stumbled over: kept until it can be taken in again.
+INTERNAL: Final = "internal"
+
+
+def keep(  # noqa: PLR0913 - what is known of a refused envelope
+    context: NodeContext,
+    session: Session,
+    arrival: Arrival,
+    *,
+    peer: str | None,
+    wire_id: str | None,
+    reason: str,
+    detail: str,
+) -> None:
+    """Keep a refused envelope; the same refusal again only counts."""
+    digest = hashlib.sha256(arrival.envelope).hexdigest()
+    what = f"{peer}\x00{wire_id}\x00{reason}" if wire_id is not None else digest
+    identity = hashlib.sha256(f"{arrival.sender}\x00{what}".encode()).hexdigest()
+    row = session.exec(
+        select(QuarantineRow).where(QuarantineRow.identity == identity).with_for_update()
+    ).one_or_none()
+    now = context.clock()
+    if row is not None:
+        row.times += 1
+        row.at = now
+        return
+    mine = col(QuarantineRow.peer) == peer if peer else col(QuarantineRow.peer).is_(None)
+    count, size = session.exec(
+        select(func.count(), func.sum(func.length(QuarantineRow.envelope))).where(mine)
+    ).one()
+    if count >= ROWS_PER_PEER:
+        oldest = session.exec(
+            select(QuarantineRow).where(mine).order_by(col(QuarantineRow.at)).limit(1)
+        ).one()
+        session.delete(oldest)
+    fits = (size or 0) + len(arrival.envelope) <= BYTES_PER_PEER
+    session.add(
+        QuarantineRow(
+            at=now,
+            peer=peer,
+            traffic=arrival.traffic,
+            message_id=wire_id,
+            reason=reason,
+            detail=_printable(detail),
+            identity=identity,
+            envelope_sha256=digest,
+            envelope=arrival.envelope if fits else b"",
+        )
+    )
+    session.flush()
+
+
+def _printable(text: str) -> str:
+    """Take out what a database or a screen could stumble over."""
+    clean = "".join(
+        character if unicodedata.category(character)[0] != "C" else "?" for character in text
+    )
+    return clean[:_DETAIL]
