@@ -80,6 +80,8 @@ class ConsoleSettings:
     hosts: Sequence[str]
     cookie_label: str
     api_prefixes: Sequence[str] = ()
+    health_paths: Sequence[str] = ()
+    """Paths that answer under any host name, for probes: nothing of a session is behind them."""
     background_prefixes: Sequence[str] = ()
     """Paths that a page asks by itself (live updates): they do not keep a session awake."""
     max_body_bytes: int = 256 * 1024  # a long form in Cyrillic, with room

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from console.accounts.models import Stage
+from console.accounts.passwords import TooManyAttemptsError
 from console.face import RandomBytes
 from console.i18n import Language, Message, msg
 from console.rendering import Renderer
@@ -28,6 +29,7 @@ from console.request_state import get_request_state
 PROBLEM_JSON: Final = "application/problem+json"
 _INCIDENT_BYTES: Final = 6
 _FRAMES: Final = 8
+_RETRY_AFTER_SECONDS: Final = "30"
 
 _log = structlog.get_logger(__name__)
 
@@ -188,6 +190,12 @@ def install_problem_pages(app: FastAPI, problems: ProblemPages) -> None:
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": address})
         return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
 
+    async def handle_too_many(request: Request, _error: Exception) -> Response:
+        response = problems.respond(request, HTTPStatus.TOO_MANY_REQUESTS)
+        response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
+        return response
+
+    app.add_exception_handler(TooManyAttemptsError, handle_too_many)
     app.add_exception_handler(HTTPException, handle_http)
     app.add_exception_handler(RequestValidationError, handle_validation)
     app.add_exception_handler(SignInRequiredError, handle_sign_in)

@@ -118,7 +118,9 @@ class SecurityLayer:
         scope, receive = request.scope, request.receive
         path = scope["path"]
         limit = self._find_limit(path)
-        if not is_served_host(request.headers, hosts=self._settings.hosts):
+        if path not in self._settings.health_paths and not is_served_host(
+            request.headers, hosts=self._settings.hosts
+        ):
             response = self._problems.respond(request, HTTPStatus.MISDIRECTED_REQUEST)
         elif announced_length(request.headers) > limit:
             response = self._problems.respond(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

@@ -76,7 +76,10 @@ A registry from nothing:
       --repository registry --operator-key keys/operator-1.key --online-key keys/online.key
   trm-registry import contacts.csv --out drafts
   trm-registry publish-contacts drafts/AL.json --directory-key keys/AL-directory.key \\
-      --repository registry --online-key keys/online.key
+      --node-key keys/AL-node.pub --repository registry --online-key keys/online.key
+\b
+The Participant's node makes keys/AL-node.pub (trm-node registry-key). Once its contacts were
+published with it, 'trm-node publish-keys' brings the node's own keys into the registry.
 
 \b
 Exit codes: 0 done; 1 done, but something needs a person; 2 not done, nothing changed.""",

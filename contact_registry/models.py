@@ -50,7 +50,7 @@ SUITE_HYBRID: Final = 1
 
 KOSOVO_FOOTNOTE: Final = (
     "* This designation is without prejudice to positions on status, and is in line with "
-    "UNSCR 1244 and the ICJ Opinion on the Kosovo declaration of independence."
+    "UNSCR 1244/1999 and the ICJ Opinion on the Kosovo declaration of independence."
 )
 
 _ED25519_PUBLIC_BYTES: Final = 32

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI
 
+from console.process.tasks import BackgroundTasks
 from contact_registry.errors import RegistryError
 from contact_registry.trust.published import PublishedVersion
 from contact_registry.trust.repository import OnlineSigners, RegistryRepository
@@ -35,7 +36,6 @@ from hub.monitoring.readiness import (
 from hub.registry_host.refreshing import run_timestamp_refresh
 from hub.registry_host.router import create_router
 from hub.settings import BrokerMode, HubSettings
-from hub.tasks import BackgroundTasks
 
 _WATCH_BROKER_EVERY: Final = timedelta(seconds=1)
 #: How long a publication waits for the broker to follow before its answer is given anyway.

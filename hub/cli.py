@@ -10,6 +10,8 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from console.process.file_modes import OWNER_ONLY, ExposedFileError, verify_private_folder
+from console.process.logs import configure_logs, route_library_logs
 from contact_registry.errors import RegistryError
 from hub.bootstrap import HubSetupError, build_parts, create_app, utc_now
 from hub.broker.config import render_server_config
@@ -20,7 +22,6 @@ from hub.broker.operator import (
     create_operator_material,
     load_operator_material,
 )
-from hub.logs import configure_logs
 from hub.settings import HubSettings
 
 _USAGE_ERROR = 2
@@ -28,6 +29,7 @@ _NOT_READY = 1
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="""\
@@ -41,7 +43,12 @@ First time, on one machine:
 \b
   export TRM_HUB_DATA_DIR=/var/lib/trm-hub
   trm-hub init                      # the operators' broker keys
-  trm-registry init --help          # the registry itself
+  trm-registry --help               # the registry itself, made by its key holders; the hub expects
+                                    #   it in /var/lib/trm-hub/registry and its online key in
+                                    #   /var/lib/trm-hub/registry-online.key
+  export TRM_HUB_BROKER_CERTIFICATE=/etc/trm/broker.pem   # for the broker's host name
+  export TRM_HUB_BROKER_PRIVATE_KEY=/etc/trm/broker.key
+  export TRM_HUB_BROKER_CA=/etc/trm/ca.pem                # unless the system knows the CA
   trm-hub run
 """,
 )
@@ -65,6 +72,13 @@ def _load_settings() -> HubSettings:
         _fail("the settings do not hold: " + "; ".join(problems))
 
 
+def _check_data_folder(settings: HubSettings) -> None:
+    try:
+        verify_private_folder(settings.data_dir)
+    except (ExposedFileError, OSError) as error:
+        _fail(error)
+
+
 @app.command()
 def init(
     operator: Annotated[
@@ -80,6 +94,7 @@ def init(
     The registry is made apart, by its key holders: see trm-registry init --help.
     """
     settings = _load_settings()
+    _check_data_folder(settings)
     folder = settings.operator_dir
     try:
         create_operator_material(folder, name=operator, issued_at=utc_now())
@@ -102,6 +117,7 @@ def broker_config() -> None:
     It holds no secret: keys are named by file, the store's key by environment variable.
     """
     settings = _load_settings()
+    _check_data_folder(settings)
     try:
         text = render_server_config(
             settings.describe_broker(),
@@ -128,7 +144,9 @@ def run() -> None:
     GET /healthz says that it lives, GET /readyz what is missing.
     """
     settings = _load_settings()
+    _check_data_folder(settings)
     configure_logs(settings.log_format, strict=False)
+    route_library_logs()
     try:
         parts = build_parts(settings, environment=os.environ)
     except (HubSetupError, OperatorMaterialError, EmbeddedBrokerError, RegistryError) as error:
@@ -141,6 +159,7 @@ def run() -> None:
             ssl_certfile=settings.http_certificate,
             ssl_keyfile=settings.http_private_key,
             server_header=False,
+            log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
         )
@@ -186,7 +205,8 @@ def status(
 def list_settings() -> None:
     """List every setting with its default and meaning."""
     for name, field in HubSettings.model_fields.items():
-        default = "required" if field.is_required() else f"default: {field.default}"
+        known = "none" if field.default in {None, ()} else field.default
+        default = "required" if field.is_required() else f"default: {known}"
         typer.echo(f"TRM_HUB_{name.upper()}  ({default})\n    {field.description}")
 
 
@@ -196,5 +216,6 @@ def _local_address(settings: HubSettings) -> str:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What it writes is for its owner only."""
+    os.umask(OWNER_ONLY)
     app()

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from console.process.logs import LogFormat
 from hub.broker.config import FREE_PORT, BrokerConfig
 from hub.broker.mailboxes import MailboxLimits
-from hub.logs import LogFormat
 
 
 class BrokerMode(StrEnum):
@@ -23,7 +23,9 @@ class BrokerMode(StrEnum):
 class HubSettings(BaseSettings):
     """Settings of the hub."""
 
-    model_config = SettingsConfigDict(env_prefix="TRM_HUB_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TRM_HUB_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     data_dir: Path = Field(
         description="Folder of the hub: operators' broker keys, registry, embedded broker."

@@ -1,6 +1,5 @@
 """Puts a node together: settings in, a running application out."""
 
-import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -8,39 +7,51 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import httpx
 from fastapi import FastAPI
 
+from console.process.tasks import BackgroundTasks
+from contact_registry.directory import Directory
 from contact_registry.trust.client import RegistryClient
+from contact_registry.trust.layout import node_role
 from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.jetstream import BrokerLink, LinkStatus
 from node.adapters.keystore import (
     FileKeyStore,
     KeyStoreError,
-    Passphrase,
     Unlock,
     load_keystore,
+    load_passphrase,
     load_unlock_key,
 )
-from node.adapters.registry import RegistryDirectory
+from node.adapters.registry import KeysPublisher, OwnKeys, RegistryDirectory
 from node.api.app import create_api
 from node.api.health import create_health_router
 from node.service.context import DeliveryRules, NodeContext
-from node.settings import NodeSettings
+from node.settings import KeyStoreSettings, NodeSettings
 from node.store.database import Database
-from node.store.migrating import migrate
+from node.store.migrating import migrate, verify_schema
 from node.web.face import build_console
 from node.web.router import create_web_router
 from node.workers.consumer import Consumer
+from node.workers.keys_renewal import KeysRenewal
 from node.workers.registry_refresh import RegistryRefresh
 from node.workers.relay import Relay
-from node.workers.supervision import Supervisor
+from protocol.identifiers import ParticipantCode
 from protocol.subjects import AccountId
 
 HTTP_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_STOP_SECONDS: Final = 10.0
+#: How long a task may need for a round of work, whatever else it waits for.
+_PATIENCE: Final = timedelta(minutes=2)
+#: Set by the service manager (systemd.exec(5)) if it hands over credentials.
+_CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+
+
+class NodeSetupError(Exception):
+    """The node cannot be put together; the message says what to set or run."""
 
 
 def utc_now() -> datetime:
@@ -48,15 +59,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_unlock(settings: NodeSettings) -> Unlock:
+def read_unlock(settings: KeyStoreSettings) -> Unlock:
     """Return what opens the key store; raises ``KeyStoreError`` if the settings name nothing."""
+    handed_over = os.environ.get(_CREDENTIALS)
+    credentials = Path(handed_over) if handed_over else None
     if settings.unlock_key_file is not None:
-        return load_unlock_key(settings.unlock_key_file)
+        return load_unlock_key(settings.unlock_key_file, credentials=credentials)
     if settings.passphrase_file is not None:
-        try:
-            return Passphrase(settings.passphrase_file.read_text().rstrip("\n"))
-        except OSError as error:
-            raise KeyStoreError(f"The passphrase file cannot be read: {error.strerror}.") from error
+        return load_passphrase(settings.passphrase_file, credentials=credentials)
     raise KeyStoreError(
         "Nothing is set that opens the key store: set TRM_NODE_UNLOCK_KEY_FILE or "
         "TRM_NODE_PASSPHRASE_FILE."
@@ -71,23 +81,51 @@ class NodeParts:
     context: NodeContext
     directory: RegistryDirectory
     keystore: FileKeyStore
+    registry: httpx.Client
 
     def close(self) -> None:
-        """Give the database connections back."""
+        """Give the connections back."""
+        self.registry.close()
         self.context.database.close()
 
 
-def build_parts(settings: NodeSettings) -> NodeParts:
-    """Open key store and database and what is known of the registry. Blocking."""
-    keystore = load_keystore(settings.keystore_path, unlock=read_unlock(settings))
+def migrate_database(settings: NodeSettings) -> None:
+    """Bring the node's database to today's tables; makes it if there is none. Blocking."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
-    migrate(database)
+    try:
+        migrate(database)
+    finally:
+        database.close()
+
+
+def _read_trusted_root(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NodeSetupError(
+            f"The registry's trusted root {path} cannot be read ({error.strerror}): get "
+            "1.root.json from the operators and set TRM_NODE_TRUSTED_ROOT to it."
+        ) from error
+
+
+def build_parts(settings: NodeSettings) -> NodeParts:
+    """Open key store and database and what is known of the registry. Blocking.
+
+    Raises ``SchemaError`` for a database without today's tables: see :func:`migrate_database`;
+    :class:`NodeSetupError`, ``KeyStoreError``.
+    """
+    keystore = load_keystore(settings.keystore_path, unlock=read_unlock(settings))
+    trusted_root = _read_trusted_root(settings.trusted_root)
+    database = Database(settings.effective_database_url)
+    verify_schema(database)
+    http = httpx.Client(timeout=HTTP_TIMEOUT)
     directory = RegistryDirectory(
         RegistryClient(
             base_url=str(settings.hub_url),
             cache_dir=settings.registry_cache,
-            trusted_root=settings.trusted_root.read_bytes(),
-            http=httpx.Client(timeout=HTTP_TIMEOUT),
+            trusted_root=trusted_root,
+            http=http,
             clock=utc_now,
         )
     )
@@ -105,77 +143,94 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         random=os.urandom,
         rules=rules,
     )
-    return NodeParts(settings=settings, context=context, directory=directory, keystore=keystore)
+    return NodeParts(
+        settings=settings, context=context, directory=directory, keystore=keystore, registry=http
+    )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class NodeTasks:
-    """The background tasks of a running node."""
+    """The background tasks of a running node; enter ``owner`` to run them."""
 
     link: BrokerLink
-    supervisor: Supervisor
+    owner: BackgroundTasks
     refresh: RegistryRefresh
 
     @classmethod
     def build(cls, parts: NodeParts) -> "NodeTasks":
         """Compose them; call inside the event loop."""
-        settings, context, keys = parts.settings, parts.context, parts.keystore
-        tls = ssl.create_default_context(
-            cafile=str(settings.broker_ca) if settings.broker_ca else None
-        )
-        tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        link = BrokerLink(
-            servers=settings.broker_servers,
-            tls=tls,
-            identity=NodeBrokerIdentity(
-                account=AccountId(keys.account_key.public),
-                account_signing_key=keys.account_signing_key,
-                user_key=keys.user_key,
-            ),
-            clock=utc_now,
-        )
+        settings, context = parts.settings, parts.context
+        link = _build_link(parts)
         refresh = RegistryRefresh(
             context, refresh=parts.directory.refresh, interval=settings.registry_refresh
         )
+        renewal = KeysRenewal(
+            context,
+            OwnKeys(
+                parts.keystore, KeysPublisher(hub_url=str(settings.hub_url), http=parts.registry)
+            ),
+            wait_for_registry=refresh.wait_until_refreshed,
+        )
         relay = Relay(context, link)
         consumer = Consumer(context, link, refresh_registry=refresh.refresh_now)
-        supervisor = Supervisor(clock=utc_now)
-        supervisor.add("broker_link", link.run, expected_every=timedelta(days=36_500))
-        supervisor.add(
-            "registry_refresh",
-            refresh.run_round,
-            expected_every=3 * settings.registry_refresh + timedelta(minutes=2),
-        )
-        supervisor.add("relay", relay.run_round, expected_every=timedelta(minutes=1))
-        supervisor.add("consumer", consumer.run_round, expected_every=timedelta(minutes=2))
-        return cls(link=link, supervisor=supervisor, refresh=refresh)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Run the tasks; stop them, in bounded time, at the end."""
-        task = asyncio.create_task(self.supervisor.run(), name="supervisor")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task], timeout=_STOP_SECONDS)
+        owner = BackgroundTasks(clock=utc_now)
+        owner.add_service("broker_link", link.run)
+        for task, work, overdue_after in (
+            # These wait by themselves for something to do.
+            ("registry_refresh", refresh.run_round, 3 * settings.registry_refresh + _PATIENCE),
+            ("relay", relay.run_round, _PATIENCE),
+            ("consumer", consumer.run_round, _PATIENCE),
+        ):
+            owner.add_round(task, work, every=timedelta(0), overdue_after=overdue_after)
+        owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
+        return cls(link=link, owner=owner, refresh=refresh)
 
     def list_troubles(self, parts: NodeParts) -> list[str]:
         """Say what is not as it should be; empty if the node is ready."""
-        now = utc_now()
-        troubles = [
-            trouble
-            for report in self.supervisor.reports.values()
-            if (trouble := report.describe_trouble(now)) is not None
-        ]
+        troubles = self.owner.list_troubles()
         if not self.link.is_up:
-            troubles.append(
-                f"broker link: {self.link.state.status.value}"
-                + (f": {self.link.state.last_error}" if self.link.state.last_error else "")
-            )
-        if parts.directory.loaded is None:
-            troubles.append("registry: never seen")
-        return troubles
+            state = self.link.state
+            reason = f": {state.last_error}" if state.last_error else ""
+            troubles.append(f"broker link: {state.status.value}{reason}")
+        return troubles + list_registry_troubles(
+            parts.directory.loaded, participant=parts.context.participant, now=utc_now()
+        )
+
+
+def _build_link(parts: NodeParts) -> BrokerLink:
+    settings, keys = parts.settings, parts.keystore
+    tls = ssl.create_default_context(cafile=str(settings.broker_ca) if settings.broker_ca else None)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    return BrokerLink(
+        servers=settings.broker_servers,
+        tls=tls,
+        identity=NodeBrokerIdentity(
+            account=AccountId(keys.account_key.public),
+            account_signing_key=keys.account_signing_key,
+            user_key=keys.user_key,
+        ),
+        clock=utc_now,
+    )
+
+
+def list_registry_troubles(
+    directory: Directory | None, *, participant: ParticipantCode, now: datetime
+) -> list[str]:
+    """Say what is wrong with the registry as this node sees it, and with its own part of it."""
+    if directory is None:
+        return ["registry: never seen"]
+    troubles = []
+    if now > directory.expires_at:
+        troubles.append(
+            f"registry: the view ran out at {directory.expires_at:%Y-%m-%d %H:%M} UTC and nothing "
+            "newer was found"
+        )
+    if participant not in directory.keys:
+        troubles.append("own keys: not in the registry, so nobody can send to this node")
+    overdue = directory.overdue.get(node_role(participant))
+    if overdue is not None:
+        troubles.append(f"own keys: their signature ran out at {overdue:%Y-%m-%d %H:%M} UTC")
+    return troubles
 
 
 class RunningNode:
@@ -204,13 +259,17 @@ class RunningNode:
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks as long as the application serves."""
         self._tasks = NodeTasks.build(self.parts)
-        async with self._tasks.running():
+        async with self._tasks.owner:
             yield
         self.parts.close()
 
 
 def create_app(settings: NodeSettings) -> FastAPI:
-    """Build the application that ``trm-node run`` serves. Opens key store and database."""
+    """Build the application that ``trm-node run`` serves. Opens key store and database.
+
+    The database is migrated first.
+    """
+    migrate_database(settings)
     node = RunningNode(build_parts(settings))
     context = node.parts.context
     console = build_console(

@@ -1,7 +1,6 @@
 """The command line ``trm-node``."""
 
 import base64
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +12,12 @@ from typing import Annotated, Final, NoReturn
 import httpx
 import typer
 import uvicorn
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from console.logs import configure_logs
+from console.face import ConsoleSettingsError
+from console.process.file_modes import OWNER_ONLY, ExposedFileError, verify_private_folder
+from console.process.logs import configure_logs, route_library_logs
 from contact_registry.errors import RegistryError
 from contact_registry.trust.signers import save_public_key
 from node.adapters.keystore import (
@@ -27,11 +28,27 @@ from node.adapters.keystore import (
     save_keystore,
 )
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
-from node.bootstrap import HTTP_TIMEOUT, NodeParts, build_parts, create_app, read_unlock, utc_now
+from node.bootstrap import (
+    HTTP_TIMEOUT,
+    NodeParts,
+    NodeSetupError,
+    build_parts,
+    create_app,
+    migrate_database,
+    read_unlock,
+    utc_now,
+)
 from node.service.context import NodeError
-from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
-from node.service.tokens import handle_make_token
-from node.settings import NodeSettings
+from node.service.people import (
+    LINK_PATH,
+    Role,
+    handle_add_account,
+    handle_make_sign_in_link,
+    list_accounts,
+)
+from node.service.tokens import handle_make_token, handle_revoke_tokens
+from node.settings import KeyStoreSettings, NodeSettings
+from node.store.migrating import SchemaError
 from protocol.errors import ProtocolError
 from protocol.identifiers import parse_participant_code
 
@@ -50,9 +67,13 @@ Settings come from the environment (TRM_NODE_...); 'trm-node settings' lists the
 set up in this order:
 
 \b
+  trm-node unlock-key UNLOCK-FILE     make the key that opens the key store
   trm-node init --participant AL      make the key store (once)
-  trm-node registry-key KEY-FILE      write the public key that the operators put into the registry
-  trm-node publish-keys               after they have: bring this node's keys into the registry
+  trm-node registry-key KEY-FILE      write the public key by which the registry knows this node
+  trm-registry publish-contacts ... --node-key KEY-FILE
+                                      whoever holds the directory key: let the node take part
+  trm-node publish-keys               then: bring this node's keys into the registry
+  trm-node migrate                    make the database
   trm-node add-user NAME --role focal_point
   trm-node sign-in-link NAME          the person's first way in
   trm-node run                        serve console, interface, and delivery
@@ -67,11 +88,15 @@ def _fail(problem: object) -> NoReturn:
 
 
 _KNOWN: Final = (
+    ConsoleSettingsError,
+    ExposedFileError,
     KeyStoreError,
     KeysNotPublishedError,
     NodeError,
+    NodeSetupError,
     ProtocolError,
     RegistryError,
+    SchemaError,
     OSError,
 )
 
@@ -94,7 +119,15 @@ def _clear_errors() -> Iterator[None]:
 
 
 def _load_settings() -> NodeSettings:
-    return NodeSettings()
+    chosen = NodeSettings()
+    verify_private_folder(chosen.data_dir)
+    return chosen
+
+
+def _load_keystore_settings() -> KeyStoreSettings:
+    chosen = KeyStoreSettings()
+    verify_private_folder(chosen.data_dir)
+    return chosen
 
 
 def _with_parts(use: Callable[[NodeParts], None]) -> None:
@@ -111,7 +144,8 @@ def _with_parts(use: Callable[[NodeParts], None]) -> None:
 def settings() -> None:
     """List every setting, what it does, and its default."""
     for name, field in NodeSettings.model_fields.items():
-        default = "required" if field.is_required() else f"default: {field.default}"
+        known = "none" if field.default is None else field.default
+        default = "required" if field.is_required() else f"default: {known}"
         print(f"TRM_NODE_{name.upper()}  ({default})\n    {field.description}")
 
 
@@ -123,12 +157,13 @@ def init(
 
     \b
     Example:
-      head -c 32 /dev/urandom > unlock.key && chmod 600 unlock.key
-      TRM_NODE_UNLOCK_KEY_FILE=unlock.key TRM_NODE_DATA_DIR=/var/lib/trm-node \\
-        trm-node init --participant AL
+      export TRM_NODE_DATA_DIR=/var/lib/trm-node
+      export TRM_NODE_UNLOCK_KEY_FILE=/etc/trm/unlock.key
+      trm-node unlock-key /etc/trm/unlock.key
+      trm-node init --participant AL
     """
     with _clear_errors():
-        chosen = _load_settings()
+        chosen = _load_keystore_settings()
         now = utc_now().replace(microsecond=0)
         store = FileKeyStore.generate(
             parse_participant_code(participant),
@@ -145,23 +180,24 @@ def registry_key(
 ) -> None:
     """Write the public key under which this node signs its part of the registry.
 
-    Hand it to the operators over a channel on which they know you: it is what makes the registry
-    believe this node.
+    Hand it to whoever holds the Participant's directory key, over a channel on which they know you:
+    it is what makes the registry believe this node. They name it with 'trm-registry
+    publish-contacts ... --node-key KEY-FILE'; after that, 'trm-node publish-keys' works.
     """
     with _clear_errors():
-        chosen = _load_settings()
+        chosen = _load_keystore_settings()
         store = load_keystore(chosen.keystore_path, unlock=read_unlock(chosen))
         save_public_key(file, store.registry_key.verify_key)
         fingerprint = store.registry_key.verify_key.key_id
-        print(f"{file}: key {fingerprint}. Read it out to the operators when you hand it over.")
+        print(f"{file}: key {fingerprint}. Read it out when you hand it over.")
 
 
 @app.command()
 def publish_keys() -> None:
     """Bring this node's signing, encryption and broker keys into the registry.
 
-    Needed once at the beginning and after each change of keys. Admission to the broker follows
-    within seconds.
+    Needed once at the beginning, after 'trm-registry publish-contacts --node-key' has named this
+    node; later 'trm-node run' does it by itself. Admission to the broker follows within seconds.
     """
     with _clear_errors():
         chosen = _load_settings()
@@ -176,8 +212,8 @@ def publish_keys() -> None:
 def add_user(
     name: Annotated[str, typer.Argument(help="Sign-in name.")],
     role: Annotated[
-        list[str],
-        typer.Option(help="focal_point, approver, node_admin or auditor; may be repeated."),
+        list[Role],
+        typer.Option(help="What they may do; may be repeated."),
     ],
     display_name: Annotated[str, typer.Option(help="How the person is shown.")] = "",
 ) -> None:
@@ -223,6 +259,46 @@ def token(
 
 
 @app.command()
+def revoke_token(
+    label: Annotated[str, typer.Argument(help="The label that the token was made with.")],
+) -> None:
+    """Take back every token of a label: the programs that hold one are out at once."""
+
+    def use(parts: NodeParts) -> None:
+        count = handle_revoke_tokens(parts.context, label=label)
+        print(f"Took back {count} token{'s' if count > 1 else ''} of {label}.")
+
+    _with_parts(use)
+
+
+@app.command()
+def users() -> None:
+    """List the people: sign-in name, roles, and whether they may sign in."""
+
+    def use(parts: NodeParts) -> None:
+        accounts = list_accounts(parts.context)
+        width = max((len(account.sign_in_name) for account in accounts), default=0)
+        for account in accounts:
+            state = "active" if account.is_active else "not active"
+            print(f"{account.sign_in_name:{width}}  {state:10}  {', '.join(sorted(account.roles))}")
+        if not accounts:
+            print("Nobody yet: add the first person with 'trm-node add-user NAME --role ...'.")
+
+    _with_parts(use)
+
+
+@app.command()
+def migrate() -> None:
+    """Make the database, or bring it to the tables of this version.
+
+    'trm-node run' does so by itself. Several processes may do it at once.
+    """
+    with _clear_errors():
+        migrate_database(_load_settings())
+        print("The database is up to date.")
+
+
+@app.command()
 def unlock_key(
     file: Annotated[Path, typer.Argument(help="Where to write it.")],
 ) -> None:
@@ -234,6 +310,13 @@ def unlock_key(
         print(f"{file}: keep a copy in a safe; the key store cannot be opened without it.")
 
 
+class _Readiness(BaseModel):
+    """What ``/readyz`` answers."""
+
+    status: str
+    troubles: tuple[str, ...] = ()
+
+
 @app.command()
 def status(
     url: Annotated[str, typer.Option(help="The node's address.")] = "http://127.0.0.1:8440",
@@ -242,11 +325,16 @@ def status(
     with _clear_errors():
         try:
             answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=HTTP_TIMEOUT)
-            body = answer.json()
-        except (httpx.HTTPError, json.JSONDecodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             _fail(f"No node answers at {url} ({type(error).__name__}): is it running?")
-        print(body.get("status", "unknown").replace("_", " "))
-        for trouble in body.get("troubles", []):
+        try:
+            body = _Readiness.model_validate_json(answer.content)
+        except ValidationError:
+            _fail(
+                f"{url} answers ({answer.status_code}), but not as a node does: check the address."
+            )
+        print(body.status.replace("_", " "))
+        for trouble in body.troubles:
             print(f"  {trouble}")
         if not answer.is_success:
             raise typer.Exit(1)
@@ -266,6 +354,7 @@ def run() -> None:
     with _clear_errors():
         chosen = _load_settings()
         configure_logs(chosen.log_format, strict=False)
+        route_library_logs()
         application = create_app(chosen)
     uvicorn.run(
         application,
@@ -280,5 +369,6 @@ def run() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What it writes is for its owner only."""
+    os.umask(OWNER_ONLY)
     app()

@@ -7,15 +7,33 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from console.logs import LogFormat
+from console.process.logs import LogFormat
 
 
-class NodeSettings(BaseSettings):
-    """Settings of one node."""
+class KeyStoreSettings(BaseSettings):
+    """What is needed to make and open the key store, before anything else is known."""
 
-    model_config = SettingsConfigDict(env_prefix="TRM_NODE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TRM_NODE_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     data_dir: Path = Field(description="Folder for database, key store and registry cache.")
+    unlock_key_file: Path | None = Field(
+        default=None, description="32-byte key file or service credential that opens the key store."
+    )
+    passphrase_file: Path | None = Field(
+        default=None, description="File that holds the passphrase of the key store."
+    )
+
+    @property
+    def keystore_path(self) -> Path:
+        """Where the key store lies."""
+        return self.data_dir / "keystore.json"
+
+
+class NodeSettings(KeyStoreSettings):
+    """Settings of one node."""
+
     hub_url: AnyHttpUrl = Field(
         description="Address of the hub (registry host), such as https://hub.example.org."
     )
@@ -33,12 +51,6 @@ class NodeSettings(BaseSettings):
         description="SQLAlchemy URL; default: SQLite in the data folder. "
         "PostgreSQL: postgresql+psycopg://user@host/name.",
     )
-    unlock_key_file: Path | None = Field(
-        default=None, description="32-byte key file or service credential that opens the key store."
-    )
-    passphrase_file: Path | None = Field(
-        default=None, description="File that holds the passphrase of the key store."
-    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8440, ge=0, le=65535, description="Port to listen on; 0: any.")
     public_url: AnyHttpUrl | None = Field(
@@ -48,6 +60,12 @@ class NodeSettings(BaseSettings):
     )
     registry_refresh: timedelta = Field(
         default=timedelta(minutes=1), description="Pause between two looks at the registry."
+    )
+    keys_renewal: timedelta = Field(
+        default=timedelta(hours=1),
+        gt=timedelta(0),
+        description="Pause between two looks whether this node's keys have to be published anew "
+        "(ISO 8601, PT1H).",
     )
     resend_first: timedelta | None = Field(
         default=None,
@@ -65,11 +83,6 @@ class NodeSettings(BaseSettings):
             if isinstance(value, str)
             else value
         )
-
-    @property
-    def keystore_path(self) -> Path:
-        """Where the key store lies."""
-        return self.data_dir / "keystore.json"
 
     @property
     def effective_database_url(self) -> str:

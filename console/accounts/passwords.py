@@ -5,6 +5,9 @@ change, paste allowed; words that everybody tries first are refused.
 """
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -54,11 +57,57 @@ _EXPECTED: Final = frozenset(
 _MIN_DISTINCT: Final = 5  # "aaaaaaaaaaaaaaa" and "121212121212121" are no secrets
 
 
-class Passwords:
-    """Checks and hashes passwords; give a cheap hasher in tests."""
+#: Each takes 64 MiB and a processor: more at once would only be slower, and could fill the memory.
+AT_ONCE: Final = 2
+#: With these in front of it an attempt takes a second or two; the next one is turned away.
+MAY_WAIT: Final = 6
 
-    def __init__(self, hasher: PasswordHasher = ARGON2ID) -> None:
+
+class TooManyAttemptsError(Exception):
+    """So many passwords are being checked that this one is not taken on: try again later."""
+
+
+class _Turns:
+    """Lets a few threads at a time through, a few more wait, and no others."""
+
+    def __init__(self, at_once: int, may_wait: int) -> None:
+        self._free = at_once
+        self._places = at_once + may_wait
+        self._condition = Condition()
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        with self._condition:
+            if not self._places:
+                raise TooManyAttemptsError("Too many passwords are being checked: try again.")
+            self._places -= 1
+            self._condition.wait_for(lambda: self._free > 0)
+            self._free -= 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._free += 1
+                self._places += 1
+                self._condition.notify()
+
+
+class Passwords:
+    """Checks and hashes passwords; give a cheap hasher in tests.
+
+    ``at_once`` of them, while ``may_wait`` more wait; whoever else asks gets
+    :class:`TooManyAttemptsError`.
+    """
+
+    def __init__(
+        self,
+        hasher: PasswordHasher = ARGON2ID,
+        *,
+        at_once: int = AT_ONCE,
+        may_wait: int = MAY_WAIT,
+    ) -> None:
         self._hasher = hasher
+        self._turns = _Turns(at_once, may_wait)
         self._nobody = hasher.hash("the password of nobody, so that an unknown name costs the same")
 
     def find_weakness(self, password: str, *, sign_in_name: str) -> Message | None:
@@ -81,16 +130,26 @@ class Passwords:
         return None
 
     def hash_password(self, password: str) -> str:
-        """Hash a password for storage: a PHC string with its own salt and parameters."""
-        return self._hasher.hash(_encode(normalize_password(password)))
+        """Hash a password for storage: a PHC string with its own salt and parameters.
+
+        Raises :class:`TooManyAttemptsError`.
+        """
+        with self._turns.take():
+            return self._hasher.hash(_encode(normalize_password(password)))
 
     def is_password(self, password: str, stored: str | None) -> bool:
-        """Tell whether this is the stored password; takes as long when nothing is stored."""
+        """Tell whether this is the stored password; takes as long when nothing is stored.
+
+        Raises :class:`TooManyAttemptsError`.
+        """
         candidate = normalize_password(password)
         if len(candidate) > MAX_CHARACTERS:
             candidate = ""
         try:
-            self._hasher.verify(stored if stored is not None else self._nobody, _encode(candidate))
+            with self._turns.take():
+                self._hasher.verify(
+                    stored if stored is not None else self._nobody, _encode(candidate)
+                )
         except VerifyMismatchError:
             return False
         except (InvalidHashError, VerificationError):

@@ -108,6 +108,10 @@ class FailureStore(Protocol):
         """Count one more failure; atomic. A count last raised before ``forget_before`` is 1 now."""
         ...
 
+    def forget_failure(self, key: str) -> None:
+        """Count one failure less, if there are any; atomic: an attempt turned out well."""
+        ...
+
     def clear_failures(self, key: str) -> None:
         """Forget the failures of ``key`` after a success."""
         ...

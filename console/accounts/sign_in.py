@@ -1,12 +1,13 @@
 """Signing in: password, then code; the one-time link that sets both up; unlocking.
 
 Every refusal is a sentence for the page that tells what to do next and nothing about which part was
-wrong. A failed attempt is counted before the password is checked, so that parallel guesses
-wait too.
+wrong. An attempt is counted, for the account and for the client, before the password is checked,
+so that parallel guesses wait too; what turns out well is taken back.
 """
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,7 +27,7 @@ from console.accounts.models import (
     hash_token,
     parse_token,
 )
-from console.accounts.passwords import Passwords
+from console.accounts.passwords import Passwords, TooManyAttemptsError
 from console.accounts.ports import AccountStore, FailureStore
 from console.accounts.second_factor import SECRET_BYTES, find_totp_step, make_totp_secret
 from console.accounts.sessions import Granted, Sessions, Visitor
@@ -76,14 +77,16 @@ class SignIn:
         account = self.accounts.load_account_by_name(sign_in_name)
         usable = account if account is not None and _is_usable(account) else None
         stored = None if usable is None else usable.password_hash
-        if not self.passwords.is_password(password, stored) or usable is None or stored is None:
-            self._count_client(visitor)
+        is_right = self._is_password(password, stored, key=_account_key(sign_in_name))
+        if not is_right or usable is None or stored is None:
             _log.warning("sign_in_refused", step="password")
             return Refused(_WRONG, "name")
+        self.failures.forget_failure(_client_key(visitor))
         if self.passwords.needs_rehash(stored):
-            self.accounts.replace_password_hash(
-                usable.id, expected=stored, replacement=self.passwords.hash_password(password)
-            )
+            with suppress(TooManyAttemptsError):  # then at the next sign-in
+                self.accounts.replace_password_hash(
+                    usable.id, expected=stored, replacement=self.passwords.hash_password(password)
+                )
         return self.sessions.open(usable, Stage.SECOND_FACTOR, visitor)
 
     def give_code(self, signed_in: SignedIn, *, code: str, visitor: Visitor) -> Granted | Refused:
@@ -93,9 +96,9 @@ class SignIn:
         if refused is not None:
             return refused
         if not self._use_code(account, code):
-            self._count_client(visitor)
             _log.warning("sign_in_refused", step="code", account=account.id)
             return Refused(_WRONG_CODE, "code")
+        self.failures.forget_failure(_client_key(visitor))
         return self._activate(signed_in)
 
     def unlock(
@@ -108,14 +111,14 @@ class SignIn:
         )
         if refused is not None:
             return refused
-        if not self.passwords.is_password(password, account.password_hash):
-            self._count_client(visitor)
+        key = _account_key(account.sign_in_name)
+        if not self._is_password(password, account.password_hash, key=key):
             _log.warning("sign_in_refused", step="unlock", account=account.id)
             return Refused(_WRONG_PASSWORD, "password")
         full = self.sessions.needs_full_sign_in(signed_in.session)
         if full and not self._use_code(account, code):
-            self._count_client(visitor)
             return Refused(_WRONG_CODE, "code")
+        self.failures.forget_failure(_client_key(visitor))
         return self._activate(signed_in, renew=full)
 
     def create_link(self, account_id: AccountId, *, lifetime: timedelta = LINK_LIFETIME) -> str:
@@ -231,12 +234,18 @@ class SignIn:
                 ),
                 field,
             )
-        self.failures.record_failure(key, at=now, forget_before=now - FORGET_AFTER)
+        for counted in (key, _client_key(visitor)):
+            self.failures.record_failure(counted, at=now, forget_before=now - FORGET_AFTER)
         return None
 
-    def _count_client(self, visitor: Visitor) -> None:
-        now = self.clock()
-        self.failures.record_failure(_client_key(visitor), at=now, forget_before=now - FORGET_AFTER)
+    def _is_password(self, password: str, stored: str | None, *, key: str) -> bool:
+        """Check it; where it is not even looked at, that is no guess at the account's."""
+        try:
+            return self.passwords.is_password(password, stored)
+        except TooManyAttemptsError:
+            self.failures.forget_failure(key)
+            _log.warning("sign_in_turned_away")
+            raise
 
 
 def _is_usable(account: Account) -> bool:

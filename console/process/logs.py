@@ -5,6 +5,7 @@ names say that they carry content or secrets. In tests it raises, so that a prog
 production it drops the value and says so, so that the event itself is not lost.
 """
 
+import logging
 import re
 import sys
 import traceback
@@ -13,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import structlog
+from typing_extensions import override
 
 #: A field is refused if any word of its snake_case name is one of these ...
 SENSITIVE_WORDS: Final = frozenset(
@@ -92,8 +94,42 @@ def describe_exception(
     return event
 
 
-def configure_logs(log_format: LogFormat, *, strict: bool) -> None:
-    """Set up structlog for the whole process; ``strict`` raises on a sensitive field."""
+#: Libraries whose messages tell of ports and processes, and never of what is carried.
+_OUTSPOKEN: Final = frozenset({"uvicorn.error"})
+
+
+class LibraryLogs(logging.Handler):
+    """Writes what libraries log as events of ours: who, where, and what kind of failure.
+
+    Their texts may hold anything, so they are left out, except those of a server about itself.
+    """
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {
+            "library": record.name,
+            "origin": f"{record.filename}:{record.lineno}",
+        }
+        if record.name in _OUTSPOKEN:
+            fields["told"] = record.getMessage().strip()
+        structlog.get_logger().log(
+            record.levelno, "library_warning", exc_info=record.exc_info, **fields
+        )
+
+
+def route_library_logs() -> None:
+    """Let warnings of libraries come out as the process's own log lines do, and nothing else."""
+    root = logging.getLogger()
+    root.handlers = [LibraryLogs(logging.WARNING)]
+    root.setLevel(logging.WARNING)
+
+
+def configure_logs(log_format: LogFormat, *, strict: bool, quiet: bool = False) -> None:
+    """Set up structlog for the whole process.
+
+    ``strict`` raises on a sensitive field. ``quiet`` is for a program whose output is its own: only
+    warnings and worse are written, to standard error.
+    """
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
@@ -108,5 +144,9 @@ def configure_logs(log_format: LogFormat, *, strict: bool) -> None:
             describe_exception,
             *renderers,
         ],
-        cache_logger_on_first_use=True,
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.WARNING if quiet else logging.INFO
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr if quiet else None),
+        cache_logger_on_first_use=not strict,  # tests change where the log goes
     )

@@ -1,21 +1,24 @@
 """Background tasks with an owner: each is restarted when it fails, and its failures show.
 
-A *service* runs until the hub stops. A *round* is done, waited for, and done again; it can be asked
-to come at once. What either last achieved, and what went wrong, is read by the readiness check.
+A *service* runs until the process stops. A *round* is done, waited for, and done again; it can be
+asked to come at once. What either last achieved, and what went wrong, is read by the readiness
+check: a failure as its type and place, never as its text, which may repeat what somebody wrote.
 """
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
 _FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 60.0
+_LONGEST_PAUSE: Final = 30.0
 _CANCEL_AGAIN_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
@@ -44,10 +47,13 @@ class BackgroundTask:
         *,
         clock: Callable[[], datetime],
         every: timedelta | None,
+        overdue_after: timedelta | None = None,
     ) -> None:
         self._work = work
         self._clock = clock
         self._every = every
+        self._overdue_after = overdue_after
+        self._started_at: datetime | None = None
         self._asked = asyncio.Event()
         self._state = TaskState(task)
 
@@ -56,39 +62,77 @@ class BackgroundTask:
         """What is known of it now."""
         return self._state
 
+    def find_trouble(self, *, patience: int = 1) -> str | None:
+        """Say what is wrong, or ``None``: ``patience`` failures running, or no success for long."""
+        state = self._state
+        if state.failures >= patience:
+            return f"{state.task}: failed {state.failures} times in a row: {state.last_error}"
+        since = state.last_success or self._started_at
+        if self._overdue_after is None or since is None:
+            return None
+        quiet = self._clock() - since
+        if quiet > self._overdue_after:
+            return f"{state.task}: no finished round for {int(quiet.total_seconds())} s"
+        return None
+
     def ask(self) -> None:
         """Let the next round begin as soon as the present one is over."""
         self._asked.set()
 
     async def supervise(self) -> None:
         """Run it until cancelled, whatever it does."""
+        self._started_at = self._clock()
         while True:
             self._asked.clear()
             try:
                 await self._work()
+            except asyncio.CancelledError as error:
+                # Something that the work waited for was cancelled; or we are, and that is the end.
+                if _is_being_cancelled():
+                    raise
+                pause = self._record_failure(error)
             except Exception as error:  # noqa: BLE001 - the supervisor's boundary: recorded, shown, tried again
-                pause = self._record_failure(f"{type(error).__name__}: {error}")
+                pause = self._record_failure(error)
             else:
                 if self._every is None:
-                    pause = self._record_failure("It ended by itself, which it should not.")
+                    pause = self._record_failure(None)
                 else:
                     pause = self._every.total_seconds()
                     self._record_success()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._asked.wait()
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
 
     def _record_success(self) -> None:
         self._state = replace(self._state, last_success=self._clock(), last_error=None, failures=0)
 
-    def _record_failure(self, error: str) -> float:
-        """Record it; returns the pause before the next try, in seconds."""
+    def _record_failure(self, error: BaseException | None) -> float:
+        """Record it (``None``: it ended unasked); returns the seconds until the next try."""
         failures = self._state.failures + 1
+        described = "It ended by itself." if error is None else describe_failure(error)
         self._state = replace(
-            self._state, last_failure=self._clock(), last_error=error, failures=failures
+            self._state, last_failure=self._clock(), last_error=described, failures=failures
         )
-        _log.warning("task_failed", task=self._state.task, error=error, failures=failures)
+        _log.warning("task_failed", task=self._state.task, error=described, failures=failures)
         return min(_FIRST_PAUSE * (1 << min(failures - 1, 16)), _LONGEST_PAUSE)
+
+
+def describe_failure(error: BaseException) -> str:
+    """Name an exception's type and where it was raised, never its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    kind = type(error).__qualname__
+    return f"{kind} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else kind
+
+
+def _is_being_cancelled() -> bool:
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
 
 
 class BackgroundTasks:
@@ -101,14 +145,29 @@ class BackgroundTasks:
 
     def add_service(self, task: str, work: Work) -> BackgroundTask:
         """Add work that runs until it is cancelled."""
-        return self._add(task, work, every=None)
+        return self._add(task, work, every=None, overdue_after=None)
 
-    def add_round(self, task: str, work: Work, *, every: timedelta) -> BackgroundTask:
-        """Add work that is done again and again."""
-        return self._add(task, work, every=every)
+    def add_round(
+        self, task: str, work: Work, *, every: timedelta, overdue_after: timedelta | None = None
+    ) -> BackgroundTask:
+        """Add work that is done again and again.
 
-    def _add(self, task: str, work: Work, *, every: timedelta | None) -> BackgroundTask:
-        added = BackgroundTask(task, work, clock=self._clock, every=every)
+        ``every`` is the pause between two rounds, zero for work that waits by itself. A task that
+        has not finished a round well for longer than ``overdue_after`` is in trouble.
+        """
+        return self._add(task, work, every=every, overdue_after=overdue_after)
+
+    def _add(
+        self,
+        task: str,
+        work: Work,
+        *,
+        every: timedelta | None,
+        overdue_after: timedelta | None,
+    ) -> BackgroundTask:
+        added = BackgroundTask(
+            task, work, clock=self._clock, every=every, overdue_after=overdue_after
+        )
         self._owned.append(added)
         return added
 
@@ -116,6 +175,11 @@ class BackgroundTasks:
     def states(self) -> tuple[TaskState, ...]:
         """What is known of every task now."""
         return tuple(task.state for task in self._owned)
+
+    def list_troubles(self, *, patience: int = 1) -> list[str]:
+        """Say which tasks failed ``patience`` times running or are overdue; empty if none."""
+        found = [task.find_trouble(patience=patience) for task in self._owned]
+        return [trouble for trouble in found if trouble is not None]
 
     async def __aenter__(self) -> Self:
         """Start all tasks."""

@@ -16,6 +16,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from console.process.logs import LogFormat, configure_logs
 from contact_registry.errors import RegistryError
 from contact_registry.models import KOSOVO_FOOTNOTE
 from contact_registry.trust.client import RegistryClient
@@ -75,7 +76,7 @@ def _interruptible() -> Iterator[threading.Event]:
 def _store(keep: Path | None) -> Iterator[Path]:
     """Give a folder for everything; it disappears at the end unless it is to be kept."""
     if keep is not None:
-        keep.mkdir(parents=True)
+        keep.mkdir(mode=0o700, parents=True)
         yield keep.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="trm-demo-"))
@@ -102,6 +103,7 @@ def demo(
     everything stays up, and the addresses of the consoles are printed, until Ctrl-C.
     """
     status = _FAILED
+    configure_logs(LogFormat.CONSOLE, strict=False, quiet=True)
     try:
         with _interruptible(), _store(keep) as folder, DemoWorld(folder) as world:
             status = _run(world, once=once)
@@ -181,7 +183,7 @@ def _print_consoles(world: DemoWorld) -> None:
         _say(f"      administrator  {node.administrator_link}")
     _say(f"  Hub: registry host {world.hub.url}/registry/metadata/timestamp.json")
     _say()
-    _say(f"* {KOSOVO_FOOTNOTE}")
+    _say(KOSOVO_FOOTNOTE)
     _say()
     _say("Ctrl-C stops everything and removes it.")
 

@@ -27,7 +27,7 @@ from hub.broker.embedded import EmbeddedBroker
 from hub.broker.operator import create_operator_material, load_operator_material
 from node.adapters.keystore import FileKeyStore, UnlockKey, save_keystore
 from node.adapters.registry import KeysPublisher
-from node.bootstrap import build_parts
+from node.bootstrap import build_parts, migrate_database
 from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
 from node.service.tokens import handle_make_token
 from node.settings import NodeSettings
@@ -105,7 +105,7 @@ class DemoWorld:
         chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
         (self._tls / "broker.pem").write_bytes(chain)
         operator = self._hub_folder / "operator"
-        self._hub_folder.mkdir(parents=True)
+        self._hub_folder.mkdir(mode=0o700, parents=True)
         create_operator_material(operator, name="TRM demo operator", issued_at=utc_now())
         return EmbeddedBroker(
             BrokerConfig(
@@ -139,7 +139,7 @@ class DemoWorld:
     def make_node(self, code: ParticipantCode, *, display_name: str) -> DemoNode:
         """Make a node's keys and settings; it is not known to anybody yet."""
         folder = self.folder / f"node-{code}"
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         unlock = UnlockKey(os.urandom(32))
         unlock_file = folder / "unlock.key"
         unlock_file.touch(mode=0o600)
@@ -234,6 +234,7 @@ class DemoWorld:
 
     def _add_people(self, node: DemoNode) -> None:
         """Give the node its first people and a program's token, as its administrator would."""
+        migrate_database(node.settings)
         parts = build_parts(node.settings)
         try:
             context = parts.context

@@ -10,12 +10,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel
 
+from console.process.tasks import BackgroundTasks
 from hub.api.problems import ProblemError
 from hub.broker.admission_rounds import AdmissionRounds
 from hub.broker.connection import BrokerUnavailableError
 from hub.broker.mailboxes import MailboxError, Mailboxes
 from hub.monitoring.mailbox_watch import ParticipantMailbox, watch_mailboxes
-from hub.tasks import BackgroundTasks
 
 
 class MailboxAnswer(BaseModel):

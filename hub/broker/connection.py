@@ -16,8 +16,8 @@ from typing import Any, Final
 import nats.errors
 import structlog
 
+from console.process.tls_transport import TlsClient, run_bounded
 from hub.broker.accounts import HUB_INBOX
-from hub.broker.tls_transport import TlsClient, run_bounded
 from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
 from protocol.nkeys import Nkey, NkeyKind
 

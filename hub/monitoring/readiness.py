@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from console.process.tasks import BackgroundTasks
 from contact_registry.errors import RegistryError
 from contact_registry.trust.published import PublishedRepository
 from hub.broker.admission_rounds import AdmissionRounds
 from hub.broker.connection import BrokerConnection
-from hub.tasks import BackgroundTasks
 
 _CHECK_SECONDS: Final = 5.0
 
@@ -91,11 +91,10 @@ def check_admission(
 
 
 def check_tasks(tasks: BackgroundTasks, *, patience: int = 3) -> Check:
-    """Check that no background task has failed ``patience`` times running."""
+    """Check that no task has failed ``patience`` times running, and none is overdue."""
 
     async def check() -> CheckResult:
-        failing = [state for state in tasks.states if state.failures >= patience]
-        detail = "; ".join(f"{state.task}: {state.last_error}" for state in failing)
-        return CheckResult("tasks", not failing, detail)
+        troubles = tasks.list_troubles(patience=patience)
+        return CheckResult("tasks", not troubles, "; ".join(troubles))
 
     return check

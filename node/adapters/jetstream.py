@@ -21,6 +21,7 @@ import nats.errors
 import structlog
 from nats.aio.msg import Msg
 
+from console.process.tls_transport import TlsClient, run_bounded
 from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.broker_session import BrokerSession
 from node.adapters.mailbox_pull import (
@@ -28,7 +29,6 @@ from node.adapters.mailbox_pull import (
     BrokerSilentError,
     MailboxUnavailableError,
 )
-from node.adapters.tls_transport import TlsClient, run_bounded
 from node.domain.ports import Clock, LinkDownError, MailboxFullError, NoMailboxError
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.limits import LIMITS

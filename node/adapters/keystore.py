@@ -28,6 +28,7 @@ from nacl.pwhash import argon2id
 from nacl.utils import random as random_bytes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from console.process.file_modes import ExposedFileError, verify_private_file
 from node.domain.ports import StoredContentError
 from protocol.envelope import Envelope, SignedPayload
 from protocol.errors import UnopenableError
@@ -273,9 +274,10 @@ def save_keystore(
 def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
     """Read and unlock a key store; raises :class:`KeyStoreError`."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise KeyStoreError(f"{path} can be read by others: run 'chmod 600 {path}' first.")
+        verify_private_file(path)
         data = path.read_bytes()
+    except ExposedFileError as error:
+        raise KeyStoreError(str(error)) from error
     except FileNotFoundError as error:
         raise KeyStoreError(
             f"There is no key store at {path}: make one with 'trm-node init'."
@@ -310,12 +312,12 @@ def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
     )
 
 
-def load_unlock_key(path: Path) -> UnlockKey:
-    """Read a key file of 32 bytes, raw or as base64; raises :class:`KeyStoreError`."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KeyStoreError(f"The unlock key {path} cannot be read: {error.strerror}.") from error
+def load_unlock_key(path: Path, *, credentials: Path | None = None) -> UnlockKey:
+    """Read a key file of 32 bytes, raw or as base64; raises :class:`KeyStoreError`.
+
+    It must be readable by its owner only, unless it lies in ``credentials``.
+    """
+    data = _read_secret(path, what="unlock key", credentials=credentials)
     if len(data) == KEY_BYTES:
         return UnlockKey(data)
     with contextlib.suppress(ValueError):
@@ -323,6 +325,39 @@ def load_unlock_key(path: Path) -> UnlockKey:
     if len(data) != KEY_BYTES:
         raise KeyStoreError(f"{path} does not hold {KEY_BYTES} bytes, raw or in base64.")
     return UnlockKey(data)
+
+
+def load_passphrase(path: Path, *, credentials: Path | None = None) -> Passphrase:
+    """Read a passphrase, the first line of a file; raises :class:`KeyStoreError`.
+
+    It must be readable by its owner only, unless it lies in ``credentials``.
+    """
+    data = _read_secret(path, what="passphrase", credentials=credentials)
+    try:
+        text = data.decode().rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise KeyStoreError(f"The passphrase file {path} is not text (UTF-8).") from error
+    if not text:
+        raise KeyStoreError(f"The passphrase file {path} is empty.")
+    return Passphrase(text)
+
+
+def _read_secret(path: Path, *, what: str, credentials: Path | None) -> bytes:
+    """Read what unlocks the store.
+
+    ``credentials`` is the folder of the service manager (systemd.exec(5), CREDENTIALS_DIRECTORY):
+    it lets the service in by an access list, which shows as a group's permission.
+    """
+    try:
+        if credentials is None or path.resolve().parent != credentials.resolve():
+            verify_private_file(path)
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE)
+    except ExposedFileError as error:
+        raise KeyStoreError(str(error)) from error
+    except OSError as error:
+        raise KeyStoreError(f"The {what} file {path} cannot be read: {error.strerror}.") from error
+    return data
 
 
 def _outside(sealing: _Sealing) -> str:

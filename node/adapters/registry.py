@@ -29,6 +29,10 @@ class KeysNotPublishedError(Exception):
     """The registry host did not take our keys. The message says why and what to do."""
 
 
+class NodeNotListedError(KeysNotPublishedError):
+    """The registry does not know this Participant's node (yet)."""
+
+
 class RegistryDirectory:
     """Holds the newest verified directory. Implements ``node.domain.ports.DirectorySource``."""
 
@@ -121,9 +125,10 @@ class KeysPublisher:
         except httpx.HTTPError as error:
             raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
         if answer.status_code == httpx.codes.NOT_FOUND:
-            raise KeysNotPublishedError(
-                "The registry does not know this Participant's node: the operators have to add it "
-                "with 'trm-registry add-participant' first."
+            raise NodeNotListedError(
+                "The registry does not know this Participant's node: write its public key with "
+                "'trm-node registry-key', and have whoever holds the directory key publish the "
+                "contacts with 'trm-registry publish-contacts ... --node-key KEY-FILE'."
             )
         if not answer.is_success:
             raise KeysNotPublishedError(f"The registry host answered {answer.status_code}.")
@@ -135,6 +140,28 @@ class KeysPublisher:
             return self.http.post(f"{self.hub_url.rstrip('/')}/{path}", json=body)
         except httpx.HTTPError as error:
             raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """This node's keys and their place in the registry, for the worker that renews them."""
+
+    store: FileKeyStore
+    publisher: KeysPublisher
+
+    def describe(self, *, at: datetime) -> KeysDocument:
+        """Return what the registry should say."""
+        return describe_keys(self.store, at=at)
+
+    def publish(self, *, at: datetime) -> int | None:
+        """Publish; the version, or ``None`` if the registry does not list our node. Blocking.
+
+        Raises :class:`KeysNotPublishedError` if the host is away or refuses.
+        """
+        try:
+            return self.publisher.publish(self.store, at=at)
+        except NodeNotListedError:
+            return None
 
 
 def _unreachable(hub_url: str) -> str:

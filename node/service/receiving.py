@@ -1,9 +1,8 @@
-"""Taking in an envelope: open, verify, then store it with the receipt we owe, in one transaction.
+"""Taking in what was opened: store it with the receipt we owe, in one transaction (SPEC 8.2).
 
-The order is PROTOCOL's (SPEC section 8): parse, recipient, known id, sender's key, decrypt, verify,
-consignment, expiry, typed validation, link, store. The broker is told to forget the envelope only
-after this has returned, that is after the commit: a crash anywhere repeats work, and changes
-nothing.
+Known already, refused, a receipt, a conflict, or new: in this order. The broker is told to forget
+the envelope only after this has returned, that is after the commit: a crash anywhere repeats work,
+and changes nothing.
 """
 
 import hashlib

@@ -25,7 +25,8 @@ from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
 HERE: Final = Path(__file__).parent
 LIVE_PREFIX: Final = "/live/"
 """Fragments that a page asks for by itself: they do not keep a session awake."""
-API_PREFIXES: Final = ("/api/", "/healthz", "/readyz")
+HEALTH_PATHS: Final = ("/healthz", "/readyz")
+API_PREFIXES: Final = ("/api/", *HEALTH_PATHS)
 
 ROLE_NAMES: Final[dict[str, Message]] = {
     Role.FOCAL_POINT: msg("Focal point"),
@@ -59,6 +60,7 @@ def build_console(
             hosts=tuple(dict.fromkeys((host, *_LOOPBACK))) if is_loopback(host) else (host,),
             cookie_label=context.participant.lower(),
             api_prefixes=API_PREFIXES,
+            health_paths=HEALTH_PATHS,
             background_prefixes=(LIVE_PREFIX,),
         ),
         wiring=Wiring(

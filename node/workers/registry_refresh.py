@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from node.service.context import NodeContext
-from node.workers.supervision import wait_for_event
+from node.workers.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +32,16 @@ class RegistryRefresh:
         self._wanted = context.signals.registry_wanted.listen()
         self._lock = asyncio.Lock()
         self._last = context.clock() - interval
+        self._refreshed = asyncio.Event()
 
     async def run_round(self) -> None:
         """Refresh, then wait for the interval or for somebody who asks."""
         await self.refresh_now()
         await wait_for_event(self._wanted, at_most=self._interval.total_seconds())
+
+    async def wait_until_refreshed(self) -> None:
+        """Return once the registry was looked at since the start."""
+        await self._refreshed.wait()
 
     async def refresh_now(self) -> None:
         """Refresh unless that was done a moment ago; raises what the registry client raises."""
@@ -46,4 +51,5 @@ class RegistryRefresh:
                 return
             version = await asyncio.to_thread(self._refresh)
             self._last = self._context.clock()
+            self._refreshed.set()
             log.info("registry_refreshed", version=version)

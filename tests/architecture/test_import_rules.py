@@ -54,7 +54,7 @@ VIOLATIONS = (
     one("registry-faceless", "protocol.intruder", "import console"),
     one("blind-hub", "hub.intruder", "import protocol.sealing"),
     one("blind-hub", "hub.intruder", "from protocol import messages"),
-    one("blind-hub", "hub.intruder", "from protocol.attachment import *"),
+    one("blind-hub", "hub.intruder", "from protocol.sealing import *"),
     Violation(
         "blind-hub",
         {

@@ -161,6 +161,12 @@ class MemoryFailures(FailureStore):
             self.failures[key] = Failures(1 if is_old else known.count + 1, at)
 
     @override
+    def forget_failure(self, key: str) -> None:
+        with self._lock:
+            known = self.failures.get(key, Failures())
+            self.failures[key] = replace(known, count=max(known.count - 1, 0))
+
+    @override
     def clear_failures(self, key: str) -> None:
         with self._lock:
             self.failures.pop(key, None)

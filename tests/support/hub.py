@@ -29,7 +29,7 @@ class HubFolder:
 def make_hub_folder(folder: Path) -> HubFolder:
     """Make operators' keys, certificates, and a registry with one Participant, AL."""
     data = folder / "hub"
-    data.mkdir()
+    data.mkdir(mode=0o700)
     authority, certificate, key = write_certificates(folder / "tls")
     create_operator_material(data / "operator", name="test", issued_at=read_clock())
     online, directory_key = SigningKey.generate(), SigningKey.generate()

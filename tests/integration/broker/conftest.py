@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 
-from hub.logs import LogFormat, configure_logs
+from console.process.logs import LogFormat, configure_logs
 from protocol.identifiers import ParticipantCode
 from tests.support.broker import (
     BrokerPlace,

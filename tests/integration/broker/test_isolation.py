@@ -14,8 +14,8 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from console.process.tls_transport import TlsClient
 from hub.broker.accounts import HUB_INBOX
-from node.adapters.tls_transport import TlsClient
 from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
 from protocol.nkeys import Nkey, NkeyKind
 from protocol.subjects import (

@@ -165,3 +165,33 @@ def test_status_without_a_hub_says_so(folder: HubFolder) -> None:
 
     assert done.returncode == 2
     assert "is the hub running there?" in done.stderr
+
+
+def test_a_data_folder_that_others_can_read_is_refused(folder: HubFolder) -> None:
+    """The broker's operator keys are in it: the message has the command that mends it."""
+    folder.data.chmod(0o755)
+    done = trm_hub("run", **folder.environment)
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"trm-hub: {folder.data} can be read by others: run 'chmod 700 {folder.data}' first.\n"
+    )
+
+
+def test_what_it_writes_is_for_its_owner_only(tmp_path: Path) -> None:
+    """No file or folder of a new hub is open to others, whatever mask it was started with."""
+    done = trm_hub("init", TRM_HUB_DATA_DIR=str(tmp_path / "hub"), TRM_HUB_PORT="")
+
+    assert done.returncode == 0, done.stderr  # and a variable that is empty counts as not set
+    made = [tmp_path / "hub", *(tmp_path / "hub").rglob("*")]
+    assert len(made) > 2
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_the_main_help_leads_to_a_running_hub() -> None:
+    """It names where the registry is expected and the certificates; no default is "None"."""
+    done = CliRunner().invoke(app, ["--help"])
+    for step in ("trm-hub init", "/registry", "registry-online.key", "BROKER_CERTIFICATE", "run"):
+        assert step in done.output
+    assert "None)" not in CliRunner().invoke(app, ["settings"]).output
+    assert "default: none" in CliRunner().invoke(app, ["settings"]).output

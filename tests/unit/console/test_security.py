@@ -164,3 +164,17 @@ def test_a_console_needs_a_host() -> None:
     """An empty list of names would serve nobody."""
     with pytest.raises(ConsoleSettingsError, match="set hosts"):
         ConsoleSettings(https=True, hosts=(), cookie_label="al")
+
+
+async def test_health_is_answered_under_any_name() -> None:
+    """A probe asks by address; nothing else is served under a name that is not ours."""
+    sample = build_sample(
+        settings=ConsoleSettings(
+            https=False, hosts=("localhost",), cookie_label="sample", health_paths=("/readyz",)
+        )
+    )
+    sample.app.add_api_route("/readyz", lambda: {"status": "ready"})
+    async with FormClient(sample) as prober:
+        for path, status in (("/readyz", 200), ("/readyz/", 421), ("/sign-in", 421)):
+            answer = await prober.http.get(path, headers={"Host": "10.0.0.7:8440"})
+            assert answer.status_code == status, path

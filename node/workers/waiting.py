@@ -1,0 +1,13 @@
+"""Waiting for something to happen, but not for ever."""
+
+import asyncio
+
+
+async def wait_for_event(event: asyncio.Event, *, at_most: float) -> None:
+    """Return when ``event`` is set, or after ``at_most`` seconds; the event is cleared."""
+    try:
+        async with asyncio.timeout(at_most):
+            await event.wait()
+    except TimeoutError:
+        pass
+    event.clear()
