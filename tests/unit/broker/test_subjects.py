@@ -54,6 +54,7 @@ def test_the_sender_stands_where_the_broker_looks_for_it() -> None:
         f"trm.mbx.{A.lower()}.{B}.m",
         f"trm.mbx.{Nkey.generate(NkeyKind.USER).public}.{B}.m",
     ],
+    ids=range(11),  # the keys in them are new each time
 )
 def test_anything_else_is_refused(text: str) -> None:
     """Missing, surplus, unknown, wild or mistyped tokens are malformed."""
