@@ -9,16 +9,20 @@ the integration tests watch the wire, so that an upgrade that moves them cannot 
 """
 
 import asyncio
+import base64
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import ParseResult
 
+import nats.errors
 from nats.aio.client import Client, Srv
 from nats.aio.transport import TcpTransport
 
 _BUFFER_BYTES: Final = 65_536
 _TLS_VERSION: Final = "TLSv1.3"
+_CONNECT_SECONDS: Final = 10.0
 
 
 class PlaintextRefusedError(ConnectionError):
@@ -65,12 +69,69 @@ class TlsTransport(TcpTransport):
             )
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """How a client shows who it is: a token, and a signature over what the broker asks."""
+
+    token: str
+    sign: Callable[[bytes], bytes]
+    inbox_prefix: str
+
+
 class TlsClient(Client):
     """The nats-py client on a :class:`TlsTransport`. Connect it with ``tls_handshake_first``."""
 
     def __init__(self) -> None:
         super().__init__()
         self._parting_word: str | None = None
+
+    async def establish(
+        self,
+        servers: Sequence[str],
+        *,
+        tls: ssl.SSLContext,
+        credentials: Credentials,
+        on_closed: Callable[[], Awaitable[None]],
+        then: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Connect with these credentials, and do ``then``; all within ten seconds.
+
+        Once: who wants to be connected again makes a new client. Raises ``ConnectionError`` with
+        all that was said on the way.
+        """
+        trouble: list[str] = []
+
+        async def note_error(error: Exception) -> None:
+            trouble.append(str(error) or type(error).__name__)
+
+        async def connect() -> None:
+            await self.connect(
+                list(servers),
+                tls=tls,
+                tls_handshake_first=True,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=3,
+                ping_interval=20,
+                max_outstanding_pings=2,
+                inbox_prefix=credentials.inbox_prefix,
+                user_jwt_cb=lambda: bytearray(credentials.token.encode()),
+                signature_cb=lambda nonce: base64.b64encode(credentials.sign(nonce.encode())),
+                error_cb=note_error,
+                closed_cb=on_closed,
+            )
+            if not self.is_connected:
+                # nats-py returns early when the broker's first PING overtakes its PONG.
+                raise ConnectionError("the broker did not confirm the credentials")
+            if then is not None:
+                await then()
+
+        try:
+            await run_bounded(connect(), seconds=_CONNECT_SECONDS)
+        except (OSError, nats.errors.Error) as error:
+            details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))
+            raise ConnectionError(f"No connection to the broker: {details}") from error
 
     @property
     def end_reason(self) -> str:

@@ -5,10 +5,9 @@ A connection that ends, for whatever reason, is not repaired but made anew, with
 """
 
 import asyncio
-import base64
 import json
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,7 +15,7 @@ from typing import Any, Final
 import nats.errors
 import structlog
 
-from console.process.tls_transport import TlsClient, run_bounded
+from console.process.tls_transport import Credentials, TlsClient
 from hub.broker.accounts import HUB_INBOX
 from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
 from protocol.nkeys import Nkey, NkeyKind
@@ -26,7 +25,6 @@ Clock = Callable[[], datetime]
 
 #: A token is made for each connection; the broker cuts it off after this time and the hub returns.
 _TOKEN_LIFETIME: Final = timedelta(hours=24)
-_CONNECT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 3.0
 _FIRST_PAUSE: Final = 0.2
@@ -142,7 +140,7 @@ class BrokerConnection:
             except (OSError, nats.errors.Error) as error:
                 _log.warning("broker_connection_not_closed_cleanly", error=str(error))
 
-    async def _connect(self, client: TlsClient, note_closed: Callable[[], Any]) -> None:
+    async def _connect(self, client: TlsClient, note_closed: Callable[[], Awaitable[None]]) -> None:
         now = self._clock()
         token = issue_user_token(
             self._identity.account,
@@ -151,38 +149,12 @@ class BrokerConnection:
             issued_at=now,
             expires_at=now + _TOKEN_LIFETIME,
         )
-        trouble: list[str] = []
-
-        async def note_error(error: Exception) -> None:
-            trouble.append(str(error) or type(error).__name__)
-            _log.warning("broker_connection_error", connection=self.name, error=str(error))
-
-        async def establish() -> None:
-            await client.connect(
-                self._servers,
-                tls=self._tls,
-                tls_handshake_first=True,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                connect_timeout=3,
-                ping_interval=20,
-                max_outstanding_pings=2,
-                inbox_prefix=HUB_INBOX,
-                user_jwt_cb=lambda: bytearray(token.encode()),
-                signature_cb=lambda nonce: base64.b64encode(self._user.sign(nonce.encode())),
-                error_cb=note_error,
-                closed_cb=note_closed,
-            )
-            if not client.is_connected:
-                # nats-py returns early when the broker's first PING overtakes its PONG.
-                raise ConnectionError("the broker did not confirm the credentials")
-
-        try:
-            await run_bounded(establish(), seconds=_CONNECT_SECONDS)
-        except (OSError, nats.errors.Error) as error:
-            details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))
-            raise ConnectionError(f"No connection to the broker: {details}") from error
+        await client.establish(
+            self._servers,
+            tls=self._tls,
+            credentials=Credentials(token=token, sign=self._user.sign, inbox_prefix=HUB_INBOX),
+            on_closed=note_closed,
+        )
 
     def _report(self, *, is_up: bool, error: str | None) -> None:
         since = self._state.since if is_up is self._state.is_up else self._clock()

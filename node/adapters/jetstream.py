@@ -8,7 +8,6 @@ already reported as failed, and stops for good when a token runs out.
 """
 
 import asyncio
-import base64
 import json
 import ssl
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ import nats.errors
 import structlog
 from nats.aio.msg import Msg
 
-from console.process.tls_transport import TlsClient, run_bounded
+from console.process.tls_transport import Credentials, TlsClient
 from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.broker_session import BrokerSession
 from node.adapters.mailbox_pull import (
@@ -40,7 +39,6 @@ from protocol.subjects import (
     parse_mailbox_subject,
 )
 
-_CONNECT_SECONDS: Final = 10.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
 #: A connection that held this long was a good one: the next loss starts with a short pause again.
@@ -199,49 +197,29 @@ class BrokerLink:
         client = TlsClient()
         session = BrokerSession(client, self._identity.account)
         token = self._identity.issue_token(issued_at=self._clock(), lifetime=self._lifetime)
-        trouble: list[str] = []
-
-        async def note_error(error: Exception) -> None:
-            trouble.append(str(error) or type(error).__name__)
 
         async def note_closed() -> None:
             session.end(client.end_reason)
 
-        async def establish() -> None:
-            await client.connect(
+        try:
+            await client.establish(
                 self._servers,
                 tls=self._tls,
-                tls_handshake_first=True,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                connect_timeout=3,
-                ping_interval=20,
-                max_outstanding_pings=2,
-                inbox_prefix=inbox_prefix(self._identity.account),
-                user_jwt_cb=lambda: bytearray(token.encode()),
-                signature_cb=self._answer_challenge,
-                error_cb=note_error,
-                closed_cb=note_closed,
+                credentials=Credentials(
+                    token=token,
+                    sign=self._identity.user_key.sign,
+                    inbox_prefix=inbox_prefix(self._identity.account),
+                ),
+                on_closed=note_closed,
+                then=session.start,
             )
-            if not client.is_connected:
-                # nats-py returns early when the broker's first PING overtakes its PONG.
-                raise ConnectionError("the broker did not confirm the credentials")
-            await session.start()
-
-        try:
-            await run_bounded(establish(), seconds=_CONNECT_SECONDS)
-        except (OSError, nats.errors.Error) as error:
+        except OSError as error:
             await session.close()
-            details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))
-            raise LinkDownError(f"No connection to the broker: {details}") from error
+            raise LinkDownError(str(error)) from error
         except asyncio.CancelledError:
             await session.close()
             raise
         return session
-
-    def _answer_challenge(self, nonce: str) -> bytes:
-        return base64.b64encode(self._identity.user_key.sign(nonce.encode()))
 
     def _report(self, status: LinkStatus, last_error: str | None) -> None:
         if (status, last_error) == (self._state.status, self._state.last_error):

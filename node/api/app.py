@@ -55,48 +55,10 @@ class SentBody(BaseModel):
         )
 
 
-class ItemBody(BaseModel):
-    """One line of a list: metadata only."""
-
-    message_id: str
-    direction: Literal["in", "out"]
-    case_id: str | None
-    case_reference: str | None
-    peer: str
-    type: str
-    readable: bool
-    phase: str | None
-    urgency: str | None
-    from_authority: str | None
-    to_authority: str | None
-    composed_at: datetime | None
-    stored_at: datetime
-    answer_by: datetime | None
-    expires_at: datetime
-    dispatch: str | None
-    handling: str
-    row_version: int
-
-    model_config = {"from_attributes": True}
-
-
-class ProofBody(BaseModel):
-    """A signed receipt."""
-
-    status: str
-    given: bool
-    at: datetime
-    reason: str | None
-    payload_sha256: str | None
-    signer_key_id: str
-
-    model_config = {"from_attributes": True}
-
-
 class MessageBody(BaseModel):
     """A message with its evidence. ``message`` is the typed message, or ``None`` if unreadable."""
 
-    item: ItemBody
+    item: Item
     message: dict[str, Any] | None
     payload_sha256: str
     signer_key_id: str
@@ -105,7 +67,7 @@ class MessageBody(BaseModel):
     registry_version: int | None
     in_reply_to: str | None
     decided_by_message: str | None
-    proofs: list[ProofBody]
+    proofs: list[Proof]
     attempts: int | None = Field(description="Hand-overs to the broker so far; null: none due.")
     last_error: str | None
 
@@ -113,7 +75,7 @@ class MessageBody(BaseModel):
     def of(cls, view: MessageView) -> "MessageBody":
         """Make it from what the service says."""
         return cls(
-            item=_item(view.item),
+            item=view.item,
             message=view.message.model_dump(mode="json", exclude_none=True)
             if isinstance(view.message, Head)
             else None,
@@ -124,7 +86,7 @@ class MessageBody(BaseModel):
             registry_version=view.registry_version,
             in_reply_to=view.in_reply_to,
             decided_by_message=view.decided_by_message,
-            proofs=[_proof(proof) for proof in view.proofs],
+            proofs=list(view.proofs),
             attempts=view.trying.attempts if view.trying else None,
             last_error=view.trying.last_error if view.trying else None,
         )
@@ -138,7 +100,7 @@ class EventBody(BaseModel):
     actor: str
     code: str | None
     message_id: str | None
-    proof: ProofBody | None
+    proof: Proof | None
 
 
 class CaseBody(BaseModel):
@@ -148,7 +110,7 @@ class CaseBody(BaseModel):
     case: str
     created_at: datetime
     peers: list[str]
-    messages: list[ItemBody]
+    messages: list[Item]
     timeline: list[EventBody]
 
 
@@ -179,14 +141,6 @@ class EvidenceBody(BaseModel):
 
 def _base64(signed: SignedPayload) -> str:
     return base64.b64encode(signed.encode()).decode()
-
-
-def _item(item: Item) -> ItemBody:
-    return ItemBody.model_validate(item)
-
-
-def _proof(proof: Proof) -> ProofBody:
-    return ProofBody.model_validate(proof)
 
 
 def create_api(context: NodeContext, *, refresh_registry: Callable[[], Awaitable[None]]) -> FastAPI:
@@ -242,12 +196,11 @@ def _create_messages(context: NodeContext, authenticate: Authenticate) -> APIRou
         open_only: Annotated[bool, Query(description="Only what waits for a decision.")] = False,
         after: str | None = None,
         limit: Annotated[int, Query(ge=1, le=reading.PAGE)] = reading.PAGE,
-    ) -> list[ItemBody]:
+    ) -> list[Item]:
         """List received or sent messages."""
-        items = reading.list_items(
+        return reading.list_items(
             context, direction=direction, open_only=open_only, limit=limit, after=after
         )
-        return [_item(item) for item in items]
 
     @router.get("/messages/{message_id}")
     def get_message(message_id: str, _caller: Caller) -> MessageBody:
@@ -346,7 +299,7 @@ def _case(view: reading.CaseView) -> CaseBody:
         case=view.reference,
         created_at=view.created_at,
         peers=list(view.peers),
-        messages=[_item(item) for item in view.items],
+        messages=list(view.items),
         timeline=[
             EventBody(
                 at=entry.at,
@@ -354,7 +307,7 @@ def _case(view: reading.CaseView) -> CaseBody:
                 actor=entry.actor,
                 code=entry.code,
                 message_id=entry.item.message_id if entry.item else None,
-                proof=_proof(entry.proof) if entry.proof else None,
+                proof=entry.proof,
             )
             for entry in view.timeline
         ],
