@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import structlog
 from fastapi import FastAPI
 
 from console.process.tasks import BackgroundTasks
 from contact_registry.directory import Directory
+from contact_registry.errors import RegistryError
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import node_role
 from node.adapters.broker_identity import NodeBrokerIdentity
@@ -42,6 +44,8 @@ from node.workers.registry_refresh import RegistryRefresh
 from node.workers.relay import Relay
 from protocol.identifiers import ParticipantCode
 from protocol.subjects import AccountId
+
+log = structlog.get_logger(__name__)
 
 HTTP_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 #: How long a task may need for a round of work, whatever else it waits for.
@@ -264,6 +268,14 @@ class RunningNode:
         self.parts.close()
 
 
+def _look_at_registry(directory: RegistryDirectory) -> None:
+    """Look once before the first page is served: the pages take names and times from there."""
+    try:
+        directory.refresh()
+    except RegistryError as error:
+        log.warning("registry_not_seen_at_start", problem=type(error).__name__)
+
+
 def create_app(settings: NodeSettings) -> FastAPI:
     """Build the application that ``trm-node run`` serves. Opens key store and database.
 
@@ -271,6 +283,8 @@ def create_app(settings: NodeSettings) -> FastAPI:
     """
     migrate_database(settings)
     node = RunningNode(build_parts(settings))
+    if node.parts.directory.loaded is None:
+        _look_at_registry(node.parts.directory)
     context = node.parts.context
     console = build_console(
         context, public_url=settings.effective_public_url, version=version("trm-hub")

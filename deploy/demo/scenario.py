@@ -17,7 +17,7 @@ import httpx
 
 from contact_registry.directory import Directory
 from protocol.envelope import SignedPayload
-from protocol.identifiers import ParticipantCode
+from protocol.identifiers import ParticipantCode, Phase
 from protocol.messages.catalogue import parse_payload
 from protocol.messages.system import Receipt, ReceiptStatus
 
@@ -33,12 +33,8 @@ _PERSON: Final[Mapping[str, Any]] = {
     "languages_spoken": ["sq"],
     "interpreter_needed": "no",
     "danger_now": "no",
-    "case_manager": {
-        "post": "Duty officer",
-        "authority": "",
-        "reachable": "Around the clock through the node",
-    },
 }
+_CASE_MANAGER: Final = {"post": "Duty officer", "reachable": "Around the clock through the node"}
 
 
 class ScenarioFailedError(Exception):
@@ -150,7 +146,7 @@ class Scenario:
         self._step(
             "finds the competent desk", f"{desk} (registry version {self.directory.version})"
         )
-        body = _person(self.sender.code) | {
+        body = self._describe_person() | {
             "ties": ["national_of"],
             "found_on": f"{datetime.now().astimezone():%Y-%m-%d}",
             "immediate_needs": ["safe_accommodation", "medical_care"],
@@ -169,7 +165,7 @@ class Scenario:
 
     def refer(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         """Refer the case to the recipient's authority."""
-        body = _person(self.sender.code) | {
+        body = self._describe_person() | {
             "handover": "opened_with_recipient",
             "reason": "return_is_planned",
             "services_requested": ["accommodation", "psychotherapy", "legal_advice"],
@@ -245,13 +241,16 @@ class Scenario:
             f"    receipt signed by {recipient.code} with key {signed.signer[:8]}: signature valid"
         )
 
+    def _describe_person(self) -> dict[str, Any]:
+        """Return what both messages say of the person, with a desk of ours as case manager."""
+        desks = self.directory.contacts[ParticipantCode(self.sender.code)].authorities
+        desk = next(
+            each for each in desks if any(c.phase is Phase.IDENTIFICATION for c in each.competences)
+        )
+        return {**_PERSON, "case_manager": {**_CASE_MANAGER, "authority": desk.id}}
+
     def _step(self, what: str, detail: str) -> None:
         self.say(f"{self.sender.code:>3} {what}: {detail}")
-
-
-def _person(sender: str) -> dict[str, Any]:
-    manager = {**_PERSON["case_manager"], "authority": f"{sender}-demo-duty-desk"}
-    return {**_PERSON, "case_manager": manager}
 
 
 def _measure(case: Mapping[str, Any], message_id: str) -> float:
