@@ -357,62 +357,19 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     actor: str,
     submission: Submission | None,
 ) -> Sent:
-    expires_at = message.composed_at + context.rules.expiry
-    try:
-        signed = SignedPayload.sign(
-            encode_payload(message),
-            consignment=Consignment(
-                message_id=MessageId(message.message_id),
-                sender=ParticipantCode(message.sender),
-                recipient=ParticipantCode(message.recipient),
-                expires_at=expires_at,
-            ),
-            key=context.keys.signing_key,
-        )
-    except LocalProtocolError as error:
-        raise RefusedDraftError(str(error)) from error
+    signed = _sign(context, message)
     advanced = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).advance(
         message.link.position, digest=signed.digest
     )
     head.seq, head.digest = advanced.seq, advanced.digest
     now = context.clock()
-    entry = get_entry(message.type)
-    known = message.recipient in list_peers(session, case.case_id)
-    session.add(
-        MessageRow(
-            message_id=message.message_id,
-            wire_id=message.message_id,
-            direction=OUT,
-            case_id=case.case_id,
-            peer=message.recipient,
-            type=message.type,
-            version=message.version,
-            readable=True,
-            phase=message.phase,
-            urgency=message.urgency,
-            from_authority=message.from_authority,
-            to_authority=message.to_authority,
-            in_reply_to=message.in_reply_to,
-            composed_at=message.composed_at,
-            stored_at=now,
-            answer_by=message.answer_by,
-            expires_at=expires_at,
-            payload_sha256=signed.digest,
-            signer_key_id=signed.signer,
-            link_generation=message.link.generation,
-            link_seq=message.link.seq,
-            link_prev=message.link.prev,
-            registry_version=message.registry.version,
-            registry_sha256=message.registry.sha256,
-            signed_payload_sealed=seal_signed(
-                context, signed, message_id=message.message_id, case=case
-            ),
-            dispatch=Dispatch.QUEUED,
-            handling=Handling.NEW if entry.expects_decision else Handling.NOTHING_EXPECTED,
-            submission_key=submission.key if submission else None,
-            submission_sha256=submission.sha256 if submission else None,
-        )
-    )
+    joins = message.recipient not in list_peers(session, case.case_id)
+    row = _make_row(message, signed=signed, stored_at=now)
+    row.case_id = case.case_id
+    row.signed_payload_sealed = seal_signed(context, signed, message_id=row.message_id, case=case)
+    if submission is not None:
+        row.submission_key, row.submission_sha256 = submission.key, submission.sha256
+    session.add(row)
     session.flush()
     session.add(
         OutboxRow(
@@ -423,7 +380,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
             next_attempt_at=now,
         )
     )
-    if not known:
+    if joins:
         add_event(
             session,
             kind=EventKind.PARTICIPANT_JOINED,
@@ -440,10 +397,53 @@ def _store(  # noqa: PLR0913 - a message is stored with these
         case_id=case.case_id,
         message_id=message.message_id,
     )
-    return Sent(
-        message_id=MessageId(message.message_id),
-        case_id=case.case_id,
-        case_reference=CaseReference(case.reference),
-        to_authority=AuthorityId(message.to_authority),
+    return _describe(session, row)
+
+
+def _sign(context: NodeContext, message: CaseMessage) -> SignedPayload:
+    try:
+        return SignedPayload.sign(
+            encode_payload(message),
+            consignment=Consignment(
+                message_id=MessageId(message.message_id),
+                sender=ParticipantCode(message.sender),
+                recipient=ParticipantCode(message.recipient),
+                expires_at=message.composed_at + context.rules.expiry,
+            ),
+            key=context.keys.signing_key,
+        )
+    except LocalProtocolError as error:
+        raise RefusedDraftError(str(error)) from error
+
+
+def _make_row(message: CaseMessage, *, signed: SignedPayload, stored_at: datetime) -> MessageRow:
+    """Write down what is metadata; the content is sealed by the caller."""
+    expects_decision = get_entry(message.type).expects_decision
+    return MessageRow(
+        message_id=message.message_id,
+        wire_id=message.message_id,
+        direction=OUT,
+        peer=message.recipient,
+        type=message.type,
+        version=message.version,
+        readable=True,
+        phase=message.phase,
+        urgency=message.urgency,
+        from_authority=message.from_authority,
+        to_authority=message.to_authority,
+        in_reply_to=message.in_reply_to,
+        composed_at=message.composed_at,
+        stored_at=stored_at,
         answer_by=message.answer_by,
+        expires_at=signed.consignment.expires_at,
+        payload_sha256=signed.digest,
+        signer_key_id=signed.signer,
+        link_generation=message.link.generation,
+        link_seq=message.link.seq,
+        link_prev=message.link.prev,
+        registry_version=message.registry.version,
+        registry_sha256=message.registry.sha256,
+        signed_payload_sealed=b"",
+        dispatch=Dispatch.QUEUED,
+        handling=Handling.NEW if expects_decision else Handling.NOTHING_EXPECTED,
     )
