@@ -364,6 +364,7 @@ def run() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=chosen.trusted_proxies,
         timeout_graceful_shutdown=5,
     )
 

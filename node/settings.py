@@ -58,6 +58,11 @@ class NodeSettings(KeyStoreSettings):
         description="Address that people open; https unless it is this machine. "
         "Default: http://127.0.0.1:<port>.",
     )
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses of reverse proxies, separated by commas, whose word on a visitor's "
+        "address counts. Unset behind a proxy on another machine, all visitors look like one.",
+    )
     registry_refresh: timedelta = Field(
         default=timedelta(minutes=1), description="Pause between two looks at the registry."
     )

@@ -104,14 +104,16 @@ class SignIn:
     def unlock(
         self, signed_in: SignedIn, *, password: str, code: str, visitor: Visitor
     ) -> Granted | Refused:
-        """Open a locked screen: the password; after the absolute time, the code as well."""
+        """Open a locked screen: the password; after the absolute time, the code as well.
+
+        Attempts count against this session, which nobody else can have: a stranger who guesses at
+        the account's sign-in must not keep an officer from a hidden screen.
+        """
         account = signed_in.account
-        refused = self._refuse_or_count(
-            _account_key(account.sign_in_name), visitor, field="password"
-        )
+        key = _session_key(signed_in)
+        refused = self._refuse_or_count(key, visitor, field="password")
         if refused is not None:
             return refused
-        key = _account_key(account.sign_in_name)
         if not self._is_password(password, account.password_hash, key=key):
             _log.warning("sign_in_refused", step="unlock", account=account.id)
             return Refused(_WRONG_PASSWORD, "password")
@@ -119,6 +121,7 @@ class SignIn:
         if full and not self._use_code(account, code):
             return Refused(_WRONG_CODE, "code")
         self.failures.forget_failure(_client_key(visitor))
+        self.failures.clear_failures(key)
         return self._activate(signed_in, renew=full)
 
     def create_link(self, account_id: AccountId, *, lifetime: timedelta = LINK_LIFETIME) -> str:
@@ -256,6 +259,10 @@ def _is_usable(account: Account) -> bool:
 
 def _account_key(sign_in_name: str) -> str:
     return _key("account", sign_in_name.casefold())
+
+
+def _session_key(signed_in: SignedIn) -> str:
+    return _key("session", signed_in.session.token_hash)
 
 
 def _client_key(visitor: Visitor) -> str:

@@ -15,7 +15,7 @@ from console.accounts.models import (
     hash_token,
 )
 from node.service.context import NodeContext, NodeError, NotFoundError
-from node.store.accounts import SqlAccounts
+from node.store.accounts import SqlAccounts, SqlSessions
 
 
 class Role(StrEnum):
@@ -82,7 +82,9 @@ def handle_add_account(
 def handle_make_sign_in_link(
     context: NodeContext, sign_in_name: str, lifetime: timedelta = timedelta(hours=72)
 ) -> str:
-    """Make a one-time link: its token, shown here and never again. Earlier links stop working.
+    """Make a one-time link: its token, shown here and never again.
+
+    Earlier links stop working and all sessions end: a link is also what follows a lost device.
 
     The link is the console's address, :data:`LINK_PATH`, and the token. Raises ``NotFoundError``
     for an unknown name, :class:`AccountError` for a lifetime that is too long.
@@ -93,6 +95,7 @@ def handle_make_sign_in_link(
     account = accounts.load_account_by_name(sign_in_name.strip())
     if account is None or not account.is_active:
         raise NotFoundError("There is no active account of that sign-in name: list the accounts.")
+    SqlSessions(context.database, context.keys).delete_sessions(account.id)
     token = context.random(TOKEN_BYTES)
     accounts.save_link(
         SignInLink(

@@ -354,6 +354,25 @@ def test_an_idle_session_locks_and_the_password_opens_it(sample: Sample) -> None
     assert opened.token != granted.token
 
 
+def test_a_stranger_who_guesses_does_not_keep_an_officer_from_a_hidden_screen(
+    sample: Sample,
+) -> None:
+    """Failures at the account's sign-in, from anywhere, do not count against a session's unlock."""
+    granted = enter(sample)
+    sample.clock.advance(minutes=20)
+    for number in range(10):
+        stranger = Visitor(f"198.51.100.{number}", "test")
+        refused = sample.console.sign_in.give_password(
+            name="officer", password="guess", visitor=stranger
+        )
+        assert isinstance(refused, Refused)
+    locked = sample.console.sessions.find(granted.token)
+    assert locked is not None
+    assert locked.session.stage is Stage.LOCKED
+    outcome = sample.console.sign_in.unlock(locked, password=PASSWORD, code="", visitor=HERE)
+    assert isinstance(outcome, Granted)
+
+
 def test_after_twelve_hours_the_code_is_asked_too(sample: Sample) -> None:
     """Working on does not put off the absolute time; it locks, and loses nothing."""
     granted = enter(sample)
