@@ -10,10 +10,10 @@ from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 from console.i18n import Message, msg
 from node.domain.states import DECIDABLE
 from node.service.context import NotFoundError
-from node.service.drafts import OpenDraft, handle_save_draft
+from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.reading import CaseView, Item, get_case, get_message, list_cases
 from node.service.records import IN, find_case
-from node.web.composition import PLANS, Purpose
+from node.web.composition import PLANS, Purpose, Screen
 from node.web.fields import describe_fields, spread_body
 from node.web.labels import say_type
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
@@ -74,14 +74,25 @@ def create_case_router(site: Site) -> APIRouter:
 
     @router.post("/case/{case_id}/go-on")
     def go_on(who: FocalPoint, form: Form, case_id: str) -> Response:
-        """Begin a message in this case, filled in from the last one."""
+        """Begin a message in this case, filled in from the last one.
+
+        The form posted again leads to what is being written, or was sent, under its key.
+        """
         case = get_case(site.context, case_id)
         purpose, peer = get_text(form, "purpose"), get_text(form, "participant")
         if purpose not in {Purpose.REFERRAL, Purpose.MESSAGE} or peer not in case.peers:
             raise NotFoundError("This case has no such Participant: open it again.")
-        draft = _begin(site, case, Purpose(purpose), peer=peer, draft_id=get_text(form, "key"))
-        handle_save_draft(site.context, draft, account_id=who.account.id)
-        return go_to(f"/new/{draft.draft_id}/{PLANS[Purpose(purpose)].screens[0]}")
+        key, account_id = get_text(form, "key"), who.account.id
+        sent = find_sent(site.context, key, account_id=account_id)
+        if sent is not None:
+            return go_to(f"/sent/{sent.message_id}")
+        try:
+            load_draft(site.context, key, account_id=account_id)
+        except NotFoundError:
+            draft = _begin(site, case, Purpose(purpose), peer=peer, draft_id=key)
+            handle_save_draft(site.context, draft, account_id=account_id)
+        # A draft without this screen leads on to its own first one.
+        return go_to(f"/new/{key}/{Screen.LINK}")
 
     return router
 

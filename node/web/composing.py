@@ -93,12 +93,14 @@ def _add_keeping(router: APIRouter, pages: ComposingPages) -> None:
 
 def _add_sending(router: APIRouter, site: Site, pages: ComposingPages) -> None:
     @router.post("/send/{draft_id}")
-    def send(request: Request, who: FocalPoint, draft_id: str) -> Response:
+    def send(request: Request, who: FocalPoint, form: Form, draft_id: str) -> Response:
         try:
             composition = pages.open(draft_id, who)
         except NotFoundError:
             return _go_to_sent(pages, draft_id, who)
-        return pages.send(request, composition, who)
+        if pages.sent_address(draft_id, who) is not None:
+            return _go_to_sent(pages, draft_id, who)
+        return pages.send(request, composition, form, who)
 
     @router.post("/discard/{draft_id}")
     def discard(who: FocalPoint, draft_id: str) -> Response:

@@ -1,9 +1,9 @@
 """The lists: what needs somebody, all that was received, all that was sent."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +19,10 @@ from node.web.states import look_of, look_of_urgency
 
 _MICROSECONDS = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = 4_102_444_800_000_000  # the year 2100
+
+_Moment = Annotated[int, Path(ge=0, le=_LATEST)]
+"""A moment in an address: microseconds since 1970."""
 
 
 def create_inbox_router(site: Site) -> APIRouter:
@@ -47,7 +51,7 @@ def create_inbox_router(site: Site) -> APIRouter:
         return _show(site, request, items, view="sent", troubles=troubles)
 
     @router.get("/live/new/{since}")
-    def show_news(request: Request, _who: FocalPoint, since: int) -> Response:
+    def show_news(request: Request, _who: FocalPoint, since: _Moment) -> Response:
         moment = _EPOCH + since * _MICROSECONDS
         count = count_received_since(site.context, moment)
         return site.fragment(request, "news.html", count=count, since=since)

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -41,6 +43,12 @@ from protocol.messages.catalogue import compute_answer_by, get_entry
 from protocol.messages.codes import Urgency
 
 _INCOMPLETE: Final = msg("Answers are missing: see below what to add.")
+_CHANGED: Final = msg("This changed since you checked it. Nothing was sent: check it again.")
+
+
+def _digest(draft: Draft) -> str:
+    """Name exactly what a check page shows: SHA-256 over the draft's JSON, in hex."""
+    return sha256(draft.model_dump_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,13 @@ class ComposingPages:
         return Screen.CHECK
 
     def show(
-        self, request: Request, composition: Composition, screen: Screen, errors: Errors
+        self,
+        request: Request,
+        composition: Composition,
+        screen: Screen,
+        errors: Errors,
+        *,
+        status: int = HTTPStatus.OK,
     ) -> Response:
         """Render a screen."""
         screens = composition.plan.screens
@@ -139,7 +153,12 @@ class ComposingPages:
             Screen.CHECK: self._describe_check,
         }[screen](composition)
         return self.site.page(
-            request, f"compose_{screen.value}.html", errors=errors, **context, **more
+            request,
+            f"compose_{screen.value}.html",
+            status=status,
+            errors=errors,
+            **context,
+            **more,
         )
 
     def _describe_link(self, composition: Composition) -> dict[str, Any]:
@@ -231,6 +250,7 @@ class ComposingPages:
             "giver": dict(composition.givers()).get(composition.draft.get("given_by"), ""),
             "is_request": get_entry(composition.plan.tag).expects_decision,
             "answer_by": None,
+            "seen": "",
         }
         if missing:
             return described
@@ -241,6 +261,7 @@ class ComposingPages:
         body = composition.plan.body.model_validate_json(json.dumps(draft.body))
         desk = self.site.names().find_desk(draft.to_authority)
         return described | {
+            "seen": _digest(draft),
             "shown": sort_facts(show_body(body)),
             "answer_by": compute_answer_by(
                 draft.type,
@@ -261,18 +282,30 @@ class ComposingPages:
         )
         return composition.build(our_desk=desk)
 
-    def send(self, request: Request, composition: Composition, who: SignedIn) -> Response:
-        """Send a draft, or show what is still in the way; a second click sends nothing more."""
+    def send(
+        self, request: Request, composition: Composition, form: Form, who: SignedIn
+    ) -> Response:
+        """Send what was checked, or show what is in the way; a second click sends nothing more.
+
+        The form's ``seen`` names what the person checked. If the draft says something else by now
+        (another window, or what a page kept by itself), nothing is sent and it is shown again.
+        """
         draft_id = composition.draft.draft_id
         for screen in composition.plan.screens:
             if self.find_errors(composition, screen):
                 return self.show(request, composition, Screen.CHECK, {"send": _INCOMPLETE})
         try:
+            draft = self._build(composition)
+            if get_text(form, "seen") != _digest(draft):
+                return self.show(
+                    request,
+                    composition,
+                    Screen.CHECK,
+                    {"send": _CHANGED},
+                    status=HTTPStatus.CONFLICT,
+                )
             sent = handle_send(
-                self.site.context,
-                self._build(composition),
-                actor=who.account.id,
-                submission_key=draft_id,
+                self.site.context, draft, actor=who.account.id, submission_key=draft_id
             )
         except RefusedDraftError as error:
             refused = msg("It cannot be sent as it is. %(reason)s", reason=str(error))

@@ -5,8 +5,9 @@ import re
 import pytest
 from sqlmodel import select
 
-from node.service.reading import list_items
+from node.service.reading import get_message, list_items
 from node.store.draft_tables import DraftRow
+from protocol.messages.head import CaseMessage
 from tests.support.node_console import FACTS, LINK_SCREEN, PageReader, Pair, write_notification
 
 
@@ -48,6 +49,37 @@ async def test_a_double_click_sends_once(pair: Pair, al: PageReader) -> None:
     back = (await al.open(check)).url.path
     assert first == second == back
     assert len(sent_items(pair)) == 1
+
+
+async def test_only_what_was_checked_is_sent(pair: Pair, al: PageReader) -> None:
+    """A draft that another window changes after the check stops; checked again, it is sent."""
+    await write_notification(al)
+    checked = al.find_form("/send/")
+    await al.open(al.path.replace("/check", "/facts"))
+    facts = al.find_form("/new/")
+    changed = {**facts.fields, "case_manager-post": "Night desk"}
+    await al.post(facts.action.replace("/new/", "/keep/"), changed)
+    answer = await al.post(checked.action, checked.fields)
+    assert answer.status_code == 409
+    assert "Nothing was sent: check it again." in al.page.text
+    assert "Night desk" in al.page.text
+    assert sent_items(pair) == []
+    await al.send("/send/")
+    message = get_message(pair.al.context, sent_items(pair)[0]).message
+    assert isinstance(message, CaseMessage)
+    assert message.body.model_dump()["case_manager"]["post"] == "Night desk"
+
+
+async def test_a_form_that_does_not_say_what_was_checked_sends_nothing(
+    pair: Pair, al: PageReader
+) -> None:
+    """Without the field that names the checked draft, the check is shown again."""
+    await write_notification(al)
+    form = al.find_form("/send/")
+    answer = await al.post(form.action, {"form_token": form.fields["form_token"]})
+    assert answer.status_code == 409
+    assert "Check and send" in al.page.text
+    assert sent_items(pair) == []
 
 
 async def test_what_was_typed_is_kept_when_it_is_wrong(al: PageReader) -> None:

@@ -339,3 +339,39 @@ async def test_hostile_text_stays_text(pair: Pair, xk: PageReader) -> None:
     await xk.open(f"/message/{message}")
     assert "&lt;script&gt;" in xk.page.text
     assert "{{ 7*7 }}" in xk.page.text
+
+
+async def test_going_on_again_keeps_what_is_being_written(pair: Pair, al: PageReader) -> None:
+    """The case's form posted again leads to its draft as typed, and after sending to what went."""
+    notify(pair)
+    case = list_items(pair.al.context, direction="out")[0]
+    await al.open(f"/case/{case.case_id}")
+    form = al.find_form(f"/case/{case.case_id}/go-on")
+    begin = {**form.fields, "purpose": "message"}
+    await al.post(form.action, begin)
+    screen = al.path
+    consent = {
+        "given_by": "person",
+        "given_at_day": "2",
+        "given_at_month": "3",
+        "given_at_year": "2026",
+        "given_at_time": "9:00",
+        "explained_in": "sq",
+        "classes": ["protection"],
+    }
+    text = "Typed for an hour"
+    await al.send("/new/", basis="consent", **consent, text=text)
+    await al.post(form.action, begin)
+    assert al.path == screen
+    assert al.find_form("/new/").fields["text"] == [text]
+    await al.send("/new/")
+    sent = (await al.send("/send/")).url.path
+    assert (await al.post(form.action, begin)).url.path == sent
+    assert sent.startswith("/sent/")
+
+
+@pytest.mark.parametrize("since", ["9" * 30, "-1", "4102444800000001"])
+async def test_news_since_an_impossible_moment_is_refused(al: PageReader, since: str) -> None:
+    """A moment outside the years that are asked for is a page that says so, never a fault."""
+    assert (await al.open(f"/live/new/{since}")).status_code == 422
+    assert (await al.open("/live/new/4102444800000000")).status_code == 200
