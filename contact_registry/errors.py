@@ -51,6 +51,7 @@ class RefusalCode(StrEnum):
     DELEGATION_NOT_ALLOWED = "delegation_not_allowed"
     CONTENT_MISMATCH = "content_mismatch"
     INVALID_DOCUMENT = "invalid_document"
+    TOO_OFTEN = "too_often"
 
 
 class SubmissionRefusedError(RegistryError):

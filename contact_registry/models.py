@@ -37,12 +37,16 @@ from contact_registry.fields import (
     TimeZone,
     decode_base64,
 )
-from protocol.identifiers import Phase, get_participant_of
+from protocol.account_proof import sign_account_proof, verify_account_proof
+from protocol.errors import RemoteProtocolError
+from protocol.identifiers import ParticipantCode, Phase, get_participant_of
+from protocol.nkeys import Nkey
 from protocol.signing import VerifyKey, derive_key_id
 
-#: Largest accepted document, in bytes. A contact list of 500 desks takes about 400 kB; a key
-#: document with 64 encryption keys about 120 kB.
+#: Largest accepted document, in bytes. A contact list of 500 desks takes about 400 kB.
 MAX_DOCUMENT_BYTES: Final = 1_000_000
+#: Largest accepted key document, in bytes. One with 32 encryption keys takes about 60 kB.
+MAX_KEYS_BYTES: Final = 65_536
 #: Bytes of an ML-KEM-768 encapsulation key (FIPS 203) and of an X25519 public key (RFC 7748).
 HYBRID_PUBLIC_BYTES: Final = 1184 + 32
 #: The one encryption suite spoken so far: HPKE with ML-KEM-768+X25519.
@@ -284,10 +288,29 @@ class EncryptionKeyEntry(Document):
 
 
 class BrokerIdentity(Document):
-    """The Participant's account at the broker: NATS nkeys of kind account (``A...``)."""
+    """The Participant's account at the broker: NATS nkeys of kind account (``A...``).
+
+    ``account_proof`` shows that the Participant holds the account's private key; the document that
+    names the Participant checks it. See :mod:`protocol.account_proof`.
+    """
 
     account: AccountKey
+    account_proof: Annotated[str, Field(max_length=88)]
     account_signing_keys: Annotated[tuple[AccountKey, ...], Field(max_length=8)] = ()
+
+    @classmethod
+    def of(
+        cls,
+        participant: ParticipantCode,
+        account_key: Nkey,
+        account_signing_keys: Iterable[str] = (),
+    ) -> Self:
+        """Make the entry of an account, with the proof that its key is at hand."""
+        return cls(
+            account=account_key.public,
+            account_proof=sign_account_proof(participant, account_key),
+            account_signing_keys=tuple(account_signing_keys),
+        )
 
 
 class KeysDocument(Document):
@@ -297,7 +320,7 @@ class KeysDocument(Document):
     participant: Participant
     issued_at: Moment
     signing_keys: Annotated[tuple[SigningKeyEntry, ...], Field(min_length=1, max_length=16)]
-    encryption_keys: Annotated[tuple[EncryptionKeyEntry, ...], Field(max_length=64)]
+    encryption_keys: Annotated[tuple[EncryptionKeyEntry, ...], Field(max_length=32)]
     broker: BrokerIdentity
     protocol_versions: Annotated[
         tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=16)
@@ -310,6 +333,17 @@ class KeysDocument(Document):
         _check_distinct(
             (k.key_id for k in self.encryption_keys), "An encryption key is listed once."
         )
+        return self
+
+    @model_validator(mode="after")
+    def _check_account_proof(self) -> Self:
+        broker = self.broker
+        try:
+            verify_account_proof(
+                broker.account_proof, participant=self.participant, account=broker.account
+            )
+        except RemoteProtocolError as error:
+            raise ValueError(str(error)) from error
         return self
 
 

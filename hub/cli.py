@@ -26,6 +26,8 @@ from hub.settings import HubSettings
 
 _USAGE_ERROR = 2
 _NOT_READY = 1
+#: Open connections and running requests, above which the hub answers 503.
+_MOST_CONNECTIONS = 200
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,6 +164,7 @@ def run() -> None:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
+            limit_concurrency=_MOST_CONNECTIONS,
         )
     finally:
         parts.close()

@@ -16,7 +16,13 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from contact_registry.errors import DocumentError, RefusalCode, SubmissionRefusedError
-from contact_registry.models import MAX_DOCUMENT_BYTES, ParticipantEntry
+from contact_registry.models import (
+    MAX_DOCUMENT_BYTES,
+    MAX_KEYS_BYTES,
+    AnyDocument,
+    ParticipantEntry,
+    serialize_document,
+)
 from contact_registry.trust.layout import (
     LIMITS,
     RoleKind,
@@ -84,13 +90,27 @@ def check_submission(
     target = _check_paths(role, path)
     _check_delegations(role, published)
     data = _check_content(submission, published.documents, target)
+    if published.kind is RoleKind.NODE and len(data) > MAX_KEYS_BYTES:
+        raise SubmissionRefusedError(
+            f"A key document has at most {MAX_KEYS_BYTES} bytes: leave out keys that ran out.",
+            code=RefusalCode.TOO_LARGE,
+        )
     try:
-        if published.kind is RoleKind.PARTICIPANT:
+        document: AnyDocument = (
             check_contacts(data, published.entry)
-        else:
-            check_keys(data, published.code)
+            if published.kind is RoleKind.PARTICIPANT
+            else check_keys(data, published.code)
+        )
     except DocumentError as error:
         raise SubmissionRefusedError(str(error), code=RefusalCode.INVALID_DOCUMENT) from error
+    # Only for what is sent anew: a published document is signed again as it is, even after a later
+    # version of the format gained a field.
+    if submission.targets and serialize_document(document) != data:
+        raise SubmissionRefusedError(
+            "The document is not written in its canonical form, which has one way to say one thing "
+            "and no room for anything else: build it with this version's tools.",
+            code=RefusalCode.INVALID_DOCUMENT,
+        )
     return {path: data}
 
 

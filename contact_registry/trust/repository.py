@@ -8,6 +8,7 @@ versions that a crash left behind unpublished are not served, and are replaced.
 """
 
 import hashlib
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,10 @@ from contact_registry.trust.verification import TopLevel, verify_directory
 from protocol.signing import VerifyKey
 
 DEFAULT_EXPIRY: Final = ExpiryPeriods()
+#: Publications of one role in an hour. Nothing published is ever deleted, so a node that runs wild
+#: must not be able to fill the disk of the host.
+MOST_PER_HOUR: Final = 60
+_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,9 @@ class RegistryRepository(PublishedRepository):
     ) -> None:
         super().__init__(RepositoryFiles(directory, write=write_file), clock=clock)
         self._expiry = expiry
+        self._recent: defaultdict[str, deque[datetime]] = defaultdict(
+            lambda: deque(maxlen=MOST_PER_HOUR)
+        )
 
     # ------------------------------------------------------------------ operators
 
@@ -219,8 +227,21 @@ class RegistryRepository(PublishedRepository):
                 now=self._clock(),
                 longest=self._expiry.longest_delegation,
             )
+            recent = self._recent[submission.role]
+            self._check_quota(submission.role, recent)
             role = {submission.role: (published.version + 1, submission.metadata)}
-            return self._publish(top, role, documents, online)
+            version = self._publish(top, role, documents, online)
+            recent.append(self._clock())
+            return version
+
+    def _check_quota(self, role: str, recent: deque[datetime]) -> None:
+        """Refuse what comes too often, as far as this process has seen it."""
+        if len(recent) == MOST_PER_HOUR and self._clock() - recent[0] < _HOUR:
+            raise SubmissionRefusedError(
+                f"{role} was published {MOST_PER_HOUR} times within an hour: stop what publishes "
+                "it again and again, and try once more in an hour.",
+                code=RefusalCode.TOO_OFTEN,
+            )
 
     def refresh_timestamp(self, online: OnlineSigners) -> PublishedVersion:
         """Sign the timestamp again, and the snapshot too once half of its time is over."""

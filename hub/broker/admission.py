@@ -63,6 +63,9 @@ _SETTLED: Final = frozenset(
     {AdmissionAction.ADMITTED, AdmissionAction.UPDATED, AdmissionAction.UNCHANGED}
 )
 
+#: A claim that stands; one that failed is tried again, so its account stays until then.
+_CLAIMED: Final = _SETTLED | {AdmissionAction.FAILED}
+
 
 @dataclass(frozen=True, slots=True)
 class AdmissionOutcome:
@@ -145,7 +148,13 @@ class Admission:
             outcomes += await self._admit_all(claims, recorded)
             settled = {outcome.participant for outcome in outcomes if outcome.action in _SETTLED}
             keep = {entry.code for entry in directory.participants} - settled
-            kept_accounts = frozenset(claim.account for claim in claims)
+            # A refused claim protects nothing: else whoever claims an account that its owner gave
+            # up, perhaps because it was stolen, would keep it alive.
+            kept_accounts = frozenset(
+                outcome.account
+                for outcome in outcomes
+                if outcome.account and outcome.action in _CLAIMED
+            )
             outcomes += await self._remove_others(recorded, keep=keep, kept_accounts=kept_accounts)
             report = AdmissionReport(directory.version, self._clock(), tuple(outcomes))
         for outcome in report.having(AdmissionAction.REFUSED, AdmissionAction.FAILED):

@@ -18,6 +18,7 @@ _STATUS: Final = {
     RefusalCode.DELEGATION_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     RefusalCode.CONTENT_MISMATCH: HTTPStatus.UNPROCESSABLE_ENTITY,
     RefusalCode.INVALID_DOCUMENT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RefusalCode.TOO_OFTEN: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -62,3 +63,28 @@ def make_unavailable(detail: str) -> JSONResponse:
         title="The registry cannot be read",
         detail=detail,
     )
+
+
+def make_busy(*, retry_after: int) -> JSONResponse:
+    """Return the problem of one submission too many at once; ``retry_after`` is in seconds."""
+    problem = make_problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code="too_many_at_once",
+        title="The registry host is busy",
+        detail=f"Other changes are being received: send this one again in {retry_after} seconds.",
+    )
+    problem.headers["Retry-After"] = str(retry_after)
+    problem.headers["Connection"] = "close"  # its body is still on the way
+    return problem
+
+
+def make_too_slow() -> JSONResponse:
+    """Return the problem of a submission whose body did not arrive in time."""
+    problem = make_problem(
+        HTTPStatus.REQUEST_TIMEOUT,
+        code="too_slow",
+        title="The change did not arrive in time",
+        detail="Nothing was changed: check the connection, then send it again.",
+    )
+    problem.headers["Connection"] = "close"
+    return problem

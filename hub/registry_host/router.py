@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -24,7 +25,13 @@ from contact_registry.trust.layout import LIMITS
 from contact_registry.trust.published import PublishedVersion
 from contact_registry.trust.repository import OnlineSigners, RegistryRepository
 from contact_registry.trust.submitting import Submission
-from hub.registry_host.problems import make_not_found, make_refusal, make_unavailable
+from hub.registry_host.problems import (
+    make_busy,
+    make_not_found,
+    make_refusal,
+    make_too_slow,
+    make_unavailable,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +44,18 @@ MAX_BODY: Final = (LIMITS.delegation + MAX_DOCUMENT_BYTES) * 4 // 3 + 4_096
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 _NEVER_KEEP: Final = "no-store"
+_RETRY_AFTER_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """What submissions may take of the host: anybody can open one, with no key at all."""
+
+    open_at_once: int = 8
+    body_seconds: float = 30.0
+
+
+DEFAULT_INTAKE: Final = IntakeLimits()
 
 
 class SubmissionBody(BaseModel):
@@ -68,10 +87,11 @@ def create_router(
     repository: RegistryRepository,
     online: OnlineSigners,
     on_published: OnPublished | None = None,
+    intake: IntakeLimits = DEFAULT_INTAKE,
 ) -> APIRouter:
     """Return the routes of one repository. Submissions are published one at a time."""
     router = APIRouter(prefix="/registry", tags=["registry"])
-    one_writer = asyncio.Lock()
+    submissions = _Submissions(repository, online, on_published, intake=intake)
 
     @router.get("/metadata/{name}")
     async def get_metadata(name: str) -> Response:
@@ -108,22 +128,61 @@ def create_router(
     )  # fmt: skip
     async def post_submission(request: Request) -> Response:
         """Check a signed change, publish it, and answer with the new version."""
+        return await submissions.handle(request)
+
+    return router
+
+
+class _Submissions:
+    """Receives submissions, a few at once, and publishes them one after the other."""
+
+    def __init__(
+        self,
+        repository: RegistryRepository,
+        online: OnlineSigners,
+        on_published: OnPublished | None,
+        *,
+        intake: IntakeLimits,
+    ) -> None:
+        self._repository = repository
+        self._online = online
+        self._on_published = on_published
+        self._body_seconds = intake.body_seconds
+        self._places = asyncio.Semaphore(intake.open_at_once)
+        self._one_writer = asyncio.Lock()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a submission; the body of one too many is not read."""
+        if self._places.locked():
+            _log.warning("registry_submissions_too_many_at_once")
+            return make_busy(retry_after=_RETRY_AFTER_SECONDS)
+        async with self._places:
+            try:
+                async with asyncio.timeout(self._body_seconds):
+                    body = await _read_body(request)
+            except TimeoutError:
+                _log.warning("registry_submission_too_slow")
+                return make_too_slow()
+            except SubmissionRefusedError as error:
+                return _refuse(error)
+            return await self._publish(body)
+
+    async def _publish(self, body: bytes) -> Response:
         try:
-            submission = _parse_submission(await _read_body(request))
-            async with one_writer:
-                published = await asyncio.to_thread(repository.accept, submission, online)
+            submission = _parse_submission(body)
+            async with self._one_writer:
+                published = await asyncio.to_thread(
+                    self._repository.accept, submission, self._online
+                )
         except SubmissionRefusedError as error:
-            _log.warning("registry_submission_refused", code=error.code)
-            return make_refusal(error.code, str(error))
+            return _refuse(error)
         except (RepositoryStateError, OSError) as error:
             return _unavailable(error)
         _log.info("registry_published", role=submission.role, version=published.version)
-        if on_published is not None:
-            await on_published(published)
+        if self._on_published is not None:
+            await self._on_published(published)
         answer = PublishedAnswer(version=published.version, sha256=published.sha256)
         return _json(answer, HTTPStatus.CREATED)
-
-    return router
 
 
 async def _serve(read: Callable[[], bytes | None], keep: str) -> Response:
@@ -169,6 +228,11 @@ def _parse_submission(body: bytes) -> Submission:
             "version's tools.",
             code=RefusalCode.MALFORMED,
         ) from error
+
+
+def _refuse(error: SubmissionRefusedError) -> Response:
+    _log.warning("registry_submission_refused", code=error.code)
+    return make_refusal(error.code, str(error))
 
 
 def _json(answer: BaseModel, status: HTTPStatus) -> Response:

@@ -78,9 +78,8 @@ def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
             )
             for epoch in store.epochs
         ),
-        broker=BrokerIdentity(
-            account=store.account_key.public,
-            account_signing_keys=(store.account_signing_key.public,),
+        broker=BrokerIdentity.of(
+            store.participant, store.account_key, (store.account_signing_key.public,)
         ),
     )
 

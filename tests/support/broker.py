@@ -123,9 +123,7 @@ class TestParticipant:
             issued_at=NOW,
             signing_keys=(SigningKeyEntry.of(SigningKey(bytes(32)).verify_key, valid_from=NOW),),
             encryption_keys=(),
-            broker=BrokerIdentity(
-                account=self.account, account_signing_keys=(self.signing_key.public,)
-            ),
+            broker=BrokerIdentity.of(self.code, self.account_key, (self.signing_key.public,)),
         )
 
 

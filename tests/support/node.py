@@ -99,9 +99,8 @@ def make_keys(store: FileKeyStore, *, at: datetime = NOON) -> KeysDocument:
             )
             for epoch in store.epochs
         ),
-        broker=BrokerIdentity(
-            account=store.account_key.public,
-            account_signing_keys=(store.account_signing_key.public,),
+        broker=BrokerIdentity.of(
+            store.participant, store.account_key, (store.account_signing_key.public,)
         ),
     )
 

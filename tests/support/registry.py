@@ -37,13 +37,14 @@ from contact_registry.trust.submitting import (
     build_contacts_submission,
     build_keys_submission,
 )
-from hub.registry_host.router import OnPublished, create_router
+from hub.registry_host.router import DEFAULT_INTAKE, IntakeLimits, OnPublished, create_router
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
+from protocol.nkeys import Nkey, NkeyKind
 from protocol.signing import SigningKey
 
 AL = ParticipantCode("AL")
 MK = ParticipantCode("MK")
-ACCOUNT = "A" + "B" * 55
+ACCOUNT_KEY = Nkey(NkeyKind.ACCOUNT, SigningKey(b"a" * 32))
 
 
 @dataclass
@@ -104,7 +105,7 @@ def make_keys(code: ParticipantCode, at: datetime, *, signing: SigningKey) -> Ke
                 secrets.token_bytes(1216), valid_from=at, valid_to=at + timedelta(days=7)
             ),
         ),
-        broker=BrokerIdentity(account=ACCOUNT),
+        broker=BrokerIdentity.of(code, ACCOUNT_KEY),
     )
 
 
@@ -242,11 +243,14 @@ def serve(app: ASGIApp) -> Iterator[str]:
 
 @contextmanager
 def serve_registry(
-    world: RegistryWorld, on_published: OnPublished | None = None
+    world: RegistryWorld,
+    on_published: OnPublished | None = None,
+    *,
+    intake: IntakeLimits = DEFAULT_INTAKE,
 ) -> Iterator[tuple[str, CheatingHost]]:
     """Serve a world's repository; yields the address and the host that can be made to cheat."""
     app = FastAPI()
-    app.include_router(create_router(world.repository, world.online, on_published))
+    app.include_router(create_router(world.repository, world.online, on_published, intake=intake))
     host = CheatingHost(app)
     with serve(host) as address:
         yield address, host

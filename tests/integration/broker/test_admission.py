@@ -102,9 +102,26 @@ async def test_nobody_takes_over_anothers_mailbox(hub: Hub, pair: Pair) -> None:
     assert summarize(report) == {"AA": "unchanged", "BB": "unchanged", "CC": "refused"}
     (refusal,) = report.having(AdmissionAction.REFUSED)
     assert "BB" in refusal.detail
-    # Nor when the owner has left meanwhile: its mail may still lie there.
-    later = await hub.admission.reconcile(make_directory([first, thief]))
-    assert summarize(later) == {"AA": "unchanged", "CC": "refused"}
+
+
+async def test_a_refused_claim_keeps_no_account_alive(hub: Hub, pair: Pair) -> None:
+    """Who left or changed its account loses the old one, whoever else claims it."""
+    first, second = pair
+    renewed = TestParticipant(first.code)
+    heirs = [
+        replace(TestParticipant(ParticipantCode(code)), account_key=member.account_key)
+        for code, member in (("CC", first), ("DD", second))
+    ]
+
+    report = await hub.admission.reconcile(make_directory([renewed, *heirs]))
+
+    removed = {outcome.account for outcome in report.having(AdmissionAction.REMOVED)}
+    assert removed == {first.account, second.account}
+    refused = {outcome.participant for outcome in report.having(AdmissionAction.REFUSED)}
+    assert refused == {"CC", "DD"}
+    recorded = await hub.admission._load_recorded()
+    assert renewed.account in recorded
+    assert not removed & recorded.keys()
 
 
 async def test_two_newcomers_with_one_account_are_both_refused(hub: Hub, pair: Pair) -> None:

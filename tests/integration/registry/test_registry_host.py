@@ -1,5 +1,7 @@
 """The registry host over HTTP: what it publishes, what it refuses, and what it says."""
 
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -7,13 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tuf.api.metadata import Metadata, Targets
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from contact_registry.models import ContactsDocument, ListedBy, serialize_document
+from contact_registry.models import MAX_KEYS_BYTES, ContactsDocument, ListedBy, serialize_document
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.published import PublishedVersion
 from contact_registry.trust.repository import NewParticipant
 from contact_registry.trust.submitting import Submission, build_contacts_submission
+from hub.registry_host.router import IntakeLimits
 from protocol.identifiers import ParticipantCode
 from tests.support.registry import (
     AL,
@@ -134,6 +137,40 @@ def foreign_document(world: RegistryWorld) -> Submission:
     return replace(changed, targets={target.path: document})
 
 
+def rewritten(world: RegistryWorld, submission: Submission, document: bytes) -> Submission:
+    """Return AL's submission with another document, properly signed."""
+    (path,) = submission.targets
+    metadata = Metadata[Targets].from_bytes(submission.metadata)
+    metadata.signed.targets = {path: TargetFile.from_data(path, document, ["sha256"])}
+    is_node = submission.role.endswith("-node")
+    metadata.sign((world.node_keys if is_node else world.directory_keys)[AL])
+    return replace(submission, metadata=metadata.to_bytes(), targets={path: document})
+
+
+def padded(world: RegistryWorld) -> Submission:
+    """Contacts with a space that says nothing."""
+    submission = world.contacts_submission(AL)
+    (data,) = submission.targets.values()
+    return rewritten(world, submission, data + b" ")
+
+
+def padded_keys(world: RegistryWorld) -> Submission:
+    """Keys with more bytes than any key document needs."""
+    submission = world.keys_submission(AL)
+    (data,) = submission.targets.values()
+    return rewritten(world, submission, data.ljust(MAX_KEYS_BYTES + 1))
+
+
+def unproven_account(world: RegistryWorld) -> Submission:
+    """Keys that list another's account with the proof that the other published."""
+    submission = world.keys_submission(AL)
+    (data,) = submission.targets.values()
+    keys = json.loads(data)
+    other = make_keys(MK, world.clock(), signing=world.message_keys[MK])
+    keys["broker"] = other.broker.model_dump(mode="json")
+    return rewritten(world, submission, json.dumps(keys, indent=1).encode() + b"\n")
+
+
 def other_bytes(world: RegistryWorld) -> Submission:
     """Send a document that is not the signed one."""
     submission = world.contacts_submission(AL)
@@ -189,6 +226,9 @@ def garbage(world: RegistryWorld) -> Submission:
         (top_level_role, 404, "unknown_role"),
         (foreign_path, 403, "path_not_allowed"),
         (foreign_document, 422, "invalid_document"),
+        (padded, 422, "invalid_document"),
+        (padded_keys, 413, "too_large"),
+        (unproven_account, 422, "invalid_document"),
         (other_bytes, 422, "content_mismatch"),
         (skipped_version, 409, "wrong_version"),
         (old_version, 409, "wrong_version"),
@@ -230,6 +270,46 @@ def test_malformed_bodies(address: str, http: httpx.Client, body: bytes) -> None
     response = http.post(f"{address}/registry/submissions", content=body)
     assert response.status_code == 400
     assert response.json()["code"] == "malformed"
+
+
+def open_submission(address: str) -> socket.socket:
+    """Begin a submission whose body does not come."""
+    host, port = address.removeprefix("http://").split(":")
+    opened = socket.create_connection((host, int(port)), timeout=20)
+    opened.sendall(
+        b"POST /registry/submissions HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
+        b"Expect: 100-continue\r\n\r\n"
+    )
+    return opened
+
+
+def test_a_body_that_does_not_come(tmp_path: Path, http: httpx.Client) -> None:
+    """Who sends nothing is told so and makes room."""
+    world = RegistryWorld(tmp_path / "repository")
+    world.create()
+    limits = IntakeLimits(open_at_once=1, body_seconds=0.05)
+    with serve_registry(world, intake=limits) as (address, _):
+        with open_submission(address) as opened, opened.makefile("rb") as answer:
+            text = answer.read()
+        assert b"408 Request Timeout" in text
+        assert b"too_slow" in text
+        assert post(http, address, world.contacts_submission(AL)).status == 201
+
+
+def test_too_many_submissions_at_once(tmp_path: Path, http: httpx.Client) -> None:
+    """One too many is told when to come again, and files go on being served."""
+    world = RegistryWorld(tmp_path / "repository")
+    world.create()
+    with (
+        serve_registry(world, intake=IntakeLimits(open_at_once=1)) as (address, _),
+        open_submission(address) as opened,
+    ):
+        # The server asks for the body as soon as the submission has its place.
+        assert opened.recv(100).startswith(b"HTTP/1.1 100 Continue")
+        answer = http.post(f"{address}/registry/submissions", content=b"")
+        assert (answer.status_code, answer.json()["code"]) == (503, "too_many_at_once")
+        assert int(answer.headers["retry-after"]) > 0
+        assert http.get(f"{address}/registry/metadata/timestamp.json").status_code == 200
 
 
 def test_endless_body(address: str, http: httpx.Client) -> None:

@@ -14,6 +14,7 @@ from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
 from contact_registry.models import (
     KOSOVO_FOOTNOTE,
     MAX_DOCUMENT_BYTES,
+    BrokerIdentity,
     EncryptionKeyEntry,
     ParticipantsDocument,
     SigningKeyEntry,
@@ -23,6 +24,7 @@ from contact_registry.models import (
     serialize_document,
 )
 from protocol.identifiers import AuthorityId, ParticipantCode
+from protocol.nkeys import Nkey, NkeyKind
 from protocol.signing import SigningKey
 from tests.support.registry import AL, MK, make_contacts, make_entry, make_keys
 
@@ -129,6 +131,26 @@ def test_broker_account_is_an_account() -> None:
         with pytest.raises(DocumentError) as caught:
             parse_keys(json.dumps(document).encode())
         assert not wrong or wrong not in str(caught.value)
+
+
+def test_an_account_is_listed_by_who_holds_its_key() -> None:
+    """Neither another's proof, nor a proof for another Participant or account, nor none is good."""
+    broker = json.loads(serialize_document(make_keys(AL, AT, signing=KEY)))["broker"]
+    copied = json.loads(serialize_document(make_keys(MK, AT, signing=KEY)))
+    other = BrokerIdentity.of(AL, Nkey.generate(NkeyKind.ACCOUNT)).model_dump(mode="json")
+    for participant, wrong in (
+        ("MK", broker),
+        ("AL", other | {"account": broker["account"]}),
+        ("AL", broker | {"account_proof": ""}),
+        ("AL", broker | {"account_proof": broker["account_proof"][:-1]}),
+        ("AL", broker | {"account_proof": base64.b64encode(bytes(64)).decode()}),
+        ("AL", {key: value for key, value in broker.items() if key != "account_proof"}),
+    ):
+        document = copied | {"participant": participant, "broker": wrong}
+        with pytest.raises(DocumentError):
+            parse_keys(json.dumps(document).encode())
+    right = copied | {"participant": "AL", "broker": other}
+    assert parse_keys(json.dumps(right).encode()).broker.account == other["account"]
 
 
 def test_refusals_never_quote_what_was_refused() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contact_registry.errors import RepositoryStateError, SubmissionRefusedError
+from contact_registry.errors import RefusalCode, RepositoryStateError, SubmissionRefusedError
 from contact_registry.trust.layout import is_target_name, parse_metadata_name, parse_role
-from contact_registry.trust.repository import NewParticipant, RegistryRepository
+from contact_registry.trust.repository import MOST_PER_HOUR, NewParticipant, RegistryRepository
 from hub.registry_host.refreshing import run_timestamp_refresh
 from protocol.errors import MalformedError
 from protocol.identifiers import ParticipantCode
@@ -94,6 +94,20 @@ def test_timestamp_renewal_keeps_the_version(world: RegistryWorld) -> None:
     renewed = world.repository.refresh_timestamp(world.online)
     assert renewed.version == before.version + 1
     assert world.repository.load_directory().expires_at == world.clock() + timedelta(days=1)
+
+
+def test_a_role_is_published_sixty_times_an_hour_at_most(world: RegistryWorld) -> None:
+    """A node that runs wild is stopped; the others go on, and so does it an hour later."""
+    for _ in range(MOST_PER_HOUR - 1):
+        world.publish(world.keys_submission(AL))
+    before = world.repository.published_version()
+    with pytest.raises(SubmissionRefusedError) as caught:
+        world.publish(world.keys_submission(AL))
+    assert caught.value.code is RefusalCode.TOO_OFTEN
+    assert world.repository.published_version() == before
+    world.publish(world.keys_submission(MK))
+    world.clock.move(timedelta(hours=1))
+    world.publish(world.keys_submission(AL))
 
 
 def test_damage_is_found(world: RegistryWorld) -> None:
