@@ -27,8 +27,6 @@ class Limits:
     #: A message nobody fetched in this span is given up by its sender. Longer than any holiday,
     #: shorter than the mailbox keeps things (30 days), so the sender always learns first.
     expiry_span: int = 21 * 86_400
-    #: Clocks of honest nodes may differ by this much.
-    clock_skew: int = 300
 
 
 LIMITS: Final = Limits()

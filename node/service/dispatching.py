@@ -17,7 +17,7 @@ from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext, NodeError
-from node.service.records import OUT, add_event, load_signed, lock_message
+from node.service.records import add_event, load_signed, lock_message
 from node.store.tables import CaseRow, MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
 from protocol.errors import ProtocolError
@@ -251,16 +251,3 @@ def next_message_in(context: NodeContext) -> timedelta | None:
         ).all()
     free = [max(due, claimed or due) for due, claimed in moments]
     return None if not free else max(timedelta(0), min(free) - now)
-
-
-def count_waiting(context: NodeContext) -> dict[str, int]:
-    """Return how many messages wait for a receipt, by recipient."""
-    counts: dict[str, int] = {}
-    with context.database.reading() as session:
-        for peer in session.exec(
-            select(MessageRow.peer)
-            .join(OutboxRow, col(OutboxRow.message_id) == col(MessageRow.message_id))
-            .where(MessageRow.direction == OUT)
-        ):
-            counts[peer] = counts.get(peer, 0) + 1
-    return counts

@@ -19,7 +19,7 @@ from protocol.limits import LIMITS
 from protocol.messages.codes import Urgency
 from protocol.messages.fields import CaseField, MessageIdField, Model, ParticipantField
 from protocol.messages.general import Decision, TextMessage
-from protocol.messages.head import CaseMessage, Head, Kind, LinkField
+from protocol.messages.head import Head, Kind, LinkField
 from protocol.messages.identification import InitialReferral, PresumedVictimNotification
 from protocol.messages.system import Receipt
 
@@ -213,8 +213,3 @@ def compute_answer_by(tag: str, *, urgency: Urgency, at: datetime, zone: tzinfo)
         if local.weekday() < _SATURDAY and days:
             days -= 1
     return local.astimezone(at.tzinfo)
-
-
-def is_case_message(message: Head | UnreadableMessage) -> bool:
-    """Say whether people talk in it (as opposed to machines)."""
-    return isinstance(message, CaseMessage)

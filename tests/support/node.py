@@ -25,7 +25,6 @@ from contact_registry.models import (
     Telephone,
 )
 from node.adapters.keystore import FileKeyStore
-from node.domain.ports import LinkDownError
 from node.service import dispatching, receipts
 from node.service.composing import Draft
 from node.service.context import DeliveryRules, NodeContext
@@ -325,13 +324,3 @@ def make_draft(**changes: Any) -> Draft:
         "body": dict(NOTIFICATION_BODY),
     }
     return Draft.model_validate(fields | changes)
-
-
-class DownLink:
-    """A broker that cannot be reached."""
-
-    is_up = True
-
-    async def publish(self, **_: Any) -> None:
-        """Fail as the adapter does."""
-        raise LinkDownError("There is no connection to the broker now: try again later.")

@@ -91,6 +91,7 @@ async def test_a_waiting_fetch_is_woken_by_an_arrival(place: BrokerPlace, pair: 
             await sender.put(second, b"urgent")
             (delivery,) = await fetching
 
+        assert delivery.envelope == b"urgent"
         await delivery.ack()
 
 
