@@ -71,8 +71,9 @@ def fill_facts(page: Page) -> None:
 
 
 def go_on(page: Page) -> None:
-    """Press the button that leads on."""
-    page.click("main form .actions button")
+    """Press the button that leads on, and wait until the scripts of the next page listen."""
+    with page.expect_navigation():
+        page.click("main form .actions button")
 
 
 def notify(page: Page, address: str) -> None:

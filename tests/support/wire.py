@@ -34,28 +34,33 @@ async def tapped_wire(server_url: str) -> AsyncIterator[Wire]:
     async def pump(
         source: asyncio.StreamReader, sink: asyncio.StreamWriter, kept: bytearray
     ) -> None:
-        with suppress(OSError):
-            while data := await source.read(_CHUNK):
-                kept.extend(data)
-                sink.write(data)
-                await sink.drain()
-        sink.close()
+        try:
+            with suppress(OSError):
+                while data := await source.read(_CHUNK):
+                    kept.extend(data)
+                    sink.write(data)
+                    await sink.drain()
+        finally:
+            sink.close()  # also when the proxy ends first: an open transport outlives its loop
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
             serving.add(task)
         wire.connections += 1
+        ends = [writer]
         try:
             there, back = await asyncio.open_connection("127.0.0.1", target)
+            ends.append(back)
             await asyncio.gather(
                 pump(reader, back, wire.from_client), pump(there, writer, wire.from_server)
             )
-            for sink in (back, writer):
-                with suppress(OSError):
-                    await sink.wait_closed()
         finally:
-            writer.close()
+            for end in ends:
+                end.close()
+            for end in ends:
+                with suppress(OSError):
+                    await end.wait_closed()
 
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     wire.port = proxy.sockets[0].getsockname()[1]
