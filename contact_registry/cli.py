@@ -25,7 +25,6 @@ from contact_registry.importing.findings import Severity
 from contact_registry.importing.importer import ImportDefaults, ImportResult, import_contact_list
 from contact_registry.models import (
     MAX_DOCUMENT_BYTES,
-    Channel,
     ListedBy,
     ParticipantEntry,
     parse_contacts,
@@ -51,7 +50,7 @@ from contact_registry.trust.signers import (
 )
 from contact_registry.trust.submitting import build_contacts_submission
 from protocol.errors import ProtocolError
-from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
+from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
 from protocol.signing import SigningKey
 
 _LARGEST_LIST: Final = 8_000_000

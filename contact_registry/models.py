@@ -39,7 +39,7 @@ from contact_registry.fields import (
 )
 from protocol.account_proof import sign_account_proof, verify_account_proof
 from protocol.errors import RemoteProtocolError
-from protocol.identifiers import ParticipantCode, Phase, get_participant_of
+from protocol.identifiers import Channel, ParticipantCode, Phase, get_participant_of
 from protocol.nkeys import Nkey
 from protocol.signing import VerifyKey, derive_key_id
 
@@ -68,15 +68,6 @@ class PersonGroup(StrEnum):
     ADULT = "adult"
     CHILD = "child"
     ANY = "any"
-
-
-class Channel(StrEnum):
-    """The need-to-know channels: who works on one does not see another's messages."""
-
-    ASSISTANCE = "assistance"
-    POLICE = "police"
-    WITNESS_PROTECTION = "witness_protection"
-    TREND = "trend"
 
 
 class TelephoneKind(StrEnum):

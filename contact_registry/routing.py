@@ -23,8 +23,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from contact_registry.directory import Directory
-from contact_registry.models import Authority, Channel, Competence, ListedBy, PersonGroup
-from protocol.identifiers import ParticipantCode, Phase
+from contact_registry.models import Authority, Competence, ListedBy, PersonGroup
+from protocol.identifiers import Channel, ParticipantCode, Phase
 
 
 class FallBack(StrEnum):

@@ -40,6 +40,15 @@ class Phase(StrEnum):
     PROCEEDINGS = "proceedings"
 
 
+class Channel(StrEnum):
+    """The need-to-know channels: who works on one does not see another's messages."""
+
+    ASSISTANCE = "assistance"
+    POLICE = "police"
+    WITNESS_PROTECTION = "witness_protection"
+    TREND = "trend"
+
+
 _PARTICIPANT: Final = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 _AUTHORITY: Final = re.compile(r"[A-Z][A-Z0-9]{1,7}-[a-z0-9]+(?:-[a-z0-9]+)*")
 _AUTHORITY_LENGTH: Final = 120

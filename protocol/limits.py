@@ -22,11 +22,19 @@ class Limits:
     json_depth: int = 16
     #: Items of one list in a payload (receipts for one batch are the longest).
     items: int = 512
+    #: Messages that a withdrawal or a request to delete can list: more is the whole case.
+    listed_messages: int = 256
     #: Counters (link numbers, registry versions): what every database and language can hold.
     number: int = 2**31 - 1
     #: A message nobody fetched in this span is given up by its sender. Longer than any holiday,
     #: shorter than the mailbox keeps things (30 days), so the sender always learns first.
     expiry_span: int = 21 * 86_400
+    #: An evidence bundle as a whole: a hundred messages of the largest size, which no case has.
+    evidence_bundle: int = 100_000_000
+    #: Members of an evidence bundle: a long case has a few hundred, most of them registry files.
+    evidence_files: int = 10_000
+    #: Manifest and event log of an evidence bundle, each: both are read as one JSON text.
+    evidence_text: int = 8_000_000
 
 
 LIMITS: Final = Limits()

@@ -25,13 +25,17 @@ from contact_registry.importing.table import HeldBackRow, ListedRow, read_table
 from contact_registry.importing.telephones import ReadNumber, judge_participant, read_telephones
 from contact_registry.models import (
     Authority,
-    Channel,
     Competence,
     ContactsDocument,
     ListedBy,
 )
 from protocol.errors import MalformedError
-from protocol.identifiers import AuthorityId, ParticipantCode, parse_participant_code
+from protocol.identifiers import (
+    AuthorityId,
+    Channel,
+    ParticipantCode,
+    parse_participant_code,
+)
 
 #: Providers at which anybody opens a mailbox in anybody's name.
 _PUBLIC_WEBMAIL: Final = frozenset({

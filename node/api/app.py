@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 from contact_registry.routing import Desk, resolve
 from node.api.problems import install_problems
 from node.service import reading
-from node.service.composing import Draft, Sent, handle_send
+from node.service.building import Draft
+from node.service.composing import Sent, handle_send
 from node.service.context import NodeContext, NotFoundError
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.reading import Evidence, Item, MessageView, Proof

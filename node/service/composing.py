@@ -1,19 +1,17 @@
 """Sending: from a draft to a numbered, signed message in the outbox, in one transaction."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self
-from zoneinfo import ZoneInfo
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 from sqlmodel import Session, select
 
 from contact_registry.directory import Directory
-from contact_registry.routing import Desk, resolve
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, Handling
+from node.service.building import Draft, build_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError
 from node.service.records import (
     OUT,
@@ -31,50 +29,21 @@ from protocol.identifiers import (
     CaseReference,
     MessageId,
     ParticipantCode,
-    Phase,
     make_case_reference,
-    make_message_id,
-    parse_authority_id,
     parse_case_reference,
     parse_message_id,
     parse_participant_code,
 )
-from protocol.links import LinkHead, LinkPosition
+from protocol.links import LinkHead
 from protocol.messages.catalogue import (
-    compute_answer_by,
-    describe_errors,
+    Expectation,
     encode_payload,
     get_entry,
 )
-from protocol.messages.codes import Formality, Urgency
+from protocol.messages.codes import Urgency
 from protocol.messages.head import CaseMessage
 
 PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}
-
-
-class Draft(BaseModel):
-    """What a person or a program says; the rest of the message is the node's to fill in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: str = Field(max_length=120)
-    recipient: str = Field(max_length=8)
-    #: An existing case, or nothing to open a new one.
-    case: str | None = Field(default=None, max_length=40)
-    in_reply_to: str | None = Field(default=None, max_length=32)
-    phase: Phase = Phase.IDENTIFICATION
-    urgency: Urgency = Urgency.STANDARD
-    #: May shorten the deadline that the catalogue gives, never lengthen it.
-    answer_by: datetime | None = None
-    formality: Formality = Formality.INFORMAL
-    instrument: str | None = None
-    language: str = "en"
-    #: Our desk; nothing: the one the registry names for the phase.
-    from_authority: str | None = Field(default=None, max_length=120)
-    #: Their desk; nothing: the one the registry names for the phase.
-    to_authority: str | None = Field(default=None, max_length=120)
-    legal_basis: dict[str, Any]
-    body: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +164,10 @@ def queue_message(
     case = _get_or_open_case(context, session, draft, actor=actor)
     head = _lock_link(session, recipient)
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
-    message = _build(
+    message = build_message(
         context,
         draft.model_copy(update={"in_reply_to": _name_on_wire(session, draft.in_reply_to)}),
-        model=entry.model,
+        entry=entry,
         case=case,
         position=position,
         now=now,
@@ -255,96 +224,6 @@ def _lock_link(session: Session, peer: ParticipantCode) -> LinkHeadRow:
         session.add(head)
         session.flush()
     return head
-
-
-def _build(  # noqa: PLR0913 - a message is made of these
-    context: NodeContext,
-    draft: Draft,
-    *,
-    model: type[CaseMessage],
-    case: CaseRow,
-    position: LinkPosition,
-    now: datetime,
-    directory: Directory,
-) -> CaseMessage:
-    recipient = ParticipantCode(draft.recipient)
-    child = draft.body.get("age_group") == "under_18" or draft.body.get("child") is not None
-    from_authority = draft.from_authority or find_own_desk(
-        directory, participant=context.participant, phase=draft.phase, child=child, at=now
-    )
-    to_authority = draft.to_authority or find_desk(
-        directory, participant=recipient, phase=draft.phase, child=child, at=now
-    )
-    fields = {
-        "type": draft.type,
-        "version": model.model_fields["version"].default,
-        "message_id": make_message_id(context.random),
-        "sender": context.participant,
-        "recipient": recipient,
-        "composed_at": now.isoformat(),
-        "registry": {"version": directory.version, "sha256": directory.sha256},
-        "case": case.reference,
-        "in_reply_to": draft.in_reply_to,
-        "from_authority": from_authority,
-        "to_authority": to_authority,
-        "phase": draft.phase,
-        "formality": draft.formality,
-        "instrument": draft.instrument,
-        "urgency": draft.urgency,
-        "answer_by": _shortest(draft, zone=_zone(directory, to_authority), now=now),
-        "language": draft.language,
-        "legal_basis": draft.legal_basis,
-        "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
-        "body": draft.body,
-    }
-    try:
-        return model.model_validate_json(json.dumps(fields))
-    except ValidationError as error:
-        raise RefusedDraftError(describe_errors(error)) from error
-
-
-def find_desk(
-    directory: Directory, *, participant: ParticipantCode, phase: Phase, child: bool, at: datetime
-) -> AuthorityId:
-    """Return the competent desk; raises ``RefusedDraftError`` with the reason if there is none."""
-    answer = resolve(directory, participant=participant, phase=phase, at=at, child=child)
-    if isinstance(answer, Desk):
-        return answer.authority.id
-    raise RefusedDraftError(answer.reason)
-
-
-def find_own_desk(
-    directory: Directory, *, participant: ParticipantCode, phase: Phase, child: bool, at: datetime
-) -> AuthorityId:
-    """Return our own competent desk: it need not be reachable by telephone, it has this node."""
-    answer = resolve(directory, participant=participant, phase=phase, at=at, child=child)
-    if isinstance(answer, Desk):
-        return answer.authority.id
-    if answer.candidates:
-        return answer.candidates[0].id
-    raise RefusedDraftError(answer.reason)
-
-
-def _zone(directory: Directory, authority: str) -> ZoneInfo:
-    try:
-        listed = directory.authority(parse_authority_id(authority))
-    except MalformedError as error:
-        raise RefusedDraftError(str(error)) from error
-    if listed is None:
-        raise RefusedDraftError(
-            f"{authority} is not in the registry: choose a desk from the directory."
-        )
-    return ZoneInfo(listed.time_zone)
-
-
-def _shortest(draft: Draft, *, zone: ZoneInfo, now: datetime) -> str | None:
-    longest = compute_answer_by(draft.type, urgency=draft.urgency, at=now, zone=zone)
-    if draft.answer_by is None:
-        return None if longest is None else longest.isoformat()
-    if draft.answer_by.tzinfo is None or draft.answer_by <= now:
-        raise RefusedDraftError("The answer is due in the future: choose a later moment.")
-    wanted = draft.answer_by.replace(microsecond=0)
-    return min(wanted, longest).isoformat() if longest else wanted.isoformat()
 
 
 def _store(  # noqa: PLR0913 - a message is stored with these
@@ -418,7 +297,7 @@ def _sign(context: NodeContext, message: CaseMessage) -> SignedPayload:
 
 def _make_row(message: CaseMessage, *, signed: SignedPayload, stored_at: datetime) -> MessageRow:
     """Write down what is metadata; the content is sealed by the caller."""
-    expects_decision = get_entry(message.type).expects_decision
+    expects = get_entry(message.type).expectation_of(message.kind)
     return MessageRow(
         message_id=message.message_id,
         wire_id=message.message_id,
@@ -445,5 +324,5 @@ def _make_row(message: CaseMessage, *, signed: SignedPayload, stored_at: datetim
         registry_sha256=message.registry.sha256,
         signed_payload_sealed=b"",
         dispatch=Dispatch.QUEUED,
-        handling=Handling.NEW if expects_decision else Handling.NOTHING_EXPECTED,
+        handling=(Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW),
     )

@@ -5,7 +5,8 @@ from sqlmodel import Session
 
 from node.domain.events import EventKind
 from node.domain.states import Handling, TransitionError, decide_handling
-from node.service.composing import Draft, Sent, Submission, find_submission, queue_message
+from node.service.building import Draft
+from node.service.composing import Sent, Submission, find_submission, queue_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.records import IN, add_event, lock_message
 from node.store.tables import CaseRow, MessageRow

@@ -34,7 +34,7 @@ from protocol.envelope import Consignment
 from protocol.errors import RejectionCode, RemoteProtocolError
 from protocol.identifiers import CaseReference
 from protocol.links import LinkPosition, LinkVerdict, LinkView, judge_position
-from protocol.messages.catalogue import UnreadableMessage, get_entry
+from protocol.messages.catalogue import Expectation, UnreadableMessage, get_entry
 from protocol.messages.general import Decision
 from protocol.messages.head import CaseMessage, Head
 from protocol.messages.system import Receipt, ReceiptItem, ReceiptStatus
@@ -299,7 +299,7 @@ def _fill_readable(row: MessageRow, message: CaseMessage) -> None:
     row.answer_by = message.answer_by
     row.registry_version = message.registry.version
     row.registry_sha256 = message.registry.sha256
-    if get_entry(message.type).expects_decision:
+    if get_entry(message.type).expectation_of(message.kind) is not Expectation.NOTHING:
         row.handling = Handling.NEW
 
 

@@ -18,7 +18,7 @@ from console.dates import DateParts
 from console.i18n import Message, msg
 from contact_registry.directory import Directory
 from contact_registry.routing import Desk, Gap, resolve
-from node.service.composing import Draft
+from node.service.building import Draft
 from node.service.drafts import OpenDraft
 from node.web.fields import (
     Control,
@@ -249,6 +249,7 @@ class Composition:
                 "given_at": self.date_parts("given_at").parse_moment(self.zone).isoformat(),
                 "explained_in": self.draft.get("explained_in"),
                 "classes": list(self.draft.list("classes")),
+                "phases": sorted({self.phase, *self.draft.list("phases_concerned")}),
                 "recipients": [self.recipient],
             }
         return Draft(

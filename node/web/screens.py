@@ -15,7 +15,8 @@ from console.accounts.models import SignedIn
 from console.formats import name_place
 from console.i18n import msg
 from contact_registry.routing import Gap, resolve
-from node.service.composing import Draft, find_desk, handle_send
+from node.service.building import Draft, Wanted, find_desk
+from node.service.composing import handle_send
 from node.service.context import NotFoundError, RefusedDraftError
 from node.service.drafts import (
     OpenDraft,
@@ -39,7 +40,7 @@ from node.web.labels import LANGUAGES, say_code, say_language, say_type
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
 from protocol.identifiers import ParticipantCode, Phase
-from protocol.messages.catalogue import compute_answer_by, get_entry
+from protocol.messages.catalogue import Expectation, compute_answer_by, get_entry
 from protocol.messages.codes import Urgency
 
 _INCOMPLETE: Final = msg("Answers are missing: see below what to add.")
@@ -248,7 +249,7 @@ class ComposingPages:
             "withheld": composition.withheld(),
             "say_code": say_code,
             "giver": dict(composition.givers()).get(composition.draft.get("given_by"), ""),
-            "is_request": get_entry(composition.plan.tag).expects_decision,
+            "is_request": get_entry(composition.plan.tag).expects is not Expectation.NOTHING,
             "answer_by": None,
             "seen": "",
         }
@@ -276,8 +277,7 @@ class ComposingPages:
         desk = find_desk(
             context.directory.current(),
             participant=ParticipantCode(context.participant),
-            phase=composition.phase,
-            child=composition.is_child,
+            wanted=Wanted(composition.phase, child=composition.is_child),
             at=context.clock(),
         )
         return composition.build(our_desk=desk)

@@ -9,19 +9,40 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.limits import LIMITS
-from protocol.messages.codes import Urgency
+from protocol.messages.codes import Kind, Urgency
 from protocol.messages.fields import CaseField, MessageIdField, Model, ParticipantField
-from protocol.messages.general import Decision, TextMessage
-from protocol.messages.head import Head, Kind, LinkField
+from protocol.messages.general import (
+    CaseClosed,
+    ConsentWithdrawn,
+    ConsentWithdrawnAnswer,
+    Correction,
+    Decision,
+    Erasure,
+    ErasureAnswer,
+    TextMessage,
+)
+from protocol.messages.head import Answer, Head, LinkField
 from protocol.messages.identification import InitialReferral, PresumedVictimNotification
 from protocol.messages.system import Receipt
+from protocol.messages.trend import TrendAlert
+
+
+class Expectation(StrEnum):
+    """What the sender waits for."""
+
+    NOTHING = "nothing"
+    #: A human decision: ``general.decision``.
+    DECISION = "decision"
+    #: The typed answer in a ``general.response``; a decision may come before it.
+    RESPONSE = "response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +50,80 @@ class CatalogueEntry:
     """One message type."""
 
     model: type[Head]
-    kind: Kind
+    expects: Expectation = Expectation.NOTHING
     #: Working days of the recipient until an answer is due at standard urgency; None: no answer.
     answer_working_days: int | None = None
-    #: A human decision (accept, decline, ...) is expected.
-    expects_decision: bool = False
+    #: What a ``general.response`` to it carries.
+    answer: type[Answer] | None = None
 
     @property
     def tag(self) -> str:
         """The type as it travels."""
         return str(self.model.model_fields["type"].default)
 
+    @property
+    def version(self) -> int:
+        """The version that is written and read."""
+        return int(self.model.model_fields["version"].default)
 
-def _register(*entries: CatalogueEntry) -> Mapping[str, CatalogueEntry]:
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What a message of this type can be."""
+        if "kind" not in self.model.model_fields:
+            return (Kind.SYSTEM,)
+        return get_args(self.model.model_fields["kind"].annotation)
+
+    def expectation_of(self, kind: Kind) -> Expectation:
+        """Return what the sender of one such message waits for.
+
+        A type that asks or tells expects nothing when it tells.
+        """
+        tells_only = kind is Kind.NOTIFICATION and Kind.REQUEST in self.kinds
+        return Expectation.NOTHING if tells_only else self.expects
+
+
+#: Tags that were published once and are withdrawn. They stay here for good: what they meant is
+#: still in the archives of nodes, so none of them may ever mean something else.
+RETIRED_TAGS: Final[frozenset[str]] = frozenset()
+
+
+def register(
+    *entries: CatalogueEntry, retired: frozenset[str] = RETIRED_TAGS
+) -> Mapping[str, CatalogueEntry]:
+    """Return the table of these types; raises ``LocalProtocolError`` if a tag is used again."""
     table: dict[str, CatalogueEntry] = {}
     for entry in entries:
-        if entry.tag in table:
-            raise LocalProtocolError(f"The tag {entry.tag} is taken: a tag is never reused.")
+        if entry.tag in table or entry.tag in retired:
+            raise LocalProtocolError(
+                f"The tag {entry.tag} is taken: a tag is never used for a second meaning. Choose "
+                "another one."
+            )
+        if (entry.answer is None) != (entry.expects is not Expectation.RESPONSE):
+            raise LocalProtocolError(f"{entry.tag} expects a response without a typed answer.")
         table[entry.tag] = entry
     return MappingProxyType(table)
 
 
-CATALOGUE: Final = _register(
+CATALOGUE: Final = register(
     CatalogueEntry(
-        PresumedVictimNotification,
-        Kind.NOTIFICATION,
-        answer_working_days=2,
-        expects_decision=True,
+        PresumedVictimNotification, expects=Expectation.DECISION, answer_working_days=2
     ),
-    CatalogueEntry(InitialReferral, Kind.REFERRAL, answer_working_days=1, expects_decision=True),
-    CatalogueEntry(Decision, Kind.UPDATE),
-    CatalogueEntry(TextMessage, Kind.UPDATE),
-    CatalogueEntry(Receipt, Kind.SYSTEM),
+    CatalogueEntry(InitialReferral, expects=Expectation.DECISION, answer_working_days=1),
+    CatalogueEntry(Decision),
+    CatalogueEntry(TextMessage),
+    CatalogueEntry(
+        ConsentWithdrawn,
+        expects=Expectation.RESPONSE,
+        answer_working_days=1,
+        answer=ConsentWithdrawnAnswer,
+    ),
+    CatalogueEntry(Correction),
+    CatalogueEntry(
+        Erasure, expects=Expectation.RESPONSE, answer_working_days=5, answer=ErasureAnswer
+    ),
+    CatalogueEntry(CaseClosed),
+    CatalogueEntry(TrendAlert),
+    CatalogueEntry(Receipt),
 )
 """Every type that this version reads and writes, by tag."""
 
@@ -140,7 +203,7 @@ def parse_payload(payload: bytes) -> Head | UnreadableMessage:
     try:
         outline = _OUTLINE.validate_json(payload)
         entry = CATALOGUE.get(outline.type)
-        if entry is None or entry.model.model_fields["version"].default != outline.version:
+        if entry is None or entry.version != outline.version:
             return UnreadableMessage(
                 type=outline.type,
                 version=outline.version,

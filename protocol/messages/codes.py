@@ -3,6 +3,23 @@
 from enum import StrEnum
 
 
+class Kind(StrEnum):
+    """What a message does: tells, hands over, asks, or moves something on."""
+
+    NOTIFICATION = "notification"
+    REFERRAL = "referral"
+    REQUEST = "request"
+    UPDATE = "update"
+    SYSTEM = "system"
+
+
+class PersonGroup(StrEnum):
+    """How a person is treated: under 18, or possibly so, is a child."""
+
+    ADULT = "adult"
+    CHILD = "child"
+
+
 class Urgency(StrEnum):
     """How soon an answer is needed: immediate 4 hours, urgent 24 hours, standard by type."""
 

@@ -120,6 +120,10 @@ DigestField = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, hex."""
 
 
+FieldPath = Annotated[str, Field(max_length=200, pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
+"""Names a field of a message: ``body.risk.level``; items of a list are numbered from 0."""
+
+
 class TriState(StrEnum):
     """An answer that may honestly be missing."""
 

@@ -6,14 +6,21 @@ version of the type. A tag is never reused, also not after its type was withdraw
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from protocol.identifiers import AuthorityId, Phase, get_participant_of
+from protocol.identifiers import AuthorityId, Channel, Phase, get_participant_of
 from protocol.limits import LIMITS
 from protocol.links import LinkPosition
-from protocol.messages.codes import AgeGroup, Formality, GuardianSituation, Urgency
+from protocol.messages.codes import (
+    AgeGroup,
+    Formality,
+    GuardianSituation,
+    Kind,
+    PersonGroup,
+    Urgency,
+)
 from protocol.messages.fields import (
     AuthorityField,
     CaseField,
@@ -29,16 +36,6 @@ from protocol.messages.fields import (
     TriState,
     find_classified,
 )
-
-
-class Kind(StrEnum):
-    """What a message does: tells, hands over, asks, or moves something on."""
-
-    NOTIFICATION = "notification"
-    REFERRAL = "referral"
-    REQUEST = "request"
-    UPDATE = "update"
-    SYSTEM = "system"
 
 
 class RegistryPin(Model):
@@ -77,6 +74,7 @@ class ConsentBasis(Model):
     given_at: Instant
     explained_in: LanguageField
     classes: Annotated[tuple[Sensitivity, ...], Field(min_length=1, max_length=len(Sensitivity))]
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=len(Phase))]
     recipients: Annotated[tuple[ParticipantField, ...], Field(min_length=1, max_length=64)]
 
 
@@ -109,6 +107,31 @@ class NoPersonalData(Model):
 LegalBasis = Annotated[ConsentBasis | ExceptionBasis | NoPersonalData, Field(discriminator="kind")]
 
 
+class OnwardScope(StrEnum):
+    """To whom the recipient may pass on what a message says of the person."""
+
+    ASK_FIRST = "ask_first"
+    COMPETENT_AUTHORITIES = "competent_authorities"
+    LISTED_AUTHORITIES = "listed_authorities"
+
+
+class OnwardRule(Model):
+    """What the sender allows: nothing without being asked, unless it says more.
+
+    ``competent_authorities`` are those that the registry lists for the message's phase and channel
+    in the recipient's part; passing on is recorded there and reported back.
+    """
+
+    scope: OnwardScope = OnwardScope.ASK_FIRST
+    authorities: Annotated[tuple[AuthorityField, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _verify_list(self) -> Self:
+        if (self.scope is OnwardScope.LISTED_AUTHORITIES) != bool(self.authorities):
+            raise ValueError("Name the authorities if, and only if, the scope is those listed.")
+        return self
+
+
 class CaseManager(Model):
     """The desk that coordinates the case on the sender's side. A post, not a private person."""
 
@@ -128,6 +151,22 @@ class ChildSituation(Model):
 
 class Body(Model):
     """The part of a message that its type defines. Each field carries its sensitivity."""
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Whether the rules for children apply to what is said here."""
+        return False
+
+
+class CasePersonBody(Body):
+    """A body about the person of a case whose facts were told before: says how to treat them."""
+
+    person_group: Annotated[PersonGroup, Sensitivity.NONE]
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Under 18, or possibly so."""
+        return self.person_group is PersonGroup.CHILD
 
 
 class PersonBody(Body):
@@ -154,6 +193,9 @@ class PersonBody(Body):
         return self
 
 
+_TREND_TAG: Final = "general.trend_alert"
+
+
 class Head(Model):
     """What the machines read."""
 
@@ -169,6 +211,8 @@ class Head(Model):
 class CaseMessage(Head):
     """A message between people about a case. Subclasses fix ``type``, ``version`` and ``body``."""
 
+    kind: Kind
+    channel: Channel
     case: CaseField
     in_reply_to: MessageIdField | None = None
     from_authority: AuthorityField
@@ -180,6 +224,7 @@ class CaseMessage(Head):
     answer_by: Instant | None = None
     language: LanguageField
     legal_basis: LegalBasis
+    onward: OnwardRule = OnwardRule()
     link: LinkField
     body: Body
 
@@ -195,12 +240,10 @@ class CaseMessage(Head):
                 raise ValueError(f"{authority} is not an authority of {participant}.")
         if (self.formality is Formality.FORMAL) != (self.instrument is not None):
             raise ValueError("A formal message names its instrument; an informal one names none.")
+        if (self.channel is Channel.TREND) != (self.type == _TREND_TAG):
+            raise ValueError("The trend channel carries trend alerts, and nothing else does.")
         self._verify_legal_basis()
-        if (
-            isinstance(self.body, PersonBody)
-            and self.body.treated_as_child
-            and self.urgency is Urgency.STANDARD
-        ):
+        if self.body.treated_as_child and self.urgency is Urgency.STANDARD:
             raise ValueError("A message about a child is at least urgent.")
         return self
 
@@ -216,11 +259,9 @@ class CaseMessage(Head):
                 raise ValueError(_uncovered(self.body, missing))
             if self.recipient not in basis.recipients:
                 raise ValueError(f"The consent does not name {self.recipient} as a recipient.")
-            if (
-                isinstance(self.body, PersonBody)
-                and self.body.treated_as_child
-                and basis.given_by is ConsentGiver.PERSON
-            ):
+            if self.phase not in basis.phases:
+                raise ValueError(f"The consent does not name the phase {self.phase}.")
+            if self.body.treated_as_child and basis.given_by is ConsentGiver.PERSON:
                 raise ValueError("For a child the guardian or a parent who is no suspect consents.")
 
 
@@ -230,3 +271,31 @@ def _uncovered(body: Body, classes: set[Sensitivity]) -> str:
         f"No legal basis covers {fields} ({', '.join(sorted(classes))}): leave them out, or record "
         "consent that covers them."
     )
+
+
+class AskingOrTelling(CaseMessage):
+    """A type that can ask (``body.question``) or tell unasked (``body.information``).
+
+    What is told unasked has the shape of the typed answer to the question.
+    """
+
+    kind: Literal[Kind.REQUEST, Kind.NOTIFICATION]
+
+    @model_validator(mode="after")
+    def _verify_direction(self) -> Self:
+        asks = getattr(self.body, "question", None) is not None
+        tells = getattr(self.body, "information", None) is not None
+        if asks == tells or asks != (self.kind is Kind.REQUEST):
+            raise ValueError(
+                "A request has a question and no information; a notification the other way round."
+            )
+        return self
+
+
+class Answer(Model):
+    """The typed answer to one request type: what ``general.response`` carries.
+
+    A subclass fixes ``answers`` to the tag of that type.
+    """
+
+    answers: str

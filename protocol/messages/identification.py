@@ -1,52 +1,37 @@
-"""Messages of the phase identification."""
+"""Messages of the phase identification: who was found, who it is, in what danger, by whose decision.
+
+What the police and the judiciary ask each other is in :mod:`protocol.messages.identification_requests`.
+"""
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from protocol.identifiers import Phase
 from protocol.messages.codes import (
     ExploitationForm,
+    Kind,
     Need,
     ParticipantTie,
     RiskLevel,
     Service,
-    Sex,
     TraffickingStatus,
     Whereabouts,
 )
 from protocol.messages.fields import (
     Instant,
-    LanguageField,
     Line,
     Model,
     Narrative,
     Sensitivity,
     TriState,
 )
-from protocol.messages.head import CaseManager, CaseMessage, PersonBody
-
-
-class PersonFacts(PersonBody):
-    """What may be said of a person without saying who it is."""
-
-    status: Annotated[TraffickingStatus, Sensitivity.NONE]
-    sex: Annotated[Sex, Sensitivity.NONE]
-    exploitation_forms: Annotated[
-        tuple[ExploitationForm, ...],
-        Field(min_length=1, max_length=len(ExploitationForm)),
-        Sensitivity.NONE,
-    ]
-    languages_spoken: Annotated[
-        tuple[LanguageField, ...], Field(max_length=10), Sensitivity.NONE
-    ] = ()
-    interpreter_needed: Annotated[TriState, Sensitivity.NONE]
-    danger_now: Annotated[TriState, Sensitivity.NONE]
-    #: Only about the danger and its sources; never an address.
-    danger_note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-    case_manager: CaseManager
+from protocol.messages.head import Answer, AskingOrTelling, CaseMessage, CasePersonBody
+from protocol.messages.person import PersonFacts
+from protocol.messages.risk import ProtectiveMeasure, RiskPicture, ShelterCode, Threat
+from protocol.messages.rules import Period, verify_noted, verify_order
 
 
 class PresumedVictimBody(PersonFacts):
@@ -72,7 +57,8 @@ class PresumedVictimNotification(CaseMessage):
         "identification.presumed_victim_notification"
     )
     version: Literal[1] = 1
-    phase: Literal[Phase.IDENTIFICATION] = Phase.IDENTIFICATION
+    kind: Literal[Kind.NOTIFICATION]
+    phase: Literal[Phase.IDENTIFICATION]
     body: PresumedVictimBody
 
 
@@ -92,19 +78,6 @@ class ReferralReason(StrEnum):
     FAMILY_IS_THERE = "family_is_there"
     PROCEEDINGS_THERE = "proceedings_there"
     OTHER = "other"
-
-
-class RiskPicture(Model):
-    """The early risk assessment, as far as there is one."""
-
-    level: Annotated[RiskLevel, Sensitivity.NONE]
-    assessed_at: Annotated[Instant | None, Sensitivity.NONE] = None
-    threats: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-    measures_taken: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-
-
-ShelterCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}(-[A-Z0-9]{1,12})?$")]
-"""A shelter is named by an opaque code; its address never leaves a Participant."""
 
 
 class InitialReferralBody(PersonFacts):
@@ -136,5 +109,164 @@ class InitialReferral(CaseMessage):
 
     type: Literal["identification.initial_referral"] = "identification.initial_referral"
     version: Literal[1] = 1
-    phase: Literal[Phase.IDENTIFICATION] = Phase.IDENTIFICATION
+    kind: Literal[Kind.REFERRAL]
+    phase: Literal[Phase.IDENTIFICATION]
     body: InitialReferralBody
+
+
+class RiskTopic(StrEnum):
+    """What is to be found out about a risk."""
+
+    THREATS_TO_THE_PERSON = "threats_to_the_person"
+    THREATS_TO_CHILDREN_OR_FAMILY = "threats_to_children_or_family"
+    WHEREABOUTS_OF_TRAFFICKERS = "whereabouts_of_traffickers"
+    ROLE_OF_FAMILY_OR_PARTNER = "role_of_family_or_partner"
+    REPRISALS = "reprisals"
+    KNOWN_TO_POLICE = "known_to_police"
+    PROTECTION_POSSIBLE = "protection_possible"
+
+
+class DecisionPending(StrEnum):
+    """What has to be decided on the strength of an assessment."""
+
+    ACCOMMODATION = "accommodation"
+    CONTACT_WITH_FAMILY = "contact_with_family"
+    MOVE_TO_ANOTHER_PLACE = "move_to_another_place"
+    STATEMENT = "statement"
+    PUBLICITY = "publicity"
+    REFERRAL = "referral"
+    RETURN = "return"
+    OTHER = "other"
+
+
+class EarlyRiskQuestion(Model):
+    """What the sender needs to know of risks, and what it knows already.
+
+    Rules: the decision ``other`` has a note.
+    """
+
+    topics: Annotated[
+        tuple[RiskTopic, ...], Field(min_length=1, max_length=len(RiskTopic)), Sensitivity.NONE
+    ]
+    decision_pending: Annotated[DecisionPending, Sensitivity.NONE]
+    places_concerned: Annotated[tuple[Line, ...], Field(max_length=10), Sensitivity.PROTECTION] = ()
+    known_so_far: RiskPicture | None = None
+    note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+
+    @model_validator(mode="after")
+    def _verify_other(self) -> Self:
+        verify_noted([self.decision_pending], self.note)
+        return self
+
+
+class EarlyRiskAnswer(Answer):
+    """An early risk assessment: threats with their sources, the level, what was done.
+
+    Rules: ``assessed_at`` is given if, and only if, the level is an assessed one; the review comes
+    after the assessment; the measure ``other`` has a note.
+    """
+
+    answers: Literal["identification.early_risk_assessment"] = (
+        "identification.early_risk_assessment"
+    )
+    level: Annotated[RiskLevel, Sensitivity.NONE]
+    assessed_at: Annotated[Instant | None, Sensitivity.NONE] = None
+    #: A post or a service, not a private person.
+    assessed_by: Annotated[Line | None, Sensitivity.NONE] = None
+    person_took_part: Annotated[TriState, Sensitivity.NONE]
+    threats: Annotated[tuple[Threat, ...], Field(max_length=20)] = ()
+    views_of_the_person: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+    measures_taken: Annotated[
+        tuple[ProtectiveMeasure, ...],
+        Field(max_length=len(ProtectiveMeasure)),
+        Sensitivity.PROTECTION,
+    ] = ()
+    measures_note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+    shelter_code: Annotated[ShelterCode | None, Sensitivity.PROTECTION] = None
+    review_on: Annotated[date | None, Sensitivity.NONE] = None
+
+    @model_validator(mode="after")
+    def _verify_assessment(self) -> Self:
+        if (self.assessed_at is None) != (self.level is RiskLevel.NOT_YET_ASSESSED):
+            raise ValueError("Say when the risk was assessed, or that it is not yet assessed.")
+        if self.assessed_at is not None:
+            verify_order(self.assessed_at.date(), self.review_on)
+        verify_noted(self.measures_taken, self.measures_note)
+        return self
+
+
+class EarlyRiskBody(CasePersonBody):
+    """Asks for an early risk assessment, or tells one."""
+
+    question: EarlyRiskQuestion | None = None
+    information: EarlyRiskAnswer | None = None
+
+
+class EarlyRiskAssessment(AskingOrTelling):
+    """Threats, their sources, the level of risk, and the measures taken."""
+
+    type: Literal["identification.early_risk_assessment"] = "identification.early_risk_assessment"
+    version: Literal[1] = 1
+    phase: Literal[Phase.IDENTIFICATION]
+    body: EarlyRiskBody
+
+
+class PermitState(StrEnum):
+    """Whether a foreign person may stay."""
+
+    NOT_NEEDED = "not_needed"
+    APPLIED_FOR = "applied_for"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class FormalStatusBody(CasePersonBody):
+    """How formal identification ended, or stands, and the recovery and reflection period.
+
+    Rules: a decided status (formally identified, not identified) names the day and the authority,
+    an undecided one neither; who is formally identified was exploited in a known form; an appeal
+    ends after the decision.
+    """
+
+    status: Annotated[TraffickingStatus, Sensitivity.NONE]
+    decided_on: Annotated[date | None, Sensitivity.NONE] = None
+    decided_by: Annotated[Line | None, Sensitivity.NONE] = None
+    decision_reference: Annotated[Line | None, Sensitivity.JUDICIAL] = None
+    exploitation_forms: Annotated[
+        tuple[ExploitationForm, ...], Field(max_length=len(ExploitationForm)), Sensitivity.NONE
+    ] = ()
+    grounds: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
+    appeal_possible_until: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    reflection_period: Period | None = None
+    permit: Annotated[PermitState | None, Sensitivity.JUDICIAL] = None
+    permit_valid_until: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    assistance_goes_on: Annotated[TriState, Sensitivity.NONE]
+    person_informed: Annotated[TriState, Sensitivity.NONE]
+    note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+
+    @model_validator(mode="after")
+    def _verify_decision(self) -> Self:
+        decided = self.status in {
+            TraffickingStatus.FORMALLY_IDENTIFIED,
+            TraffickingStatus.NOT_IDENTIFIED,
+        }
+        if decided != (self.decided_on is not None) or decided != (self.decided_by is not None):
+            raise ValueError(
+                "Say when and by whom it was decided; leave both out while nothing is decided."
+            )
+        if self.status is TraffickingStatus.FORMALLY_IDENTIFIED and not self.exploitation_forms:
+            raise ValueError("Name the forms of exploitation that the decision rests on.")
+        verify_order(self.decided_on, self.appeal_possible_until)
+        return self
+
+
+class FormalStatusNotification(CaseMessage):
+    """The outcome of formal identification, and the reflection period from and to."""
+
+    type: Literal["identification.formal_status"] = "identification.formal_status"
+    version: Literal[1] = 1
+    kind: Literal[Kind.NOTIFICATION]
+    phase: Literal[Phase.IDENTIFICATION]
+    body: FormalStatusBody

@@ -1,20 +1,16 @@
 """Messages for tests: valid ones of every type, and strategies that make more."""
 
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from protocol.envelope import Consignment, SignedPayload
-from protocol.identifiers import (
-    MessageId,
-    ParticipantCode,
-    make_case_reference,
-    make_message_id,
-)
+from protocol.identifiers import MessageId, ParticipantCode, make_message_id
 from protocol.messages.catalogue import CATALOGUE
+from protocol.messages.head import Head
 from protocol.signing import SigningKey
+from tests.support.examples import COMMON_HEAD, list_good
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
 
 NOW: Final = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
@@ -27,6 +23,7 @@ CONSENT: Final[dict[str, Any]] = {
     "given_at": "2026-03-03T09:00:00Z",
     "explained_in": "sq",
     "classes": ["protection", "health"],
+    "phases": ["identification"],
     "recipients": ["XK"],
 }
 
@@ -51,28 +48,19 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
 
 def make_fields(tag: str, **changes: Any) -> dict[str, Any]:
     """Return a valid message of this type as JSON fields, with what the test changes."""
+    if tag not in BODIES:
+        return list_good(tag)[0][1] | changes
     fields: dict[str, Any] = {
         "type": tag,
         "version": 1,
-        "message_id": MESSAGE_ID,
-        "sender": "AL",
-        "recipient": "XK",
-        "composed_at": "2026-03-04T11:00:00Z",
-        "registry": {"version": 7, "sha256": "ab" * 32},
+        **{name: COMMON_HEAD[name] for name in Head.model_fields if name in COMMON_HEAD},
         "body": BODIES[tag],
     }
     if tag != "system.receipt":
-        fields |= {
-            "case": make_case_reference(Random(3).randbytes),  # noqa: S311 - always the same
-            "from_authority": "AL-anti-trafficking-desk",
-            "to_authority": "XK-anti-trafficking-desk",
-            "phase": "identification",
-            "formality": "informal",
-            "urgency": "standard",
-            "language": "en",
-            "legal_basis": CONSENT if tag == "general.message" else {"kind": "no_personal_data"},
-            "link": {"generation": 1, "seq": 1, "prev": "0" * 64},
-        }
+        fields |= COMMON_HEAD
+        fields["kind"] = CATALOGUE[tag].kinds[0]
+    if tag == "general.message":
+        fields["legal_basis"] = CONSENT
     if tag == "general.decision":
         fields["in_reply_to"] = "e" * 32
     return fields | changes

@@ -26,7 +26,7 @@ from contact_registry.models import (
 )
 from node.adapters.keystore import FileKeyStore
 from node.service import dispatching, receipts
-from node.service.composing import Draft
+from node.service.building import Draft
 from node.service.context import DeliveryRules, NodeContext
 from node.service.dispatching import Attempt
 from node.service.opening import Arrival

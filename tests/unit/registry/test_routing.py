@@ -11,7 +11,6 @@ from contact_registry.founding import FOUNDING_PARTICIPANTS
 from contact_registry.importing.importer import ImportDefaults, import_contact_list
 from contact_registry.models import (
     Authority,
-    Channel,
     Competence,
     ContactsDocument,
     ListedBy,
@@ -19,7 +18,7 @@ from contact_registry.models import (
     Telephone,
 )
 from contact_registry.routing import Desk, FallBack, Gap, GapReason, resolve
-from protocol.identifiers import ParticipantCode, Phase
+from protocol.identifiers import Channel, ParticipantCode, Phase
 from tests.support.registry import AL, make_authority, make_entry
 
 AT = datetime(2022, 6, 1, 12, tzinfo=UTC)

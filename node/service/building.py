@@ -1,0 +1,211 @@
+"""From what a person or a program says to a typed message: the node fills in the rest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contact_registry.directory import Directory
+from contact_registry.routing import Desk, Gap, resolve
+from node.service.context import NodeContext, RefusedDraftError
+from node.store.tables import CaseRow
+from protocol.errors import MalformedError
+from protocol.identifiers import (
+    AuthorityId,
+    Channel,
+    ParticipantCode,
+    Phase,
+    make_message_id,
+    parse_authority_id,
+)
+from protocol.links import LinkPosition
+from protocol.messages.catalogue import (
+    CatalogueEntry,
+    Expectation,
+    compute_answer_by,
+    describe_errors,
+)
+from protocol.messages.codes import AgeGroup, Formality, Kind, PersonGroup, Urgency
+from protocol.messages.head import CaseMessage
+
+
+class Draft(BaseModel):
+    """What a person or a program says; the rest of the message is the node's to fill in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = Field(max_length=120)
+    #: Needed where a type can ask or tell; otherwise it has one kind.
+    kind: Kind | None = None
+    #: The need-to-know channel; nothing: the one the type names, or assistance.
+    channel: Channel | None = None
+    recipient: str = Field(max_length=8)
+    #: An existing case, or nothing to open a new one.
+    case: str | None = Field(default=None, max_length=40)
+    in_reply_to: str | None = Field(default=None, max_length=32)
+    phase: Phase = Phase.IDENTIFICATION
+    urgency: Urgency = Urgency.STANDARD
+    #: May shorten the deadline that the catalogue gives, never lengthen it.
+    answer_by: datetime | None = None
+    formality: Formality = Formality.INFORMAL
+    instrument: str | None = None
+    language: str = "en"
+    #: Our desk; nothing: the one the registry names for the phase.
+    from_authority: str | None = Field(default=None, max_length=120)
+    #: Their desk; nothing: the one the registry names for the phase.
+    to_authority: str | None = Field(default=None, max_length=120)
+    legal_basis: dict[str, Any]
+    body: dict[str, Any]
+
+
+def build_message(  # noqa: PLR0913 - a message is made of these
+    context: NodeContext,
+    draft: Draft,
+    *,
+    entry: CatalogueEntry,
+    case: CaseRow,
+    position: LinkPosition,
+    now: datetime,
+    directory: Directory,
+) -> CaseMessage:
+    """Fill in what the node knows; raises ``RefusedDraftError`` for what does not fit the type."""
+    recipient = ParticipantCode(draft.recipient)
+    kind, channel = _choose_kind(draft, entry), _choose_channel(draft, entry)
+    wanted = Wanted(draft.phase, channel=channel, child=_concerns_child(draft.body))
+    from_authority = draft.from_authority or find_own_desk(
+        directory, participant=context.participant, wanted=wanted, at=now
+    )
+    to_authority = draft.to_authority or find_desk(
+        directory, participant=recipient, wanted=wanted, at=now
+    )
+    zone = _zone(directory, to_authority)
+    fields = {
+        "type": draft.type,
+        "version": entry.version,
+        "kind": kind,
+        "channel": channel,
+        "message_id": make_message_id(context.random),
+        "sender": context.participant,
+        "recipient": recipient,
+        "composed_at": now.isoformat(),
+        "registry": {"version": directory.version, "sha256": directory.sha256},
+        "case": case.reference,
+        "in_reply_to": draft.in_reply_to,
+        "from_authority": from_authority,
+        "to_authority": to_authority,
+        "phase": draft.phase,
+        "formality": draft.formality,
+        "instrument": draft.instrument,
+        "urgency": draft.urgency,
+        "answer_by": _shortest(draft, entry, kind=kind, zone=zone, now=now),
+        "language": draft.language,
+        "legal_basis": draft.legal_basis,
+        "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
+        "body": draft.body,
+    }
+    try:
+        message = entry.model.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise RefusedDraftError(describe_errors(error)) from error
+    if not isinstance(message, CaseMessage):
+        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+    return message
+
+
+def _concerns_child(body: Mapping[str, Any]) -> bool:
+    return (
+        body.get("age_group") == AgeGroup.UNDER_18
+        or body.get("person_group") == PersonGroup.CHILD
+        or body.get("child") is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a desk has to be competent for."""
+
+    phase: Phase
+    channel: Channel = Channel.ASSISTANCE
+    child: bool = False
+
+
+def find_desk(
+    directory: Directory, *, participant: ParticipantCode, wanted: Wanted, at: datetime
+) -> AuthorityId:
+    """Return the competent desk; raises ``RefusedDraftError`` with the reason if there is none."""
+    answer = _resolve(directory, participant, wanted, at)
+    if isinstance(answer, Desk):
+        return answer.authority.id
+    raise RefusedDraftError(answer.reason)
+
+
+def find_own_desk(
+    directory: Directory, *, participant: ParticipantCode, wanted: Wanted, at: datetime
+) -> AuthorityId:
+    """Return our own competent desk: it need not be reachable by telephone, it has this node."""
+    answer = _resolve(directory, participant, wanted, at)
+    if isinstance(answer, Desk):
+        return answer.authority.id
+    if answer.candidates:
+        return answer.candidates[0].id
+    raise RefusedDraftError(answer.reason)
+
+
+def _resolve(
+    directory: Directory, participant: ParticipantCode, wanted: Wanted, at: datetime
+) -> Desk | Gap:
+    return resolve(
+        directory,
+        participant=participant,
+        phase=wanted.phase,
+        at=at,
+        child=wanted.child,
+        channel=wanted.channel,
+    )
+
+
+def _zone(directory: Directory, authority: str) -> ZoneInfo:
+    try:
+        listed = directory.authority(parse_authority_id(authority))
+    except MalformedError as error:
+        raise RefusedDraftError(str(error)) from error
+    if listed is None:
+        raise RefusedDraftError(
+            f"{authority} is not in the registry: choose a desk from the directory."
+        )
+    return ZoneInfo(listed.time_zone)
+
+
+def _shortest(
+    draft: Draft, entry: CatalogueEntry, *, kind: Kind, zone: ZoneInfo, now: datetime
+) -> str | None:
+    longest = None
+    if entry.expectation_of(kind) is not Expectation.NOTHING:
+        longest = compute_answer_by(draft.type, urgency=draft.urgency, at=now, zone=zone)
+    if draft.answer_by is None:
+        return None if longest is None else longest.isoformat()
+    if draft.answer_by.tzinfo is None or draft.answer_by <= now:
+        raise RefusedDraftError("The answer is due in the future: choose a later moment.")
+    wanted = draft.answer_by.replace(microsecond=0)
+    return min(wanted, longest).isoformat() if longest else wanted.isoformat()
+
+
+def _choose_kind(draft: Draft, entry: CatalogueEntry) -> Kind:
+    if draft.kind is not None:
+        return draft.kind
+    if len(entry.kinds) > 1:
+        raise RefusedDraftError(
+            f"Say which kind it is: {' or '.join(entry.kinds)}. {draft.type} can be either."
+        )
+    return entry.kinds[0]
+
+
+def _choose_channel(draft: Draft, entry: CatalogueEntry) -> Channel:
+    if draft.channel is not None:
+        return draft.channel
+    fixed = get_args(entry.model.model_fields["channel"].annotation)
+    return fixed[0] if fixed else Channel.ASSISTANCE
