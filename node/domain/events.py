@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     MESSAGE_OPENED = "message_opened"
     DECIDED = "decided"
     DECISION_RECEIVED = "decision_received"
+    ANSWERED = "answered"
+    ANSWER_RECEIVED = "answer_received"
     LINK_GAP = "link_gap"
     LINK_CONFLICT = "link_conflict"
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.messages.general import Outcome
+from protocol.messages.response import Completeness
 
 
 class TransitionError(Exception):
@@ -80,6 +81,8 @@ class Handling(StrEnum):
     DECLINED = "declined"
     FORWARDED = "forwarded"
     MORE_INFORMATION_ASKED = "more_information_asked"
+    ANSWERED_IN_PART = "answered_in_part"
+    ANSWERED = "answered"
     NOTHING_EXPECTED = "nothing_expected"
 
 
@@ -109,3 +112,24 @@ def decide_handling(state: Handling, outcome: Outcome) -> Handling:
             "send a message in the case if something has changed."
         )
     return _HANDLING_OF_OUTCOME[outcome]
+
+
+_ANSWERABLE: Final = frozenset(Handling) - {Handling.NOTHING_EXPECTED}
+"""A request may be answered straight away, and what was found later is still sent."""
+
+_HANDLING_OF_COMPLETENESS: Final[Mapping[Completeness, Handling]] = MappingProxyType(
+    {
+        Completeness.FULL: Handling.ANSWERED,
+        Completeness.PARTIAL: Handling.ANSWERED_IN_PART,
+        Completeness.NONE_AVAILABLE: Handling.ANSWERED,
+    }
+)
+
+
+def answer_handling(state: Handling, completeness: Completeness) -> Handling:
+    """Return the state after a response; :class:`TransitionError` if none is expected."""
+    if state not in _ANSWERABLE:
+        raise TransitionError("This message expects no answer: send a message in its case instead.")
+    if state is Handling.ANSWERED:
+        return state  # a complete answer stays one, whatever is sent after it
+    return _HANDLING_OF_COMPLETENESS[completeness]

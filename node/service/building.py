@@ -13,6 +13,8 @@ from contact_registry.directory import Directory
 from contact_registry.routing import Desk, Gap, resolve
 from node.service.context import NodeContext, RefusedDraftError
 from node.store.tables import CaseRow
+from protocol.conversation.history import Place
+from protocol.deadlines import AnswerTerms, WorkingCalendar, compute_answer_by
 from protocol.errors import MalformedError
 from protocol.identifiers import (
     AuthorityId,
@@ -23,13 +25,9 @@ from protocol.identifiers import (
     parse_authority_id,
 )
 from protocol.links import LinkPosition
-from protocol.messages.catalogue import (
-    CatalogueEntry,
-    Expectation,
-    compute_answer_by,
-    describe_errors,
-)
+from protocol.messages.catalogue import describe_errors
 from protocol.messages.codes import AgeGroup, Formality, Kind, PersonGroup, Urgency
+from protocol.messages.entries import CatalogueEntry, Expectation
 from protocol.messages.head import CaseMessage
 
 
@@ -69,6 +67,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     entry: CatalogueEntry,
     case: CaseRow,
     position: LinkPosition,
+    seen: Place | None,
     now: datetime,
     directory: Directory,
 ) -> CaseMessage:
@@ -82,7 +81,11 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     to_authority = draft.to_authority or find_desk(
         directory, participant=recipient, wanted=wanted, at=now
     )
-    zone = _zone(directory, to_authority)
+    longest = compute_answer_by(
+        find_terms(entry, kind=kind, urgency=draft.urgency, child=wanted.child),
+        at=now,
+        calendar=WorkingCalendar(_zone(directory, to_authority)),
+    )
     fields = {
         "type": draft.type,
         "version": entry.version,
@@ -101,10 +104,11 @@ def build_message(  # noqa: PLR0913 - a message is made of these
         "formality": draft.formality,
         "instrument": draft.instrument,
         "urgency": draft.urgency,
-        "answer_by": _shortest(draft, entry, kind=kind, zone=zone, now=now),
+        "answer_by": _shortest(draft, longest, now=now),
         "language": draft.language,
         "legal_basis": draft.legal_basis,
         "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
+        "seen": {"generation": seen.generation, "seq": seen.seq} if seen else None,
         "body": draft.body,
     }
     try:
@@ -180,12 +184,15 @@ def _zone(directory: Directory, authority: str) -> ZoneInfo:
     return ZoneInfo(listed.time_zone)
 
 
-def _shortest(
-    draft: Draft, entry: CatalogueEntry, *, kind: Kind, zone: ZoneInfo, now: datetime
-) -> str | None:
-    longest = None
-    if entry.expectation_of(kind) is not Expectation.NOTHING:
-        longest = compute_answer_by(draft.type, urgency=draft.urgency, at=now, zone=zone)
+def find_terms(entry: CatalogueEntry, *, kind: Kind, urgency: Urgency, child: bool) -> AnswerTerms:
+    """Return what decides when an answer to such a message is due."""
+    expects = entry.expectation_of(kind) is not Expectation.NOTHING
+    return AnswerTerms(
+        entry.answer_working_days if expects else None, urgency=urgency, treated_as_child=child
+    )
+
+
+def _shortest(draft: Draft, longest: datetime | None, *, now: datetime) -> str | None:
     if draft.answer_by is None:
         return None if longest is None else longest.isoformat()
     if draft.answer_by.tzinfo is None or draft.answer_by <= now:

@@ -17,10 +17,12 @@ from node.service.records import (
     OUT,
     add_event,
     find_case,
+    find_newest_place,
     list_peers,
     open_case,
     seal_signed,
 )
+from node.service.settling import settle_theirs
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import LocalProtocolError, MalformedError
@@ -36,11 +38,11 @@ from protocol.identifiers import (
 )
 from protocol.links import LinkHead
 from protocol.messages.catalogue import (
-    Expectation,
     encode_payload,
     get_entry,
 )
 from protocol.messages.codes import Urgency
+from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage
 
 PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}
@@ -170,6 +172,7 @@ def queue_message(
         entry=entry,
         case=case,
         position=position,
+        seen=find_newest_place(session, case_id=case.case_id, peer=recipient),
         now=now,
         directory=directory,
     )
@@ -250,6 +253,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
         row.submission_key, row.submission_sha256 = submission.key, submission.sha256
     session.add(row)
     session.flush()
+    settle_theirs(session, row, message, actor=actor)
     session.add(
         OutboxRow(
             message_id=message.message_id,

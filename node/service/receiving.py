@@ -13,15 +13,14 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
-from node.domain.events import SYSTEM_ACTOR, EventKind
-from node.domain.states import Handling, TransitionError, decide_handling
+from node.domain.events import EventKind
+from node.domain.states import Handling
 from node.service import quarantine
 from node.service.context import NodeContext
 from node.service.opening import Arrival, Opened, Refused, open_arrivals
 from node.service.receipts import apply_receipt, owe_receipt
 from node.service.records import (
     IN,
-    OUT,
     add_event,
     find_case,
     find_message,
@@ -29,13 +28,14 @@ from node.service.records import (
     open_case,
     seal_signed,
 )
+from node.service.settling import settle_ours
 from node.store.tables import CaseRow, MessageRow
 from protocol.envelope import Consignment
 from protocol.errors import RejectionCode, RemoteProtocolError
 from protocol.identifiers import CaseReference
 from protocol.links import LinkPosition, LinkVerdict, LinkView, judge_position
-from protocol.messages.catalogue import Expectation, UnreadableMessage, get_entry
-from protocol.messages.general import Decision
+from protocol.messages.catalogue import UnreadableMessage, get_entry
+from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage, Head
 from protocol.messages.system import Receipt, ReceiptItem, ReceiptStatus
 from protocol.subjects import TrafficClass
@@ -284,8 +284,7 @@ def _store(
     session.flush()
     _tell(session, row, verdict=verdict)
     _owe_delivered(context, session, row)
-    if isinstance(message, Decision):
-        _apply_decision(session, row, message)
+    settle_ours(session, row, message)
     return IntakeResult(Intake.STORED, message_id=row.message_id)
 
 
@@ -365,33 +364,3 @@ def _tell(session: Session, row: MessageRow, *, verdict: LinkVerdict | None) -> 
             case_id=row.case_id,
             message_id=row.message_id,
         )
-
-
-def _apply_decision(session: Session, row: MessageRow, decision: Decision) -> None:
-    """Let a decision settle the message of ours that it answers."""
-    about = find_message(
-        session, direction=OUT, peer=row.peer, wire_id=decision.in_reply_to, lock=True
-    )
-    code: str | None = None
-    if about is None:
-        code = "unknown_message"
-    elif about.case_id != row.case_id:
-        code = "other_case"
-    else:
-        try:
-            about.handling = decide_handling(Handling(about.handling), decision.body.outcome)
-        except TransitionError:
-            code = "already_decided"
-        else:
-            about.decided_by_message = row.message_id
-            about.row_version += 1
-            code = decision.body.outcome
-    add_event(
-        session,
-        kind=EventKind.DECISION_RECEIVED,
-        at=row.stored_at,
-        actor=row.peer or SYSTEM_ACTOR,
-        case_id=row.case_id,
-        message_id=row.message_id,
-        code=code,
-    )

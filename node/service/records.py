@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from node.domain.events import EventKind
 from node.service.context import NodeContext, NotFoundError
 from node.store.tables import CaseRow, EventRow, MessageRow
+from protocol.conversation.history import Place
 from protocol.envelope import SignedPayload
 from protocol.identifiers import CaseReference
 from protocol.messages.catalogue import UnreadableMessage, parse_payload
@@ -123,3 +124,21 @@ def list_peers(session: Session, case_id: str) -> set[str]:
     """Return the Participants that a case has messages from or to."""
     statement = select(MessageRow.peer).where(col(MessageRow.case_id) == case_id).distinct()
     return set(session.exec(statement).all())
+
+
+def find_newest_place(session: Session, *, case_id: str, peer: str) -> Place | None:
+    """Return the place on its link of the newest message of a case that came from ``peer``."""
+    newest = session.exec(
+        select(MessageRow.link_generation, MessageRow.link_seq)
+        .where(
+            MessageRow.direction == IN,
+            MessageRow.case_id == case_id,
+            MessageRow.peer == peer,
+            col(MessageRow.link_seq).is_not(None),
+        )
+        .order_by(col(MessageRow.link_generation).desc(), col(MessageRow.link_seq).desc())
+        .limit(1)
+    ).first()
+    if newest is None or newest[0] is None or newest[1] is None:
+        return None
+    return Place(newest[0], newest[1])

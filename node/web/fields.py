@@ -23,8 +23,9 @@ from node.web.field_labels import FIELD_HINTS, FIELD_LABELS
 from node.web.labels import CODE_LABELS, DECIDED, LANGUAGES, list_choices, say_code, say_language
 from protocol.limits import LIMITS
 from protocol.messages.codes import AgeGroup
-from protocol.messages.fields import LanguageField, Sensitivity, get_sensitivity
-from protocol.messages.general import Outcome
+from protocol.messages.fields import LanguageField, Sensitivity, TriState, get_sensitivity
+from protocol.messages.general import DecisionBody, Outcome, TextBody
+from protocol.messages.head import PersonBody
 
 _NO_DATE: Final = "no date"
 _LANGUAGE_CHECK: Final = get_args(LanguageField)[1]
@@ -257,24 +258,45 @@ class ShownField:
         return self.sensitivity is not Sensitivity.NONE
 
 
-def show_body(body: BaseModel, prefix: str = "") -> Iterator[ShownField]:
+#: Bodies whose fields have words of their own; those of other types are named as the type does.
+_WORDED: Final = (PersonBody, DecisionBody, TextBody)
+
+
+def show_body(body: BaseModel) -> Iterator[ShownField]:
     """Say what a body holds, field by field; what it leaves open is left out."""
-    for name in type(body).model_fields:
-        value = getattr(body, name)
-        if value is None or value in ("", ()):
+    labels = FIELD_LABELS if isinstance(body, _WORDED) else {}
+    yield from _show(body, labels=labels, path="", above="")
+
+
+def _show(
+    model: BaseModel, *, labels: Mapping[str, Message], path: str, above: str
+) -> Iterator[ShownField]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if value is None or value in ("", ()) or name == "answers":  # the type it answers
             continue
+        here = f"{path}{name}"
+        label = labels.get(name) or f"{above}{name.replace('_', ' ')}".capitalize()
         if isinstance(value, BaseModel):
-            yield from show_body(value, f"{prefix}{name}-")
-            continue
-        label = FIELD_LABELS.get(name, name)
-        mark = get_sensitivity(type(body), name) or Sensitivity.NONE
-        path = f"{prefix}{name}"
-        if isinstance(value, datetime):
-            yield ShownField(path, label, mark, moment=value)
-        elif isinstance(value, date):
-            yield ShownField(path, label, mark, day=value)
+            yield from _show(value, labels=labels, path=f"{here}-", above=f"{label}: ")
+        elif isinstance(value, tuple) and isinstance(value[0], BaseModel):
+            for number, item in enumerate(value, start=1):
+                steps = {"path": f"{here}-{number}-", "above": f"{label} {number}: "}
+                yield from _show(item, labels=labels, **steps)
         else:
-            yield ShownField(path, label, mark, words=tuple(_words(name, value)))
+            yield _show_value(type(model), name, value, path=here, label=label)
+
+
+def _show_value(
+    model: type[BaseModel], name: str, value: Any, *, path: str, label: Message | str
+) -> ShownField:
+    # A field whose class is not known is shown folded, like the most sensitive ones.
+    mark = get_sensitivity(model, name) or Sensitivity.PROTECTION
+    if isinstance(value, datetime):
+        return ShownField(path, label, mark, moment=value)
+    if isinstance(value, date):
+        return ShownField(path, label, mark, day=value)
+    return ShownField(path, label, mark, words=tuple(_words(name, value)))
 
 
 _FIRST: Final = (
@@ -302,6 +324,8 @@ def _words(name: str, value: Any) -> Iterator[Message | str]:
             yield DECIDED[item]
         elif isinstance(item, StrEnum):
             yield say_code(item)
+        elif isinstance(item, bool):
+            yield say_code(TriState.YES if item else TriState.NO)
         elif name.startswith("language"):
             yield say_language(item)
         else:

@@ -10,6 +10,7 @@ from typing import Final
 
 from console.i18n import Message, msg, pmsg
 from contact_registry.routing import FallBack, GapReason
+from node.web.type_labels import TYPE_LABELS
 from protocol.errors import RejectionCode
 from protocol.identifiers import Phase
 from protocol.messages.codes import (
@@ -227,13 +228,6 @@ DECIDED: Final[Labels] = {
 }
 """Decisions that were taken; the table above says them as choices."""
 
-_TYPES: Final[Labels] = {
-    "identification.presumed_victim_notification": msg("Notification of a presumed victim"),
-    "identification.initial_referral": msg("Initial referral"),
-    "general.decision": msg("Decision"),
-    "general.message": msg("Message"),
-}
-
 LANGUAGES: Final[Labels] = {
     "sq": msg("Albanian"),
     "bs": msg("Bosnian"),
@@ -257,8 +251,8 @@ LANGUAGES: Final[Labels] = {
 
 
 def say_code(code: StrEnum) -> Message | str:
-    """Say a code in words."""
-    return CODE_LABELS.get(type(code), {}).get(code, code.value)
+    """Say a code in words; one of a list that has none here in its own."""
+    return CODE_LABELS.get(type(code), {}).get(code) or code.value.replace("_", " ")
 
 
 def say_known(codes: type[StrEnum], value: str | None) -> Message | str:
@@ -268,7 +262,7 @@ def say_known(codes: type[StrEnum], value: str | None) -> Message | str:
 
 def say_type(tag: str) -> Message | str:
     """Say what a message is; of a type that is not known here, its tag."""
-    return _TYPES.get(tag, tag)
+    return TYPE_LABELS.get(tag, tag)
 
 
 def say_language(tag: str) -> Message | str:

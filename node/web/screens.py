@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,7 +15,7 @@ from console.accounts.models import SignedIn
 from console.formats import name_place
 from console.i18n import msg
 from contact_registry.routing import Gap, resolve
-from node.service.building import Draft, Wanted, find_desk
+from node.service.building import Draft, Wanted, find_desk, find_terms
 from node.service.composing import handle_send
 from node.service.context import NotFoundError, RefusedDraftError
 from node.service.drafts import (
@@ -39,9 +39,11 @@ from node.web.fields import group_by_class, show_body, sort_facts
 from node.web.labels import LANGUAGES, say_code, say_language, say_type
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
+from protocol.deadlines import WorkingCalendar, compute_answer_by
 from protocol.identifiers import ParticipantCode, Phase
-from protocol.messages.catalogue import Expectation, compute_answer_by, get_entry
+from protocol.messages.catalogue import get_entry
 from protocol.messages.codes import Urgency
+from protocol.messages.entries import Expectation
 
 _INCOMPLETE: Final = msg("Answers are missing: see below what to add.")
 _CHANGED: Final = msg("This changed since you checked it. Nothing was sent: check it again.")
@@ -211,15 +213,20 @@ class ComposingPages:
             (
                 urgency.value,
                 say_code(urgency),
-                compute_answer_by(
-                    composition.plan.tag,
-                    urgency=urgency,
-                    at=self.site.context.clock(),
-                    zone=local.tzinfo or composition.zone,
-                ),
+                self._longest(composition, urgency, zone=local.tzinfo or composition.zone),
             )
             for urgency in allowed
         ]
+
+    def _longest(
+        self, composition: Composition, urgency: Urgency, *, zone: tzinfo
+    ) -> datetime | None:
+        """Say when an answer is due at the latest."""
+        entry = get_entry(composition.plan.tag)
+        terms = find_terms(entry, kind=entry.kinds[0], urgency=urgency, child=composition.is_child)
+        return compute_answer_by(
+            terms, at=self.site.context.clock(), calendar=WorkingCalendar(zone)
+        )
 
     def _describe_facts(self, composition: Composition) -> dict[str, Any]:
         return {"parts": group_facts(composition.fact_fields())}
@@ -234,7 +241,6 @@ class ComposingPages:
         }
 
     def _describe_check(self, composition: Composition) -> dict[str, Any]:
-        context = self.site.context
         missing = {
             screen.value: found
             for screen in composition.plan.screens
@@ -264,10 +270,9 @@ class ComposingPages:
         return described | {
             "seen": _digest(draft),
             "shown": sort_facts(show_body(body)),
-            "answer_by": compute_answer_by(
-                draft.type,
-                urgency=draft.urgency,
-                at=context.clock(),
+            "answer_by": self._longest(
+                composition,
+                draft.urgency,
                 zone=composition.zone if desk is None else ZoneInfo(desk.time_zone),
             ),
         }

@@ -44,6 +44,10 @@ _DECIDED: Final[Mapping[str, Look]] = {
     Handling.MORE_INFORMATION_ASKED: Look(
         pmsg("message state", "More information asked"), "warn", "message-square"
     ),
+    Handling.ANSWERED_IN_PART: Look(
+        pmsg("message state", "Answered in part"), "info", "message-square"
+    ),
+    Handling.ANSWERED: Look(pmsg("message state", "Answered"), "ok", "check"),
 }
 
 _RECEIVED: Final[Mapping[str, Look]] = {

@@ -6,19 +6,36 @@ comes back as :class:`UnreadableMessage`, is kept, shown raw, and receipted as s
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.limits import LIMITS
-from protocol.messages.codes import Kind, Urgency
+from protocol.messages.arrival import (
+    ArrivalConfirmation,
+    ArrivalReceptionAnswer,
+    ArrivalReceptionRequest,
+)
+from protocol.messages.entries import CatalogueEntry, register
+from protocol.messages.family_tracing import FamilyTracingAnswer, FamilyTracingRequest
 from protocol.messages.fields import CaseField, MessageIdField, Model, ParticipantField
+from protocol.messages.first_assistance import (
+    NeedsAssessment,
+    OptionsAnswer,
+    OptionsInformation,
+    SecurityAnswer,
+    SecurityAssessment,
+)
+from protocol.messages.first_assistance_records import MedicalRecords, MedicalRecordsAnswer
+from protocol.messages.first_assistance_requests import (
+    FamilySituation,
+    FamilySituationAnswer,
+    ProtectionHistoryAnswer,
+    SocialProtectionHistory,
+)
+from protocol.messages.first_assistance_statement import StatementAnswer, StatementRequest
 from protocol.messages.general import (
     CaseClosed,
     ConsentWithdrawn,
@@ -29,101 +46,119 @@ from protocol.messages.general import (
     ErasureAnswer,
     TextMessage,
 )
-from protocol.messages.head import Answer, Head, LinkField
-from protocol.messages.identification import InitialReferral, PresumedVictimNotification
+from protocol.messages.head import Head, LinkField
+from protocol.messages.identification import (
+    EarlyRiskAnswer,
+    EarlyRiskAssessment,
+    FormalStatusNotification,
+    InitialReferral,
+    PresumedVictimNotification,
+)
+from protocol.messages.identification_checks import (
+    IdentityCheck,
+    IdentityCheckAnswer,
+    InterpretationAnswer,
+    InterpretationSupport,
+)
+from protocol.messages.identification_evidence import EvidenceRequest, EvidenceRequestAnswer
+from protocol.messages.identification_requests import (
+    JointInvestigation,
+    JointInvestigationAnswer,
+    TraffickingInformation,
+    TraffickingInformationAnswer,
+)
+from protocol.messages.link_repair import RegistryConflict, ResendAnswer, ResendRequest
+from protocol.messages.proceedings import (
+    CaseFileCopiesAnswer,
+    CaseFileCopiesRequest,
+    EvidenceExchangeAnswer,
+    EvidenceExchangeRequest,
+)
+from protocol.messages.redress import (
+    AssetTracingAnswer,
+    AssetTracingRequest,
+    CompensationSupportAnswer,
+    CompensationSupportRequest,
+)
+from protocol.messages.response import Response
+from protocol.messages.return_preparation import ReturnRiskAnswer, ReturnRiskAssessment
+from protocol.messages.returning import (
+    AssistedReturnAnswer,
+    AssistedReturnRequest,
+    ReturnNotification,
+)
+from protocol.messages.social_inclusion import AssistancePlan
+from protocol.messages.social_inclusion_checks import (
+    CivilDocuments,
+    CivilDocumentsAnswer,
+    SecurityFamilyCheck,
+    SecurityFamilyCheckAnswer,
+)
+from protocol.messages.social_inclusion_follow_up import CaseFollowUp
+from protocol.messages.social_inclusion_providers import (
+    ProviderCredibility,
+    ProviderCredibilityAnswer,
+    ServiceContacts,
+    ServiceContactsAnswer,
+)
 from protocol.messages.system import Receipt
+from protocol.messages.travel_documents import TravelDocumentsAnswer, TravelDocumentsRequest
 from protocol.messages.trend import TrendAlert
-
-
-class Expectation(StrEnum):
-    """What the sender waits for."""
-
-    NOTHING = "nothing"
-    #: A human decision: ``general.decision``.
-    DECISION = "decision"
-    #: The typed answer in a ``general.response``; a decision may come before it.
-    RESPONSE = "response"
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """One message type."""
-
-    model: type[Head]
-    expects: Expectation = Expectation.NOTHING
-    #: Working days of the recipient until an answer is due at standard urgency; None: no answer.
-    answer_working_days: int | None = None
-    #: What a ``general.response`` to it carries.
-    answer: type[Answer] | None = None
-
-    @property
-    def tag(self) -> str:
-        """The type as it travels."""
-        return str(self.model.model_fields["type"].default)
-
-    @property
-    def version(self) -> int:
-        """The version that is written and read."""
-        return int(self.model.model_fields["version"].default)
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """What a message of this type can be."""
-        if "kind" not in self.model.model_fields:
-            return (Kind.SYSTEM,)
-        return get_args(self.model.model_fields["kind"].annotation)
-
-    def expectation_of(self, kind: Kind) -> Expectation:
-        """Return what the sender of one such message waits for.
-
-        A type that asks or tells expects nothing when it tells.
-        """
-        tells_only = kind is Kind.NOTIFICATION and Kind.REQUEST in self.kinds
-        return Expectation.NOTHING if tells_only else self.expects
-
-
-#: Tags that were published once and are withdrawn. They stay here for good: what they meant is
-#: still in the archives of nodes, so none of them may ever mean something else.
-RETIRED_TAGS: Final[frozenset[str]] = frozenset()
-
-
-def register(
-    *entries: CatalogueEntry, retired: frozenset[str] = RETIRED_TAGS
-) -> Mapping[str, CatalogueEntry]:
-    """Return the table of these types; raises ``LocalProtocolError`` if a tag is used again."""
-    table: dict[str, CatalogueEntry] = {}
-    for entry in entries:
-        if entry.tag in table or entry.tag in retired:
-            raise LocalProtocolError(
-                f"The tag {entry.tag} is taken: a tag is never used for a second meaning. Choose "
-                "another one."
-            )
-        if (entry.answer is None) != (entry.expects is not Expectation.RESPONSE):
-            raise LocalProtocolError(f"{entry.tag} expects a response without a typed answer.")
-        table[entry.tag] = entry
-    return MappingProxyType(table)
-
+from protocol.messages.witnesses import (
+    WitnessConditionAnswer,
+    WitnessConditionRequest,
+    WitnessSupportAnswer,
+    WitnessSupportRequest,
+)
 
 CATALOGUE: Final = register(
-    CatalogueEntry(
-        PresumedVictimNotification, expects=Expectation.DECISION, answer_working_days=2
-    ),
-    CatalogueEntry(InitialReferral, expects=Expectation.DECISION, answer_working_days=1),
+    CatalogueEntry.proposing(PresumedVictimNotification, days=2),
+    CatalogueEntry.proposing(InitialReferral, days=1),
+    CatalogueEntry.asking(IdentityCheck, IdentityCheckAnswer, days=3),
+    CatalogueEntry.asking(TraffickingInformation, TraffickingInformationAnswer, days=5),
+    CatalogueEntry.asking(EarlyRiskAssessment, EarlyRiskAnswer, days=1),
+    CatalogueEntry.asking(InterpretationSupport, InterpretationAnswer, days=1),
+    CatalogueEntry(FormalStatusNotification),
+    CatalogueEntry.asking(JointInvestigation, JointInvestigationAnswer, days=10),
+    CatalogueEntry.asking(EvidenceRequest, EvidenceRequestAnswer, days=10),
+    CatalogueEntry.asking(OptionsInformation, OptionsAnswer, days=2),
+    CatalogueEntry(NeedsAssessment),
+    CatalogueEntry.asking(SocialProtectionHistory, ProtectionHistoryAnswer, days=5),
+    CatalogueEntry.asking(FamilySituation, FamilySituationAnswer, days=5),
+    CatalogueEntry.asking(StatementRequest, StatementAnswer, days=10),
+    CatalogueEntry.asking(SecurityAssessment, SecurityAnswer, days=3),
+    CatalogueEntry.asking(MedicalRecords, MedicalRecordsAnswer, days=5),
+    CatalogueEntry.proposing(AssistancePlan, days=5),
+    CatalogueEntry.asking(SecurityFamilyCheck, SecurityFamilyCheckAnswer, days=5),
+    CatalogueEntry.asking(ServiceContacts, ServiceContactsAnswer, days=3),
+    CatalogueEntry.asking(ProviderCredibility, ProviderCredibilityAnswer, days=5),
+    CatalogueEntry.asking(CivilDocuments, CivilDocumentsAnswer, days=10),
+    CatalogueEntry(CaseFollowUp),
+    CatalogueEntry.proposing(ReturnNotification, days=2),
+    CatalogueEntry.asking(ReturnRiskAssessment, ReturnRiskAnswer, days=3),
+    CatalogueEntry.asking(FamilyTracingRequest, FamilyTracingAnswer, days=10),
+    CatalogueEntry.asking(TravelDocumentsRequest, TravelDocumentsAnswer, days=5),
+    CatalogueEntry.asking(AssistedReturnRequest, AssistedReturnAnswer, days=5),
+    CatalogueEntry.asking(ArrivalReceptionRequest, ArrivalReceptionAnswer, days=2),
+    CatalogueEntry(ArrivalConfirmation),
+    CatalogueEntry.asking(EvidenceExchangeRequest, EvidenceExchangeAnswer, days=10),
+    CatalogueEntry.asking(WitnessSupportRequest, WitnessSupportAnswer, days=5),
+    CatalogueEntry.asking(WitnessConditionRequest, WitnessConditionAnswer, days=5),
+    CatalogueEntry.asking(CaseFileCopiesRequest, CaseFileCopiesAnswer, days=10),
+    CatalogueEntry.asking(AssetTracingRequest, AssetTracingAnswer, days=10),
+    CatalogueEntry.asking(CompensationSupportRequest, CompensationSupportAnswer, days=10),
     CatalogueEntry(Decision),
+    CatalogueEntry(Response),
     CatalogueEntry(TextMessage),
-    CatalogueEntry(
-        ConsentWithdrawn,
-        expects=Expectation.RESPONSE,
-        answer_working_days=1,
-        answer=ConsentWithdrawnAnswer,
-    ),
+    CatalogueEntry.asking(ConsentWithdrawn, ConsentWithdrawnAnswer, days=1),
     CatalogueEntry(Correction),
-    CatalogueEntry(
-        Erasure, expects=Expectation.RESPONSE, answer_working_days=5, answer=ErasureAnswer
-    ),
+    CatalogueEntry.asking(Erasure, ErasureAnswer, days=5),
     CatalogueEntry(CaseClosed),
     CatalogueEntry(TrendAlert),
     CatalogueEntry(Receipt),
+    CatalogueEntry(ResendRequest),
+    CatalogueEntry(ResendAnswer),
+    CatalogueEntry(RegistryConflict),
 )
 """Every type that this version reads and writes, by tag."""
 
@@ -250,29 +285,3 @@ def get_entry(tag: str) -> CatalogueEntry:
         raise LocalProtocolError(
             f"There is no message type {tag}. Known: {', '.join(sorted(CATALOGUE))}."
         ) from None
-
-
-_SPAN_OF_URGENCY: Final = {
-    Urgency.IMMEDIATE: timedelta(hours=4),
-    Urgency.URGENT: timedelta(hours=24),
-}
-_SATURDAY: Final = 5
-
-
-def compute_answer_by(tag: str, *, urgency: Urgency, at: datetime, zone: tzinfo) -> datetime | None:
-    """Return when an answer is due, in UTC; ``None`` if the type expects none.
-
-    ``zone`` is the recipient's. At standard urgency the deadline is the same hour that many of the
-    recipient's working days (Monday to Friday) later.
-    """
-    days = get_entry(tag).answer_working_days
-    if days is None:
-        return None
-    if urgency in _SPAN_OF_URGENCY:
-        return at + _SPAN_OF_URGENCY[urgency]
-    local = at.astimezone(zone)
-    while days or local.weekday() >= _SATURDAY:
-        local += timedelta(days=1)
-        if local.weekday() < _SATURDAY and days:
-            days -= 1
-    return local.astimezone(at.tzinfo)

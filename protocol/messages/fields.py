@@ -140,11 +140,22 @@ def get_sensitivity(model: type[BaseModel], field: str) -> Sensitivity | None:
     return None
 
 
+class StatedClass(Model):
+    """A part of a message whose class its sender states, because no annotation can know it.
+
+    A file is of the class of what is in it. The part counts as one field of that class, with
+    everything in it: the name of a file and the key that opens it need the same legal basis as the
+    file.
+    """
+
+    sensitivity: Annotated[Sensitivity, Sensitivity.NONE]
+
+
 def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
     """Yield each field of ``model`` that holds something, with its class; nested models included.
 
     A field is named by its path (``risk.threats``). ``None``, an empty text and an empty list hold
-    nothing.
+    nothing. A :class:`StatedClass` counts as one field, of the class that it states.
     """
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -154,10 +165,16 @@ def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
         if mark is not None:
             yield name, mark
         elif isinstance(value, BaseModel):
-            for path, inner in find_classified(value):
-                yield f"{name}.{path}", inner
+            yield from _find_inside(value, at=name)
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 if isinstance(item, BaseModel):
-                    for path, inner in find_classified(item):
-                        yield f"{name}[{index}].{path}", inner
+                    yield from _find_inside(item, at=f"{name}[{index}]")
+
+
+def _find_inside(value: BaseModel, *, at: str) -> Iterator[tuple[str, Sensitivity]]:
+    if isinstance(value, StatedClass):
+        yield at, value.sensitivity
+        return
+    for path, inner in find_classified(value):
+        yield f"{at}.{path}", inner

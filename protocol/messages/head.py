@@ -58,6 +58,13 @@ class LinkField(Model):
         return LinkPosition(generation=self.generation, seq=self.seq, prev=self.prev)
 
 
+class SeenPlace(Model):
+    """A place on the other direction of the link."""
+
+    generation: Annotated[int, Field(ge=1, le=LIMITS.number)]
+    seq: Annotated[int, Field(ge=1, le=LIMITS.number)]
+
+
 class ConsentGiver(StrEnum):
     """Who consented. Never a parent who is a suspect."""
 
@@ -118,6 +125,8 @@ class OnwardScope(StrEnum):
 class OnwardRule(Model):
     """What the sender allows: nothing without being asked, unless it says more.
 
+    Rules: the authorities are named if, and only if, the scope is those listed.
+
     ``competent_authorities`` are those that the registry lists for the message's phase and channel
     in the recipient's part; passing on is recorded there and reported back.
     """
@@ -170,7 +179,10 @@ class CasePersonBody(Body):
 
 
 class PersonBody(Body):
-    """A body about a person: knows whether the rules for children apply."""
+    """A body about a person: knows whether the rules for children apply.
+
+    Rules: the child's part is there if, and only if, the person is treated as a child.
+    """
 
     age_group: Annotated[AgeGroup, Sensitivity.NONE]
     possibly_under_18: Annotated[TriState, Sensitivity.NONE]
@@ -209,7 +221,13 @@ class Head(Model):
 
 
 class CaseMessage(Head):
-    """A message between people about a case. Subclasses fix ``type``, ``version`` and ``body``."""
+    """A message between people about a case. Subclasses fix ``type``, ``version`` and ``body``.
+
+    Rules: sender and recipient differ, and each has its own authority; a formal message, and only
+    a formal one, names its instrument; the channel is ``trend`` for trend alerts, and only for
+    them; the legal basis covers every class in the body, and a consent the phase and the recipient,
+    too; about a child a message is at least urgent, and the child does not consent alone.
+    """
 
     kind: Kind
     channel: Channel
@@ -226,6 +244,9 @@ class CaseMessage(Head):
     legal_basis: LegalBasis
     onward: OnwardRule = OnwardRule()
     link: LinkField
+    #: The newest message of this case that the sender held from the recipient; None: it held none.
+    #: Both sides put messages that crossed into one order by it; see ``protocol.conversation``.
+    seen: SeenPlace | None = None
     body: Body
 
     @model_validator(mode="after")
@@ -277,6 +298,8 @@ class AskingOrTelling(CaseMessage):
     """A type that can ask (``body.question``) or tell unasked (``body.information``).
 
     What is told unasked has the shape of the typed answer to the question.
+
+    Rules: a request has a question and no information, a notification the other way round.
     """
 
     kind: Literal[Kind.REQUEST, Kind.NOTIFICATION]

@@ -1,7 +1,4 @@
-"""Messages of the phase identification: who was found, who it is, in what danger, by whose decision.
-
-What the police and the judiciary ask each other is in :mod:`protocol.messages.identification_requests`.
-"""
+"""Messages of the phase identification: who was found, in what danger, by whose decision."""
 
 from datetime import date
 from enum import StrEnum

@@ -27,8 +27,8 @@ class TrendTopic(StrEnum):
 class TrendAlertBody(Body):
     """What was seen, where, how often, and what to look out for; nobody can be recognised in it.
 
-    Rules: every field is of class ``none``, so it may hold nothing about one person; ``observed_to``
-    is not before ``observed_from``.
+    Rules: every field is of class ``none``, so it may hold nothing about one person;
+    ``observed_to`` is not before ``observed_from``.
     """
 
     topics: Annotated[

@@ -157,11 +157,27 @@ def find_refused_places(model: type[BaseModel], fields: Mapping[str, Any]) -> se
     try:
         read_as(model, fields)
     except ValidationError as error:
-        return {
-            ".".join(str(step) for step in item["loc"]) or "message"
+        found = {
+            (".".join(str(step) for step in item["loc"]) or "message", item["type"])
             for item in error.errors(include_url=False, include_context=False, include_input=False)
         }
+        places = {place for place, _ in found}
+        # pydantic counts only the valid items of a list: one bad item may make it too short, too.
+        followed = {
+            place
+            for place, kind in found
+            if kind == "too_short" and any(other.startswith(f"{place}.") for other in places)
+        }
+        return places - followed
     return set()
+
+
+def get_body_type(message: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of a message type's body."""
+    body = message.model_fields["body"].annotation
+    assert isinstance(body, type)
+    assert issubclass(body, BaseModel)
+    return body
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

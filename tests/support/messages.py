@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from protocol.envelope import Consignment, SignedPayload
 from protocol.identifiers import MessageId, ParticipantCode, make_message_id
 from protocol.messages.catalogue import CATALOGUE
-from protocol.messages.head import Head
+from protocol.messages.head import CaseMessage, Head
 from protocol.signing import SigningKey
 from tests.support.examples import COMMON_HEAD, list_good
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
@@ -43,6 +43,22 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             }
         ]
     },
+    "system.resend_request": {"numbers": [{"generation": 1, "first": 3, "last": 5}]},
+    "system.resend_answer": {
+        "request_id": "f" * 32,
+        "heads": [{"generation": 1, "seq": 9, "digest": "1" * 64}],
+        "numbers": [
+            {"generation": 1, "seq": 3, "payload_sha256": "2" * 64, "fate": "again"},
+        ],
+    },
+    "system.registry_conflict": {
+        "registry_version": 7,
+        "held_sha256": "3" * 64,
+        "named_sha256": "4" * 64,
+        "verified": True,
+        "message_id": "e" * 32,
+        "payload_sha256": "5" * 64,
+    },
 }
 
 
@@ -56,7 +72,7 @@ def make_fields(tag: str, **changes: Any) -> dict[str, Any]:
         **{name: COMMON_HEAD[name] for name in Head.model_fields if name in COMMON_HEAD},
         "body": BODIES[tag],
     }
-    if tag != "system.receipt":
+    if issubclass(CATALOGUE[tag].model, CaseMessage):
         fields |= COMMON_HEAD
         fields["kind"] = CATALOGUE[tag].kinds[0]
     if tag == "general.message":

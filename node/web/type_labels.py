@@ -1,0 +1,52 @@
+"""What the message types are called."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from console.i18n import Message, msg
+
+TYPE_LABELS: Final[Mapping[str, Message]] = {
+    "identification.presumed_victim_notification": msg("Notification of a presumed victim"),
+    "identification.initial_referral": msg("Initial referral"),
+    "identification.identity_check": msg("Identity check"),
+    "identification.trafficking_information": msg("Information on trafficking"),
+    "identification.early_risk_assessment": msg("Early risk assessment"),
+    "identification.interpretation_support": msg("Interpretation and cultural mediation"),
+    "identification.formal_status": msg("Outcome of formal identification"),
+    "identification.joint_investigation": msg("Proposal of a joint investigation"),
+    "identification.evidence_request": msg("Request for evidence"),
+    "first_assistance.options_information": msg("Options of assistance and their conditions"),
+    "first_assistance.needs_assessment": msg("Intake and needs assessment"),
+    "first_assistance.social_protection_history": msg("History of social protection"),
+    "first_assistance.family_situation": msg("Family situation"),
+    "first_assistance.statement_request": msg("Request for a statement"),
+    "first_assistance.security_assessment": msg("Assessment of security"),
+    "first_assistance.medical_records": msg("Medical records"),
+    "social_inclusion.assistance_plan": msg("Individual assistance plan"),
+    "social_inclusion.security_family_check": msg("Check of place and family"),
+    "social_inclusion.service_contacts": msg("Contacts of service providers"),
+    "social_inclusion.provider_credibility": msg("Credibility of a provider"),
+    "social_inclusion.civil_documents": msg("Certificates of birth, marriage, education"),
+    "social_inclusion.case_follow_up": msg("Case follow-up"),
+    "return.return_notification": msg("Prior notice of a return"),
+    "return.risk_assessment": msg("Risk assessment before a return"),
+    "return.family_tracing": msg("Family tracing"),
+    "return.travel_documents": msg("Travel documents"),
+    "return.assisted_voluntary_return": msg("Plan of an assisted voluntary return"),
+    "return.arrival_reception": msg("Reception on arrival"),
+    "return.arrival_confirmation": msg("Confirmation of arrival"),
+    "proceedings.evidence_exchange": msg("Exchange of evidence"),
+    "proceedings.witness_support": msg("Support of a witness"),
+    "proceedings.witness_condition": msg("Condition of a witness"),
+    "proceedings.case_file_copies": msg("Copies of case files"),
+    "proceedings.asset_tracing": msg("Tracing of assets"),
+    "proceedings.compensation_support": msg("Support for a compensation claim"),
+    "general.decision": msg("Decision"),
+    "general.response": msg("Answer to a request"),
+    "general.message": msg("Message"),
+    "general.consent_withdrawn": msg("Consent withdrawn"),
+    "general.correction": msg("Correction"),
+    "general.erasure": msg("Request to delete"),
+    "general.case_closed": msg("Case closed"),
+    "general.trend_alert": msg("Trend alert"),
+}

@@ -1,0 +1,116 @@
+"""Questions and their typed answers between nodes, and every type of the catalogue on its way."""
+
+from typing import Any
+
+import pytest
+
+from node.domain.states import Handling
+from node.service import reading
+from node.service.building import Draft
+from node.service.composing import Sent, handle_send
+from node.service.context import RefusedDraftError
+from node.web.fields import show_body
+from protocol.messages.catalogue import CATALOGUE
+from protocol.messages.head import CaseMessage
+from tests.support.examples import list_good, list_good_answers
+from tests.support.node import NO_PERSONAL_DATA, Network, make_draft
+
+QUESTION = "social_inclusion.service_contacts"
+TYPES = sorted(tag for tag, entry in CATALOGUE.items() if issubclass(entry.model, CaseMessage))
+_DRAFTED = frozenset(Draft.model_fields) - {"recipient", "answer_by", "case"}
+
+
+def draft_example(fields: dict[str, Any], **changes: Any) -> Draft:
+    """Return an example of AL for XK as a person drafts it."""
+    kept = {name: value for name, value in fields.items() if name in _DRAFTED}
+    return make_draft(**kept | changes)
+
+
+def ask(network: Network) -> Sent:
+    """AL asks XK which providers there are."""
+    sent = handle_send(network.node("AL"), draft_example(list_good(QUESTION)[0][1]), actor="u1")
+    network.settle()
+    return sent
+
+
+def respond(question: Sent, **changes: Any) -> Draft:
+    """Return the answer of XK."""
+    body = {"completeness": "full", "answer": list_good_answers(QUESTION)[0][1]}
+    return make_draft(
+        type="general.response",
+        recipient="AL",
+        case=question.case_reference,
+        in_reply_to=question.message_id,
+        phase="social_inclusion",
+        legal_basis=dict(NO_PERSONAL_DATA),
+        body=body | changes,
+    )
+
+
+def test_a_question_is_answered(network: Network) -> None:
+    """The answer arrives typed, and settles the question on both sides, in parts if need be."""
+    al, xk = network.node("AL"), network.node("XK")
+    question = ask(network)
+    assert question.answer_by is not None
+    assert reading.get_message(xk, question.message_id).item.handling == Handling.NEW
+    for completeness, state in (
+        ("partial", Handling.ANSWERED_IN_PART),
+        ("full", Handling.ANSWERED),
+        ("partial", Handling.ANSWERED),  # what comes after a full answer takes nothing back
+    ):
+        answered = handle_send(xk, respond(question, completeness=completeness), actor="u2")
+        network.settle()
+        for node in (al, xk):
+            assert reading.get_message(node, question.message_id).item.handling == state
+        message = reading.get_message(al, answered.message_id).message
+        assert isinstance(message, CaseMessage)
+        assert message.type == "general.response"
+    kinds = {str(entry.kind) for entry in reading.get_case(al, question.case_id).timeline}
+    assert "answer_received" in kinds
+
+
+def test_an_answer_fits_its_question(network: Network) -> None:
+    """What answers nothing, or something else than was asked, is not sent."""
+    al, xk = network.node("AL"), network.node("XK")
+    question = ask(network)
+    other = list_good_answers("identification.identity_check")[0][1]
+    with pytest.raises(RefusedDraftError, match="not of the type"):
+        handle_send(xk, respond(question, answer=other), actor="u2")
+    unknown = respond(question).model_copy(update={"in_reply_to": "f" * 32})
+    with pytest.raises(RefusedDraftError, match="came from its recipient"):
+        handle_send(xk, unknown, actor="u2")
+    notified = handle_send(al, make_draft(), actor="u1")
+    network.settle()
+    with pytest.raises(RefusedDraftError, match="not of the type"):
+        handle_send(xk, respond(notified), actor="u2")
+    assert reading.get_message(xk, question.message_id).item.handling == Handling.NEW
+
+
+def test_what_can_ask_or_tell_says_which(network: Network) -> None:
+    """A type with two kinds is not sent until its kind is said."""
+    fields = list_good("return.risk_assessment")[0][1]
+    with pytest.raises(RefusedDraftError, match="request or notification"):
+        handle_send(network.node("AL"), draft_example(fields, kind=None), actor="u1")
+
+
+def test_every_type_crosses(network: Network) -> None:
+    """One example of every type arrives readable, and all that it holds can be shown."""
+    al, xk = network.node("AL"), network.node("XK")
+    desk = "XK-anti-trafficking-desk"
+    question = ask(network)
+    for tag in TYPES:
+        fields = list_good(tag)[-1][1]
+        if tag == "general.response":
+            continue  # it needs a question: above
+        sent = handle_send(
+            al,
+            draft_example(fields, case=question.case_reference, to_authority=desk),
+            actor="u1",
+        )
+        network.settle()
+        message = reading.get_message(xk, sent.message_id).message
+        assert isinstance(message, CaseMessage)
+        assert message.type == tag
+        assert [field for field in show_body(message.body) if not field.label] == []
+        shown = {field.name for field in show_body(message.body)}
+        assert shown or not message.body.model_dump(exclude_none=True)

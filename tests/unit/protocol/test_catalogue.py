@@ -1,0 +1,200 @@
+"""The catalogue as practitioners agreed on it: which types, what they do, when to answer."""
+
+from typing import Any, Final
+
+import pytest
+from pydantic import BaseModel
+
+from protocol.errors import LocalProtocolError
+from protocol.messages.catalogue import CATALOGUE, parse_payload
+from protocol.messages.codes import Kind
+from protocol.messages.entries import RETIRED_TAGS, CatalogueEntry, Expectation, register
+from protocol.messages.general import TextMessage
+from protocol.messages.head import CaseMessage, Head
+from protocol.messages.response import ResponseBody
+from tests.support.examples import (
+    EXAMPLES,
+    as_parameters,
+    find_refused_places,
+    list_bad,
+    list_bad_answers,
+    list_fields,
+    list_filled,
+    list_good,
+    list_good_answers,
+    list_wrongly_marked,
+    read_as,
+)
+
+# kind: N notification, R referral, Q request, U update; then working days until an answer is due.
+AGREED: Final = """
+identification.presumed_victim_notification N 2
+identification.initial_referral R 1
+identification.identity_check Q 3
+identification.trafficking_information Q/N 5
+identification.early_risk_assessment Q/N 1
+identification.interpretation_support Q 1
+identification.formal_status N -
+identification.joint_investigation Q 10
+identification.evidence_request Q 10
+first_assistance.options_information Q/N 2
+first_assistance.needs_assessment N -
+first_assistance.social_protection_history Q 5
+first_assistance.family_situation Q 5
+first_assistance.statement_request Q 10
+first_assistance.security_assessment Q/N 3
+first_assistance.medical_records Q 5
+social_inclusion.assistance_plan N/U 5
+social_inclusion.security_family_check Q 5
+social_inclusion.service_contacts Q 3
+social_inclusion.provider_credibility Q 5
+social_inclusion.civil_documents Q 10
+social_inclusion.case_follow_up N/U -
+return.return_notification N 2
+return.risk_assessment Q/N 3
+return.family_tracing Q 10
+return.travel_documents Q 5
+return.assisted_voluntary_return Q 5
+return.arrival_reception Q 2
+return.arrival_confirmation N -
+proceedings.evidence_exchange Q 10
+proceedings.witness_support Q 5
+proceedings.witness_condition Q 5
+proceedings.case_file_copies Q 10
+proceedings.asset_tracing Q 10
+proceedings.compensation_support Q 10
+general.decision U -
+general.response U -
+general.message U -
+general.consent_withdrawn N 1
+general.correction N -
+general.erasure Q 5
+general.case_closed N -
+general.trend_alert N -
+"""
+
+LETTERS: Final = {
+    "N": Kind.NOTIFICATION,
+    "R": Kind.REFERRAL,
+    "Q": Kind.REQUEST,
+    "U": Kind.UPDATE,
+}
+ROWS: Final = [tuple(row.split()) for row in AGREED.strip().splitlines()]
+TAGS: Final = tuple(tag for tag, entry in CATALOGUE.items() if issubclass(entry.model, CaseMessage))
+ANSWERED: Final = tuple(tag for tag, entry in CATALOGUE.items() if entry.answer is not None)
+
+
+RESPONSE: Final = "general.response"
+ANSWERS: Final = [
+    (tag, name, fields) for tag in ANSWERED for name, fields in list_good_answers(tag)
+]
+
+
+def respond(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of a response that carries this answer."""
+    return {"completeness": "full", "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer"), [pytest.param(tag, a, id=f"{tag}: {name}") for tag, name, a in ANSWERS]
+)
+def test_a_response_carries_every_answer(tag: str, answer: dict[str, Any]) -> None:
+    """A response takes each good answer to each type, as that type's own model."""
+    body = read_as(ResponseBody, respond(answer))
+    assert type(body.answer) is CATALOGUE[tag].answer
+
+
+def test_the_catalogue_has_what_was_agreed_and_nothing_else() -> None:
+    """Every type that people send is one of the agreed ones, and none is missing."""
+    assert set(TAGS) == {tag for tag, *_ in ROWS}
+
+
+@pytest.mark.parametrize(("tag", "kinds", "days"), ROWS)
+def test_each_type_does_what_was_agreed(tag: str, kinds: str, days: str) -> None:
+    """Kind and deadline of each type are those of the agreed table."""
+    entry = CATALOGUE[tag]
+    assert set(entry.kinds) == {LETTERS[letter] for letter in kinds.split("/")}
+    assert entry.answer_working_days == (None if days == "-" else int(days))
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_who_asks_gets_a_typed_answer(tag: str) -> None:
+    """A request expects a response, a referral a decision; only what is awaited has a deadline."""
+    entry = CATALOGUE[tag]
+    for kind in entry.kinds:
+        expected = entry.expectation_of(kind)
+        assert (kind is not Kind.REQUEST) or expected is Expectation.RESPONSE
+        assert (kind is not Kind.REFERRAL) or expected is Expectation.DECISION
+    assert (entry.answer_working_days is None) == (entry.expects is Expectation.NOTHING)
+    assert entry.answer is None or entry.answer.model_fields["answers"].default == tag
+
+
+@pytest.mark.parametrize("tag", CATALOGUE)
+def test_a_type_lives_in_the_file_of_its_phase(tag: str) -> None:
+    """The first half of a tag is the phase that its messages name, or general, or system."""
+    model = CATALOGUE[tag].model
+    family = tag.split(".", maxsplit=1)[0]
+    assert model.model_fields["type"].default == tag
+    if family not in {"general", "system"}:
+        assert f"{family.upper()}" in repr(model.model_fields["phase"].annotation)
+
+
+def test_a_tag_is_never_used_again() -> None:
+    """A tag that is taken, or was withdrawn, is refused."""
+    entry = CatalogueEntry(TextMessage)
+    assert dict(register(entry, retired=RETIRED_TAGS)) == {"general.message": entry}
+    with pytest.raises(LocalProtocolError, match="never used for a second meaning"):
+        register(entry, entry)
+    with pytest.raises(LocalProtocolError, match="never used for a second meaning"):
+        register(entry, retired=frozenset({"general.message"}))
+    with pytest.raises(LocalProtocolError, match="without a typed answer"):
+        register(CatalogueEntry(TextMessage, expects=Expectation.RESPONSE))
+
+
+def test_no_example_is_an_orphan() -> None:
+    """Every file of examples belongs to a type of the catalogue."""
+    assert {file.stem for file in EXAMPLES.glob("*.json")} <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize(("tag", "fields"), as_parameters(TAGS, list_good))
+def test_a_good_message_is_read(tag: str, fields: dict[str, Any]) -> None:
+    """Each good example is a message of its type, and comes back from the wire as it was."""
+    message = read_as(CATALOGUE[tag].model, fields)
+    assert isinstance(message, Head)
+    assert parse_payload(message.model_dump_json(exclude_none=True).encode()) == message
+
+
+@pytest.mark.parametrize(("tag", "fields", "place"), as_parameters(TAGS, list_bad))
+def test_a_bad_message_is_refused_where_it_is_bad(
+    tag: str, fields: dict[str, Any], place: str
+) -> None:
+    """Each bad example is refused, and the place that is wrong is named."""
+    assert place in find_refused_places(CATALOGUE[tag].model, fields)
+
+
+@pytest.mark.parametrize(("tag", "fields", "place"), as_parameters(ANSWERED, list_bad_answers))
+def test_a_bad_answer_is_refused_where_it_is_bad(
+    tag: str, fields: dict[str, Any], place: str
+) -> None:
+    """Each bad answer is refused, and the place that is wrong is named."""
+    answer = CATALOGUE[tag].answer
+    assert answer is not None
+    assert place in find_refused_places(answer, fields)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_every_field_is_shown_in_an_example_and_classified(tag: str) -> None:
+    """No field of a body or answer is without an example, and none without its sensitivity."""
+    entry = CATALOGUE[tag]
+    body = entry.model.model_fields["body"].annotation
+    assert isinstance(body, type)
+    shown: list[tuple[type[BaseModel], Any]]
+    shown = [(body, fields["body"]) for _, fields in list_good(tag)]
+    if entry.answer is not None:
+        shown += [(entry.answer, fields) for _, fields in list_good_answers(tag)]
+    if tag == RESPONSE:
+        shown += [(body, respond(fields)) for _, _, fields in ANSWERS]
+    models = [model for model in (body, entry.answer) if model is not None]
+    filled = set().union(*(list_filled(read_as(model, fields)) for model, fields in shown))
+    assert set().union(*(list_fields(model) for model in models)) - filled == set()
+    assert set().union(*(list_wrongly_marked(model) for model in models)) == set()
