@@ -37,16 +37,18 @@ ACT_OF_CODE: Final[Mapping[tuple[str, str], Act]] = MappingProxyType(
 """The act that a message is, by its type and the code of its body that matters."""
 
 _CODED_TYPES: Final = frozenset(tag for tag, _ in ACT_OF_CODE)
-_NEVER_OPENERS: Final = _CODED_TYPES | {CLOSING_TYPE, "general.message", "system.receipt"}
+_NEVER_OPENERS: Final = _CODED_TYPES | {CLOSING_TYPE, "general.message"}
+_MACHINES: Final = "system."
 
 
 def is_opener(tag: str) -> bool:
     """Whether a message of this type has a conversation of its own.
 
     Decisions, responses, messages, corrections and closings only act on the conversations of
-    others. Every other type opens one, also when it is itself sent in reply to something.
+    others, and machines have none. Every other type opens one, also when it is itself sent in
+    reply to something.
     """
-    return tag not in _NEVER_OPENERS
+    return tag not in _NEVER_OPENERS and not tag.startswith(_MACHINES)
 
 
 def name_act(

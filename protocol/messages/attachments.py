@@ -100,7 +100,11 @@ class FileDescription(StatedClass):
 
 
 class AttachmentManifest(FileDescription):
-    """A file that belongs to a message, and what is needed to fetch, check and open it."""
+    """A file that belongs to a message, and what is needed to fetch, check and open it.
+
+    Rules: the chunk size is a power of two; the count of chunks fits size and chunk size, and
+    ``chunk_sha256`` holds one digest for each.
+    """
 
     attachment_id: Annotated[MessageIdField, Sensitivity.NONE]
     #: Plain bytes in each chunk but the last; a power of two.

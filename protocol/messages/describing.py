@@ -25,6 +25,7 @@ from protocol.messages.fields import (
     Narrative,
     ParticipantField,
     Sensitivity,
+    StatedClass,
     TriState,
     get_sensitivity,
 )
@@ -69,7 +70,8 @@ class FieldDescription:
     kind: ValueKind
     #: The sender has to fill it in, given that what it is nested in is there.
     required: bool
-    #: ``None`` for what holds other fields, and for fields of the head.
+    #: ``None`` for what holds other fields, for fields of the head, and in a part that states its
+    #: class itself.
     sensitivity: Sensitivity | None
     #: What the field's own description, its code list, or its nested model says, in one paragraph.
     help: str = ""
@@ -237,8 +239,9 @@ def describe_purpose(source: type) -> str:
 
 def describe_own_fields(model: type[BaseModel]) -> tuple[FieldDescription, ...]:
     """Return the fields of ``model`` alone, in their order; a nested model is one field."""
+    states = issubclass(model, StatedClass)
     return tuple(
-        _describe_one(name, field, get_sensitivity(model, name))
+        _describe_one(name, field, None if states else get_sensitivity(model, name))
         for name, field in model.model_fields.items()
     )
 

@@ -62,9 +62,10 @@ class CatalogueEntry:
     def expectation_of(self, kind: Kind) -> Expectation:
         """Return what the sender of one such message waits for.
 
-        A type that asks or tells expects nothing when it tells.
+        An update expects nothing, and so does a type that can ask or tell when it tells.
         """
-        tells_only = kind is Kind.NOTIFICATION and Kind.REQUEST in self.kinds
+        tells = kind is Kind.NOTIFICATION and Kind.REQUEST in self.kinds
+        tells_only = tells or kind is Kind.UPDATE
         return Expectation.NOTHING if tells_only else self.expects
 
 

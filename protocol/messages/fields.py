@@ -154,8 +154,9 @@ class StatedClass(Model):
 def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
     """Yield each field of ``model`` that holds something, with its class; nested models included.
 
-    A field is named by its path (``risk.threats``). ``None``, an empty text and an empty list hold
-    nothing. A :class:`StatedClass` counts as one field, of the class that it states.
+    A field is named by its path (``risk.threats``, ``documents.0.number``). ``None``, an empty text
+    and an empty list hold nothing. A :class:`StatedClass` counts as one field, of the class that it
+    states.
     """
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -169,7 +170,7 @@ def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 if isinstance(item, BaseModel):
-                    yield from _find_inside(item, at=f"{name}[{index}]")
+                    yield from _find_inside(item, at=f"{name}.{index}")
 
 
 def _find_inside(value: BaseModel, *, at: str) -> Iterator[tuple[str, Sensitivity]]:

@@ -5,6 +5,7 @@ changes its fields or their meaning. A new optional field, a new code, or a stri
 version of the type. A tag is never reused, also not after its type was withdrawn.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import AuthorityId, Channel, Phase, get_participant_of
 from protocol.limits import LIMITS
 from protocol.links import LinkPosition
+from protocol.messages.attachments import AttachmentManifest
 from protocol.messages.codes import (
     AgeGroup,
     Formality,
@@ -99,7 +101,7 @@ class ExceptionBasis(Model):
 
     kind: Literal["exception"] = "exception"
     ground: ExceptionGround
-    justification: Narrative
+    justification: Annotated[Narrative, Sensitivity.PROTECTION]
     approved_by_post: Line
     approved_at: Instant
     person_informed: TriState
@@ -247,7 +249,16 @@ class CaseMessage(Head):
     #: The newest message of this case that the sender held from the recipient; None: it held none.
     #: Both sides put messages that crossed into one order by it; see ``protocol.conversation``.
     seen: SeenPlace | None = None
+    attachments: Annotated[
+        tuple[AttachmentManifest, ...], Field(max_length=LIMITS.attachments)
+    ] = ()
     body: Body
+
+    def list_classified(self) -> Iterator[tuple[str, Sensitivity]]:
+        """Yield each field of the body that holds something, and each attachment, with class."""
+        yield from find_classified(self.body)
+        for index, attachment in enumerate(self.attachments):
+            yield f"attachments.{index}", attachment.sensitivity
 
     @model_validator(mode="after")
     def _verify_rules(self) -> Self:
@@ -266,18 +277,21 @@ class CaseMessage(Head):
         self._verify_legal_basis()
         if self.body.treated_as_child and self.urgency is Urgency.STANDARD:
             raise ValueError("A message about a child is at least urgent.")
+        names = [attachment.attachment_id for attachment in self.attachments]
+        if len(set(names)) != len(names):
+            raise ValueError("Two attachments have one identifier: give each its own.")
         return self
 
     def _verify_legal_basis(self) -> None:
-        present = {mark for _, mark in find_classified(self.body)} - {Sensitivity.NONE}
+        present = {mark for _, mark in self.list_classified()} - {Sensitivity.NONE}
         basis = self.legal_basis
         if isinstance(basis, NoPersonalData):
             if present:
-                raise ValueError(_uncovered(self.body, present))
+                raise ValueError(_uncovered(self, present))
         elif isinstance(basis, ConsentBasis):
             missing = present - set(basis.classes)
             if missing:
-                raise ValueError(_uncovered(self.body, missing))
+                raise ValueError(_uncovered(self, missing))
             if self.recipient not in basis.recipients:
                 raise ValueError(f"The consent does not name {self.recipient} as a recipient.")
             if self.phase not in basis.phases:
@@ -286,8 +300,9 @@ class CaseMessage(Head):
                 raise ValueError("For a child the guardian or a parent who is no suspect consents.")
 
 
-def _uncovered(body: Body, classes: set[Sensitivity]) -> str:
-    fields = ", ".join(sorted(path for path, mark in find_classified(body) if mark in classes))
+def _uncovered(message: CaseMessage, classes: set[Sensitivity]) -> str:
+    found = message.list_classified()
+    fields = ", ".join(sorted(path for path, mark in found if mark in classes))
     return (
         f"No legal basis covers {fields} ({', '.join(sorted(classes))}): leave them out, or record "
         "consent that covers them."

@@ -25,7 +25,10 @@ Number = Annotated[int, Field(ge=1, le=LIMITS.number)]
 
 
 class NumbersField(Model):
-    """Consecutive numbers of one generation of a link."""
+    """Consecutive numbers of one generation of a link.
+
+    Rules: the first is not greater than the last.
+    """
 
     generation: Number
     first: Number
@@ -70,7 +73,10 @@ class HeadField(Model):
 
 
 class ChunkRangeField(Model):
-    """Consecutive chunks of an attachment, counted from 0."""
+    """Consecutive chunks of an attachment, counted from 0.
+
+    Rules: the first is not greater than the last.
+    """
 
     first: Annotated[int, Field(ge=0, lt=LIMITS.chunks)]
     last: Annotated[int, Field(ge=0, lt=LIMITS.chunks)]
@@ -103,7 +109,10 @@ class Restored(Model):
 
 
 class ResendRequestBody(Model):
-    """What is missing. At least one of the three is given."""
+    """What is missing.
+
+    Rules: numbers, chunks or a restore are named, at least one of them.
+    """
 
     numbers: Annotated[tuple[NumbersField, ...], Field(max_length=LIMITS.ranges)] = ()
     chunks: Annotated[tuple[ChunksWanted, ...], Field(max_length=_ATTACHMENTS)] = ()
@@ -170,7 +179,10 @@ class SeenAnswer(Model):
 
 
 class ResendAnswerBody(Model):
-    """What its sender says about a link, number by number."""
+    """What its sender says about a link, number by number.
+
+    Rules: the generations of ``heads`` ascend, each once; ``numbers`` says one thing about each.
+    """
 
     #: The request that this answers.
     request_id: MessageIdField
@@ -213,7 +225,10 @@ class ResendAnswer(Head):
 
 
 class RegistryConflictBody(Model):
-    """Two hashes for one version of the registry."""
+    """Two hashes for one version of the registry.
+
+    Rules: the two hashes differ.
+    """
 
     registry_version: Number
     #: What the sender of this alarm verified itself, or was named by others.

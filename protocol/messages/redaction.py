@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from protocol.messages.fields import Sensitivity, get_sensitivity
+from protocol.messages.fields import Sensitivity, StatedClass, get_sensitivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def redact(message: BaseModel, *, keep: frozenset[Sensitivity]) -> Redaction:
 
     A field that carries no class of its own is kept: it is of the head, which every receiving
     machine reads, or it holds a model whose fields are classed one by one. A class that is given
-    to a nested model holds for all of it. With every class kept, the tree is the whole message.
+    to a nested model, or that a part states of itself, holds for all of it: an attachment is shown
+    or withheld with its name and its key. With every class kept, the tree is the whole message.
     """
     withheld: list[WithheldField] = []
     tree = message.model_dump(mode="json", exclude_none=True)
@@ -59,18 +60,26 @@ class _Sieve:
 
     def _sift_field(self, model: BaseModel, name: str, value: Any, *, at: str) -> Any:
         mark = get_sensitivity(type(model), name)
+        held = getattr(model, name)
         if mark is not None:
             # An empty list holds nothing: to mark it as withheld would tell that there was more.
-            if mark in self.keep or value == []:
-                return value
-            self.withheld.append(WithheldField(at, mark))
-            return {"withheld": mark.value}
-        held = getattr(model, name)
+            return value if value == [] else self._sift_classed(mark, value, at=at)
         if isinstance(held, BaseModel):
-            return self.sift(held, value, at=f"{at}.")
+            return self._sift_part(held, value, at=at)
         if isinstance(held, tuple):
             return [
-                self.sift(item, part, at=f"{at}.{index}.") if isinstance(item, BaseModel) else part
+                self._sift_part(item, part, at=f"{at}.{index}")
                 for index, (item, part) in enumerate(zip(held, value, strict=True))
             ]
         return value
+
+    def _sift_part(self, held: Any, value: Any, *, at: str) -> Any:
+        if isinstance(held, StatedClass):
+            return self._sift_classed(held.sensitivity, value, at=at)
+        return self.sift(held, value, at=f"{at}.") if isinstance(held, BaseModel) else value
+
+    def _sift_classed(self, mark: Sensitivity, value: Any, *, at: str) -> Any:
+        if mark in self.keep:
+            return value
+        self.withheld.append(WithheldField(at, mark))
+        return {"withheld": mark.value}

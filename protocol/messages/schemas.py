@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from pydantic import AfterValidator, BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from protocol.messages.describing import TEXT_KINDS, ValueKind
-from protocol.messages.fields import get_sensitivity
+from protocol.messages.fields import StatedClass, get_sensitivity
 from protocol.messages.head import Head
 
 _CROCKFORD: Final = "[0-9A-HJKMNP-TV-Z]{5}"
@@ -41,24 +40,25 @@ _CHOSEN_BY: Final = ("type", "version")
 
 
 class _Generator(GenerateJsonSchema):
+    # Pydantic's own description of a model comes as dicts of a library beneath it: Any here.
+
     def field_title_should_be_set(self, schema: object) -> bool:
         del schema  # a name is title enough; words for people are the forms' affair
         return False
 
-    def function_after_schema(
-        self, schema: core_schema.AfterValidatorFunctionSchema
-    ) -> JsonSchemaValue:
+    def function_after_schema(self, schema: Any) -> JsonSchemaValue:
         shape = super().function_after_schema(schema)
         kind = TEXT_KINDS.get(AfterValidator(schema["function"]["function"]))
         return shape if kind is None else {**shape, **TEXT_KEYWORDS[kind]}
 
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
         shape = super().model_schema(schema)
         model: type[BaseModel] = schema["cls"]
+        states = issubclass(model, StatedClass)
         for name, value in shape.get("properties", {}).items():
             mark = get_sensitivity(model, name)
             if mark is not None:
-                value["x-sensitivity"] = mark.value
+                value["x-sensitivity"] = "stated" if states else mark.value
             if value.get("default", ...) is None:
                 del value["default"]  # absent is absent: null says nothing more
         if issubclass(model, Head):
@@ -68,7 +68,7 @@ class _Generator(GenerateJsonSchema):
             shape["required"] = [*_CHOSEN_BY, *shape["required"]]
         return shape
 
-    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         # The field that tells alternatives apart may have a default where a model stands alone;
         # among alternatives it has to be there.
         return {**super().tagged_union_schema(schema), "required": [schema["discriminator"]]}
@@ -77,7 +77,8 @@ class _Generator(GenerateJsonSchema):
 def make_schema(model: type[Head]) -> dict[str, Any]:
     """Return the schema of one message type: strict, with the class of each leaf of its body.
 
-    ``x-sensitivity`` is the class of a field; ``x-text`` says ``line`` or ``narrative``.
+    ``x-sensitivity`` is the class of a field, or ``stated`` where the part that it stands in says
+    its class in the field ``sensitivity``; ``x-text`` says ``line`` or ``narrative``.
     """
     tag, version = (str(model.model_fields[name].default) for name in _CHOSEN_BY)
     shape = model.model_json_schema(schema_generator=_Generator)

@@ -16,6 +16,7 @@ from protocol.messages.fields import (
     Sensitivity,
     TriState,
 )
+from protocol.messages.first_assistance_requests import FamilyTie
 from protocol.messages.head import Answer, CaseMessage, CasePersonBody
 from protocol.messages.person import Identity, PersonalContact
 
@@ -49,21 +50,6 @@ class Placement(StrEnum):
     OTHER = "other"
 
 
-class Relation(StrEnum):
-    """What somebody is to the person of the case."""
-
-    MOTHER = "mother"
-    FATHER = "father"
-    STEP_PARENT = "step_parent"
-    SIBLING = "sibling"
-    GRANDPARENT = "grandparent"
-    PARTNER = "partner"
-    CHILD = "child"
-    OTHER_RELATIVE = "other_relative"
-    GUARDIAN = "guardian"
-    OTHER = "other"
-
-
 class CheckManner(StrEnum):
     """How a check is made: whether the family is spoken to, and what it learns."""
 
@@ -75,7 +61,7 @@ class CheckManner(StrEnum):
 class HouseholdMember(Model):
     """Somebody the person would live with, as far as it has to be known for the check."""
 
-    relation: Annotated[Relation, Sensitivity.FAMILY]
+    tie: Annotated[FamilyTie, Sensitivity.FAMILY]
     identity: Identity | None = None
     contact: PersonalContact | None = None
     suspected: Annotated[TriState, Sensitivity.INTELLIGENCE]
@@ -85,8 +71,9 @@ class SecurityFamilyCheckBody(CasePersonBody):
     """Asks to check a place and a family before the person is placed there.
 
     Rules: whoever does not agree to the check, or whose agreement is unknown, is checked
-    ``without_contact`` only; contact with the family says in ``may_be_told`` what it may learn;
-    ``placement`` = ``other`` is explained in ``note``.
+    ``without_contact`` only, and so is a household with somebody who is ``suspected``; contact with
+    the family, and nothing else, says in ``may_be_told`` what it may learn; ``placement`` =
+    ``other`` is explained in ``note``.
     """
 
     aspects: Annotated[
@@ -113,6 +100,8 @@ class SecurityFamilyCheckBody(CasePersonBody):
                 "The family is contacted only if the person agrees: ask the person, or check "
                 "without contact."
             )
+        if contact and any(member.suspected is TriState.YES for member in self.household):
+            raise ValueError("Somebody in the household is suspected: check without contact.")
         if contact != (self.may_be_told is not None):
             raise ValueError("Say what the family may be told if, and only if, it is contacted.")
         if self.placement is Placement.OTHER and self.note is None:

@@ -20,7 +20,10 @@ class ReceiptStatus(StrEnum):
 
 
 class ReceiptItem(Model):
-    """Evidence for one message: which bytes, what became of them, when."""
+    """Evidence for one message: which bytes, what became of them, when.
+
+    Rules: ``rejected``, and nothing else, has a reason; everything else names the payload.
+    """
 
     message_id: MessageIdField
     #: SHA-256 of the payload; absent only where a rejected envelope could not be opened.

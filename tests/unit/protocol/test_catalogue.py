@@ -8,10 +8,12 @@ from pydantic import BaseModel
 from protocol.errors import LocalProtocolError
 from protocol.messages.catalogue import CATALOGUE, parse_payload
 from protocol.messages.codes import Kind
+from protocol.messages.describing import list_unstated_rules
 from protocol.messages.entries import RETIRED_TAGS, CatalogueEntry, Expectation, register
 from protocol.messages.general import TextMessage
-from protocol.messages.head import CaseMessage, Head
+from protocol.messages.head import CaseMessage, CasePersonBody, Head, PersonBody
 from protocol.messages.response import ResponseBody
+from protocol.messages.social_inclusion_follow_up import CaseFollowUp
 from tests.support.examples import (
     EXAMPLES,
     as_parameters,
@@ -22,6 +24,7 @@ from tests.support.examples import (
     list_filled,
     list_good,
     list_good_answers,
+    list_models,
     list_wrongly_marked,
     read_as,
 )
@@ -156,6 +159,12 @@ def test_no_example_is_an_orphan() -> None:
     assert {file.stem for file in EXAMPLES.glob("*.json")} <= set(CATALOGUE)
 
 
+def assert_refused_at(place: str, refused: set[str]) -> None:
+    """Only this place is refused; a list whose only item is refused may be so as too short."""
+    assert place in refused
+    assert all(place == other or place.startswith(f"{other}.") for other in refused)
+
+
 @pytest.mark.parametrize(("tag", "fields"), as_parameters(TAGS, list_good))
 def test_a_good_message_is_read(tag: str, fields: dict[str, Any]) -> None:
     """Each good example is a message of its type, and comes back from the wire as it was."""
@@ -168,18 +177,18 @@ def test_a_good_message_is_read(tag: str, fields: dict[str, Any]) -> None:
 def test_a_bad_message_is_refused_where_it_is_bad(
     tag: str, fields: dict[str, Any], place: str
 ) -> None:
-    """Each bad example is refused, and the place that is wrong is named."""
-    assert place in find_refused_places(CATALOGUE[tag].model, fields)
+    """Each bad example is refused, in the place that is named and nowhere else."""
+    assert_refused_at(place, find_refused_places(CATALOGUE[tag].model, fields))
 
 
 @pytest.mark.parametrize(("tag", "fields", "place"), as_parameters(ANSWERED, list_bad_answers))
 def test_a_bad_answer_is_refused_where_it_is_bad(
     tag: str, fields: dict[str, Any], place: str
 ) -> None:
-    """Each bad answer is refused, and the place that is wrong is named."""
+    """Each bad answer is refused, in the place that is named and nowhere else."""
     answer = CATALOGUE[tag].answer
     assert answer is not None
-    assert place in find_refused_places(answer, fields)
+    assert_refused_at(place, find_refused_places(answer, fields))
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -198,3 +207,46 @@ def test_every_field_is_shown_in_an_example_and_classified(tag: str) -> None:
     filled = set().union(*(list_filled(read_as(model, fields)) for model, fields in shown))
     assert set().union(*(list_fields(model) for model in models)) - filled == set()
     assert set().union(*(list_wrongly_marked(model) for model in models)) == set()
+
+
+@pytest.mark.parametrize("tag", CATALOGUE)
+def test_every_rule_is_said_in_words(tag: str) -> None:
+    """Each class that checks a rule says it in its docstring, for forms and other readers."""
+    entry = CATALOGUE[tag]
+    models = [model for model in (entry.model, entry.answer) if model is not None]
+    unsaid = {
+        name
+        for model in models
+        for part in list_models(model)
+        for name in list_unstated_rules(part)
+    }
+    assert unsaid == set()
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_rules_for_children_are_shown(tag: str) -> None:
+    """Of each type that is about the person of a case one good example is about a child."""
+    body = CATALOGUE[tag].model.model_fields["body"].annotation
+    assert isinstance(body, type)
+    messages = [read_as(CATALOGUE[tag].model, fields) for _, fields in list_good(tag)]
+    about_child = [m for m in messages if isinstance(m, CaseMessage) and m.body.treated_as_child]
+    assert bool(about_child) == issubclass(body, CasePersonBody | PersonBody)
+
+
+def test_the_confidential_part_alone_says_who_the_person_is() -> None:
+    """Without part I, the fullest follow-up form names the person nowhere."""
+    (fields,) = [
+        fields
+        for name, fields in list_good("social_inclusion.case_follow_up")
+        if name == "everything filled"
+    ]
+    secrets = [
+        value
+        for part in ("identity", "contact")
+        for value in fields["body"]["confidential"][part].values()
+        if isinstance(value, str) and len(value) > len("unknown")
+    ]
+    del fields["body"]["confidential"]
+    shorter = read_as(CaseFollowUp, fields).model_dump_json()
+    assert secrets
+    assert not any(f'"{secret}"' in shorter for secret in secrets)

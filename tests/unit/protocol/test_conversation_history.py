@@ -259,3 +259,4 @@ def test_what_opens_a_conversation() -> None:
     assert is_opener("general.erasure")
     assert not is_opener("general.decision")
     assert not is_opener("general.case_closed")
+    assert not is_opener("system.receipt")
