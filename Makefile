@@ -13,7 +13,7 @@ WORKERS ?= 2
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: ## Run a hub and six Participants on this machine; ONCE=1: one scripted case, a JSON summary, end
@@ -26,8 +26,23 @@ test: ## Run all tests; TESTS=path for some of them, without the coverage floor
 	@scripts/system-packages
 	@exec $(PYTHON) -m pytest -q -n $(WORKERS) $(if $(TESTS),$(TESTS),--cov --cov-report=term)
 
+# How long, in seconds, and with how many processes; TARGET=name for one; REPLAY=file for one input.
+SECONDS ?= 1800
+PROCESSES ?= 2
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parsers of outside bytes, led by coverage; SECONDS=1800 TARGET=name REPLAY=file
+	@scripts/bootstrap dev
+	@exec $(PYTHON) -m tests.fuzz.run --seconds $(SECONDS) --processes $(PROCESSES) \
+		$(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
+
+.PHONY: bench-sealing
+bench-sealing: ## Measure what sealing and opening cost beside the bare primitives; QUICK=1: a few rounds
+	@scripts/bootstrap dev
+	@exec $(PYTHON) -m tests.bench.sealing $(if $(filter-out 0,$(QUICK)),--quick)
+
 .PHONY: check
-check: ## Check format, lint, types, import rules, dependencies, messages and migrations
+check: ## Check format, lint, types, import rules, dependencies, migrations, and what is generated
 	@scripts/bootstrap dev
 	@for script in scripts/bootstrap scripts/system-packages; do sh -n "$$script" || exit 1; done
 	@bash -n .ci/run
@@ -39,7 +54,16 @@ check: ## Check format, lint, types, import rules, dependencies, messages and mi
 	@$(PYTHON) -c 'import sys, console.extraction as words; sys.exit("\n".join(words.find_template_findings()) or 0)' \
 		|| { echo "make messages: brings the template in step with the sentences" >&2; exit 1; }
 	@$(PYTHON) scripts/check_migrations.py
+	@for script in $(GENERATORS); do $(PYTHON) $$script --check || exit 1; done
 	@echo "check: all good"
+
+# What is written from the code into the tree: schemas and annex, the table of policy, vectors.
+GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py
+
+.PHONY: generate
+generate: ## Write what is generated from the code: schemas and annex, the table of policy, vectors
+	@scripts/bootstrap dev
+	@for script in $(GENERATORS); do $(PYTHON) $$script || exit 1; done
 
 .PHONY: format
 format: ## Put the code in the project's format, and repair what the linter can repair safely

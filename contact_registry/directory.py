@@ -12,8 +12,10 @@ from contact_registry.models import (
     KeysDocument,
     ParticipantEntry,
 )
+from protocol.errors import UnsupportedError
 from protocol.identifiers import AuthorityId, ParticipantCode, get_participant_of
 from protocol.signing import VerifyKey
+from protocol.suites import SUITES
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,22 @@ class Directory:
     def newest_encryption_key(
         self, participant: ParticipantCode, at: datetime
     ) -> EncryptionKeyEntry | None:
-        """Return the key to seal to at this moment: the valid one that began last, or None."""
+        """Return the key to seal to at this moment, or None.
+
+        Of the valid keys of the strongest suite that both speak, the one that began last.
+        """
         document = self.keys.get(participant)
         if document is None:
             return None
         valid = [k for k in document.encryption_keys if _is_within(at, k.valid_from, k.valid_to)]
-        return max(valid, key=lambda entry: (entry.valid_from, entry.key_id), default=None)
+        try:
+            suite = SUITES.choose({entry.suite for entry in valid})
+        except UnsupportedError:
+            return None
+        return max(
+            (entry for entry in valid if entry.suite == suite),
+            key=lambda entry: (entry.valid_from, entry.key_id),
+        )
 
     def authority(self, id: AuthorityId) -> Authority | None:  # noqa: A002 - the field's own name
         """Return the authority of this identifier, valid or ended, or None."""

@@ -14,6 +14,7 @@ is a new format number. Moments are UTC, days are calendar days of the Participa
 """
 
 import base64
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
@@ -42,6 +43,7 @@ from protocol.errors import RemoteProtocolError
 from protocol.identifiers import Channel, ParticipantCode, Phase, get_participant_of
 from protocol.nkeys import Nkey
 from protocol.signing import VerifyKey, derive_key_id
+from protocol.suites import LARGEST_SUITE, SUITE_HYBRID
 
 #: Largest accepted document, in bytes. A contact list of 500 desks takes about 400 kB.
 MAX_DOCUMENT_BYTES: Final = 1_000_000
@@ -49,8 +51,6 @@ MAX_DOCUMENT_BYTES: Final = 1_000_000
 MAX_KEYS_BYTES: Final = 65_536
 #: Bytes of an ML-KEM-768 encapsulation key (FIPS 203) and of an X25519 public key (RFC 7748).
 HYBRID_PUBLIC_BYTES: Final = 1184 + 32
-#: The one encryption suite spoken so far: HPKE with ML-KEM-768+X25519.
-SUITE_HYBRID: Final = 1
 
 KOSOVO_FOOTNOTE: Final = (
     "* This designation is without prejudice to positions on status, and is in line with "
@@ -60,6 +60,7 @@ KOSOVO_FOOTNOTE: Final = (
 _ED25519_PUBLIC_BYTES: Final = 32
 _LEAST_ENVELOPE_BYTES: Final = 16_384
 _PROBLEMS_SHOWN: Final = 5
+_OUR_NAME: Final = re.compile(r"[a-z_0-9]{1,40}")
 
 
 class PersonGroup(StrEnum):
@@ -247,12 +248,14 @@ class SigningKeyEntry(Document):
 class EncryptionKeyEntry(Document):
     """A node's encryption key of one epoch.
 
-    ``public`` is base64 of the ML-KEM-768 encapsulation key followed by the X25519 key: 1216 bytes.
+    In suite 1 ``public`` is base64 of the ML-KEM-768 encapsulation key followed by the X25519 key:
+    1216 bytes. A key of a suite that is not known here is read and left alone, so that a node that
+    offers a newer suite beside this one stays reachable for those that do not speak it yet.
     """
 
     key_id: str
-    suite: Literal[1] = SUITE_HYBRID
-    public: Annotated[str, Field(max_length=1624)]
+    suite: Annotated[int, Field(ge=1, le=LARGEST_SUITE)] = SUITE_HYBRID
+    public: Annotated[str, Field(max_length=8192)]
     valid_from: Moment
     valid_to: Moment
 
@@ -268,13 +271,14 @@ class EncryptionKeyEntry(Document):
 
     @model_validator(mode="after")
     def _check_key(self) -> Self:
-        _check_key(self.public, key_id=self.key_id, size=HYBRID_PUBLIC_BYTES)
+        size = HYBRID_PUBLIC_BYTES if self.suite == SUITE_HYBRID else None
+        _check_key(self.public, key_id=self.key_id, size=size)
         _check_order(self.valid_from, self.valid_to)
         return self
 
     @property
     def public_bytes(self) -> bytes:
-        """The 1216 raw bytes."""
+        """The raw bytes."""
         return decode_base64(self.public)
 
 
@@ -344,9 +348,9 @@ def _check_distinct(values: Iterable[str], hint: str) -> None:
         raise ValueError(hint)
 
 
-def _check_key(public: str, *, key_id: str, size: int) -> None:
+def _check_key(public: str, *, key_id: str, size: int | None) -> None:
     data = decode_base64(public)
-    if len(data) != size:
+    if size is not None and len(data) != size:
         raise ValueError(f"A public key of this kind has {size} bytes, not {len(data)}.")
     if derive_key_id(data) != key_id:
         raise ValueError("key_id does not name this public key: derive it again.")
@@ -396,8 +400,14 @@ def _parse(model: type[_Document], data: bytes) -> _Document:
 def _explain(error: ValidationError) -> str:
     """Say where and what, never the value: a refused document may hold anything."""
     problems = [
-        f"{'.'.join(map(str, problem['loc'])) or 'document'}: {problem['msg']}"
+        f"{'.'.join(map(_name_step, problem['loc'])) or 'document'}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     rest = len(problems) - _PROBLEMS_SHOWN
     return "; ".join(problems[:_PROBLEMS_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _name_step(step: int | str) -> str:
+    """Name a place in a document; a name that none of ours can be is itself somebody's words."""
+    text = str(step)
+    return text if _OUR_NAME.fullmatch(text) else "(unknown name)"

@@ -19,6 +19,7 @@ bound by the sealing instead, whose ``info`` is the clear part of the envelope.
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Self
 
 from protocol.cbor import Item, decode_array, encode_array
@@ -32,19 +33,18 @@ from protocol.errors import (
 from protocol.identifiers import (
     MessageId,
     ParticipantCode,
-    parse_message_id,
     parse_participant_code,
 )
 from protocol.limits import LIMITS
 from protocol.signing import SIGNATURE_BYTES, Context, KeyId, SigningKey, VerifyKey
+from protocol.suites import LARGEST_SUITE, SUITES
 
 PROTOCOL_VERSION: Final = 1
-SUITE_HYBRID: Final = 1
-"""HPKE base mode: ML-KEM-768+X25519, HKDF-SHA256, ChaCha20-Poly1305."""
 
 _MAGIC: Final = "TRM1"
 _SIGNED_MAGIC: Final = "TRM1-signed"
 _ID_BYTES: Final = 16
+_CONSIGNMENTS_AT_HAND: Final = 32
 _LATEST_INSTANT: Final = 253_402_300_799  # the last second of the year 9999
 
 
@@ -102,27 +102,30 @@ class Consignment:
             ]
         )
 
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
+    @staticmethod
+    def parse(data: bytes) -> "Consignment":
         """Read a consignment; raises ``MalformedError`` or ``UnsupportedError``."""
-        version, message_id, sender, recipient, expires = _decode(
-            data, what="consignment", length=5
+        return _read_consignment(data)
+
+
+# One message is read through its envelope, its signed payload and the properties of both, and each
+# asks for the same consignment. What is refused is not kept, so only short ones are.
+@lru_cache(_CONSIGNMENTS_AT_HAND)
+def _read_consignment(data: bytes) -> Consignment:
+    version, message_id, sender, recipient, expires = _decode(data, what="consignment", length=5)
+    spoken = _unsigned(version, what="version", most=0xFFFF)
+    if spoken != PROTOCOL_VERSION:
+        raise UnsupportedError(
+            f"Protocol version {spoken} is not spoken here: this node needs an update."
         )
-        spoken = _unsigned(version, what="version", most=0xFFFF)
-        if spoken != PROTOCOL_VERSION:
-            raise UnsupportedError(
-                f"Protocol version {spoken} is not spoken here: this node needs an update."
-            )
-        return cls(
-            message_id=parse_message_id(
-                _bytes(message_id, what="message id", length=_ID_BYTES).hex()
-            ),
-            sender=parse_participant_code(_text(sender, what="sender")),
-            recipient=parse_participant_code(_text(recipient, what="recipient")),
-            expires_at=datetime.fromtimestamp(
-                _unsigned(expires, what="expiry", most=_LATEST_INSTANT), tz=UTC
-            ),
-        )
+    return Consignment(
+        message_id=MessageId(_bytes(message_id, what="message id", length=_ID_BYTES).hex()),
+        sender=parse_participant_code(_text(sender, what="sender")),
+        recipient=parse_participant_code(_text(recipient, what="recipient")),
+        expires_at=datetime.fromtimestamp(
+            _unsigned(expires, what="expiry", most=_LATEST_INSTANT), tz=UTC
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,14 +249,11 @@ class Envelope:
             raise MalformedError("This is not an envelope of TRM1.")
         consignment_bytes = _bytes(consignment, what="consignment")
         Consignment.parse(consignment_bytes)
-        used = _unsigned(suite, what="suite", most=0xFFFF)
-        if used != SUITE_HYBRID:
-            raise UnsupportedError(
-                f"Encryption suite {used} is not spoken here: it is unknown, or was withdrawn."
-            )
+        used = _unsigned(suite, what="suite", most=LARGEST_SUITE)
+        SUITES.verify_spoken(used)
         return cls(
             consignment_bytes=consignment_bytes,
-            suite=SUITE_HYBRID,
+            suite=used,
             recipient_key_id=KeyId(
                 _bytes(recipient_key, what="recipient key id", length=_ID_BYTES).hex()
             ),

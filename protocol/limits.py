@@ -33,6 +33,8 @@ class Limits:
     expiry_span: int = 21 * 86_400
     #: One attached file. A mailbox holds several of each sender, and a slow line needs minutes.
     attachment: int = 100 * 1024**2
+    #: Files of one message: the manifests of so many large ones fit a payload.
+    attachments: int = 16
     #: Plain bytes in one chunk of an attachment: half an envelope, so that no recipient's line is
     #: held up for long, and few enough that a chunk that was lost costs little to send again.
     chunk: int = 512 * 1024

@@ -9,7 +9,8 @@ others, "Reducing Metadata Leakage from Encrypted Files and Communication with P
 section 4), so that a ciphertext tells at most a few bits of the length.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -25,14 +26,15 @@ from cryptography.hazmat.primitives.hpke import (
 )
 
 from protocol.envelope import (
-    SUITE_HYBRID,
     Envelope,
     SignedPayload,
     encode_info,
     verify_same_consignment,
 )
 from protocol.errors import LocalProtocolError, MalformedError, UnopenableError
+from protocol.padding import padme_length
 from protocol.signing import KeyId, derive_key_id
+from protocol.suites import SUITE_HYBRID, SUITES
 
 MLKEM_PUBLIC_BYTES: Final = 1184
 MLKEM_SEED_BYTES: Final = 64
@@ -44,31 +46,39 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY13
 _LENGTH_BYTES: Final = 4
 
 
+#: A node seals for some dozens of peers: each has one newest key.
+_KEYS_AT_HAND: Final = 256
+
+
+@lru_cache(_KEYS_AT_HAND)
+def _load_public(public: bytes) -> MLKEM768X25519PublicKey:
+    """Check and expand a public key; kept, because a node seals for the same few all day."""
+    if len(public) != PUBLIC_BYTES:
+        raise MalformedError(
+            f"A recipient key has {PUBLIC_BYTES} bytes: check the recipient's registry entry."
+        )
+    try:
+        return MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(public[:MLKEM_PUBLIC_BYTES]),
+            X25519PublicKey.from_public_bytes(public[MLKEM_PUBLIC_BYTES:]),
+        )
+    except ValueError as error:
+        raise MalformedError(
+            "The recipient key is not a valid key: check the recipient's registry entry."
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientKey:
     """A public encryption key: ML-KEM-768 (1184 bytes) then X25519 (32 bytes)."""
 
     public: bytes
+    #: The name of this key.
+    key_id: KeyId = field(init=False, compare=False, repr=False)
 
-    @property
-    def key_id(self) -> KeyId:
-        """The name of this key."""
-        return derive_key_id(self.public)
-
-    def _load(self) -> MLKEM768X25519PublicKey:
-        if len(self.public) != PUBLIC_BYTES:
-            raise MalformedError(
-                f"A recipient key has {PUBLIC_BYTES} bytes: check the recipient's registry entry."
-            )
-        try:
-            return MLKEM768X25519PublicKey(
-                MLKEM768PublicKey.from_public_bytes(self.public[:MLKEM_PUBLIC_BYTES]),
-                X25519PublicKey.from_public_bytes(self.public[MLKEM_PUBLIC_BYTES:]),
-            )
-        except ValueError as error:
-            raise MalformedError(
-                "The recipient key is not a valid key: check the recipient's registry entry."
-            ) from error
+    def __post_init__(self) -> None:
+        """Name the key."""
+        object.__setattr__(self, "key_id", derive_key_id(self.public))
 
     def seal(self, signed: SignedPayload) -> Envelope:
         """Seal ``signed`` so that only the holder of the private half can read it."""
@@ -76,7 +86,7 @@ class RecipientKey:
             signed.consignment_bytes, suite=SUITE_HYBRID, recipient_key_id=self.key_id
         )
         try:
-            sealed = _SUITE.encrypt(pad(signed.encode()), self._load(), info=info)
+            sealed = _SUITE.encrypt(pad(signed.encode()), _load_public(self.public), info=info)
         except ValueError as error:  # a point of small order: no secret can be shared with it
             raise MalformedError(
                 "Nothing can be sealed for the recipient's key: its registry entry is faulty."
@@ -94,11 +104,21 @@ class OpeningKey:
     """The private half: ML-KEM-768 seed (64 bytes) then X25519 (32 bytes). No repr."""
 
     private: bytes
+    #: The public half.
+    recipient_key: RecipientKey = field(init=False, compare=False)
+    # Expanding the ML-KEM seed costs more than opening an envelope, so it is done once. What comes
+    # of it lives and goes with the seeds, and tells no more than they do.
+    _loaded: MLKEM768X25519PrivateKey = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse anything but 96 bytes."""
         if len(self.private) != PRIVATE_BYTES:
             raise LocalProtocolError(f"An opening key has {PRIVATE_BYTES} bytes.")
+        mlkem = MLKEM768PrivateKey.from_seed_bytes(self.private[:MLKEM_SEED_BYTES])
+        x25519 = X25519PrivateKey.from_private_bytes(self.private[MLKEM_SEED_BYTES:])
+        public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        object.__setattr__(self, "recipient_key", RecipientKey(public))
+        object.__setattr__(self, "_loaded", MLKEM768X25519PrivateKey(mlkem, x25519))
 
     @classmethod
     def generate(cls) -> Self:
@@ -106,20 +126,6 @@ class OpeningKey:
         return cls(
             MLKEM768PrivateKey.generate().private_bytes_raw()
             + X25519PrivateKey.generate().private_bytes_raw()
-        )
-
-    def _load(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
-        return (
-            MLKEM768PrivateKey.from_seed_bytes(self.private[:MLKEM_SEED_BYTES]),
-            X25519PrivateKey.from_private_bytes(self.private[MLKEM_SEED_BYTES:]),
-        )
-
-    @property
-    def recipient_key(self) -> RecipientKey:
-        """The public half."""
-        mlkem, x25519 = self._load()
-        return RecipientKey(
-            mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
         )
 
     @property
@@ -131,13 +137,13 @@ class OpeningKey:
         """Open ``envelope``; the sender's signature is *not* yet checked: verify what comes back.
 
         Raises ``UnopenableError`` if any byte of it was changed or it was sealed for another key,
-        ``MalformedError`` if what was sealed is no signed payload, ``MisaddressedError`` if the
-        outside does not match what was signed.
+        ``UnsupportedError`` if it is of another suite than this key, ``MalformedError`` if what was
+        sealed is no signed payload, ``MisaddressedError`` if the outside does not match what was
+        signed.
         """
+        SUITES.verify_key_suite(envelope.suite, key_suite=SUITE_HYBRID)
         try:
-            padded = _SUITE.decrypt(
-                envelope.sealed, MLKEM768X25519PrivateKey(*self._load()), info=envelope.info
-            )
+            padded = _SUITE.decrypt(envelope.sealed, self._loaded, info=envelope.info)
         except (InvalidTag, ValueError) as error:
             raise UnopenableError(
                 "The envelope cannot be opened with this key: it was altered, or sealed for a key "
@@ -148,16 +154,6 @@ class OpeningKey:
         return signed
 
 
-def padme_length(length: int) -> int:
-    """Return the Padmé length for ``length`` bytes: at most 12 percent more."""
-    if length <= 1:
-        return length
-    exponent = length.bit_length() - 1
-    low_bits = exponent - exponent.bit_length()
-    mask = (1 << low_bits) - 1 if low_bits > 0 else 0
-    return (length + mask) & ~mask
-
-
 def pad(content: bytes) -> bytes:
     """Put the length in front and zeros behind, to the Padmé length."""
     framed = len(content).to_bytes(_LENGTH_BYTES, "big") + content
@@ -166,10 +162,13 @@ def pad(content: bytes) -> bytes:
 
 def unpad(padded: bytes) -> bytes:
     """Undo :func:`pad`; anything that :func:`pad` would not have made is malformed."""
-    length = int.from_bytes(padded[:_LENGTH_BYTES], "big")
-    content = padded[_LENGTH_BYTES : _LENGTH_BYTES + length]
-    if len(padded) < _LENGTH_BYTES or len(content) != length or pad(content) != padded:
+    end = _LENGTH_BYTES + int.from_bytes(padded[:_LENGTH_BYTES], "big")
+    if (
+        len(padded) < _LENGTH_BYTES
+        or len(padded) != padme_length(end)
+        or padded.count(0, end) != len(padded) - end
+    ):
         raise MalformedError(
             "The padding inside the envelope is wrong: its sender's software is faulty."
         )
-    return content
+    return padded[_LENGTH_BYTES:end]

@@ -9,7 +9,7 @@ Hashing each part before concatenation makes the boundaries between parts unambi
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType, Self
 
@@ -30,6 +30,7 @@ class Context(StrEnum):
     """The kinds of objects that are signed. A value is never used for a second kind."""
 
     PAYLOAD = "payload"
+    EVIDENCE_BUNDLE = "evidence-bundle"
 
 
 def derive_key_id(public: bytes) -> KeyId:
@@ -47,6 +48,9 @@ class VerifyKey:
     """The public half of a signing key: 32 raw bytes."""
 
     public: bytes
+    #: The name of this key.
+    key_id: KeyId = field(init=False, compare=False, repr=False)
+    _loaded: NaclVerifyKey = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse anything but 32 bytes."""
@@ -55,11 +59,8 @@ class VerifyKey:
                 f"An Ed25519 public key has 32 bytes, not {len(self.public)}: "
                 "check the registry entry."
             )
-
-    @property
-    def key_id(self) -> KeyId:
-        """The name of this key."""
-        return derive_key_id(self.public)
+        object.__setattr__(self, "key_id", derive_key_id(self.public))
+        object.__setattr__(self, "_loaded", NaclVerifyKey(self.public))
 
     def verify(self, context: Context, *parts: bytes, signature: bytes) -> None:
         """Check ``signature`` over ``parts``.
@@ -74,7 +75,7 @@ class VerifyKey:
         if len(signature) != SIGNATURE_BYTES:
             raise ForgedError("A signature has 64 bytes: the object was cut or altered.")
         try:
-            NaclVerifyKey(self.public).verify(message, signature)
+            self._loaded.verify(message, signature)
         except BadSignatureError as error:
             raise ForgedError("The signature does not match: the object was altered.") from error
 
@@ -84,21 +85,24 @@ class SigningKey:
     """The private half: a 32-byte seed. Its ``repr`` shows only the key id."""
 
     seed: bytes
+    #: The public half.
+    verify_key: VerifyKey = field(init=False, compare=False)
+    # Deriving the key pair costs as much as a signature, so it is done once. It lives and goes with
+    # the seed, and tells no more than the seed does.
+    _loaded: NaclSigningKey = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse anything but 32 bytes."""
         if len(self.seed) != crypto_sign_SEEDBYTES:
             raise LocalProtocolError("A signing key is made from a seed of 32 random bytes.")
+        loaded = NaclSigningKey(self.seed)
+        object.__setattr__(self, "_loaded", loaded)
+        object.__setattr__(self, "verify_key", VerifyKey(bytes(loaded.verify_key)))
 
     @classmethod
     def generate(cls) -> Self:
         """Make a new key from the operating system's randomness."""
         return cls(bytes(NaclSigningKey.generate()))
-
-    @property
-    def verify_key(self) -> VerifyKey:
-        """The public half."""
-        return VerifyKey(bytes(NaclSigningKey(self.seed).verify_key))
 
     @property
     def key_id(self) -> KeyId:
@@ -111,7 +115,7 @@ class SigningKey:
 
     def sign_raw(self, message: bytes) -> bytes:
         """Sign ``message`` for a protocol that brings its own framing (TUF, broker tokens)."""
-        return NaclSigningKey(self.seed).sign(message).signature
+        return self._loaded.sign(message).signature
 
     def __repr__(self) -> str:
         """Show the key id, never the seed."""

@@ -31,13 +31,13 @@ from node.bootstrap import build_parts, migrate_database
 from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
 from node.service.tokens import handle_make_token
 from node.settings import NodeSettings
+from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.identifiers import ParticipantCode
 from protocol.signing import SigningKey
 
 CONTACT_LIST: Final = "trm_contacts_2022.csv"
 _READY_SECONDS: Final = 60.0
 _LINK_LIFETIME: Final = timedelta(hours=12)
-_EPOCH: Final = timedelta(days=365)
 _CONTACTS_SIGNED_FOR: Final = timedelta(days=90)
 
 
@@ -144,8 +144,7 @@ class DemoWorld:
         unlock_file = folder / "unlock.key"
         unlock_file.touch(mode=0o600)
         unlock_file.write_bytes(unlock.key)
-        now = utc_now().replace(microsecond=0)
-        keystore = FileKeyStore.generate(code, first_epoch=(now - timedelta(hours=1), now + _EPOCH))
+        keystore = FileKeyStore.generate(code, validities=plan_first_keys(utc_now(), EpochPolicy()))
         port = find_free_port()
         environment = {
             "data_dir": str(folder),

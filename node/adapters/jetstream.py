@@ -51,6 +51,8 @@ _RENEWAL_RETRY: Final = 0.02
 _UNAVAILABLE_PAUSE: Final = 1.0
 #: JetStream's "stream store failed"; with "maximum" in its text, a quota of the mailbox is used up.
 _STORE_FAILED: Final = 10077
+#: Characters of the broker's own words that are logged and shown.
+_LONGEST_REASON: Final = 200
 _MALFORMED_DELAY: Final = 3600.0
 
 _log = structlog.get_logger()
@@ -334,13 +336,14 @@ def _read_publish_ack(data: bytes) -> PublishAck:
     except (ValueError, RecursionError) as error:
         raise unreadable from error
     match answer:
-        case {"error": {"err_code": code, "description": str(text)}}:
+        case {"error": {"err_code": int(code), "description": str(text)}}:
             if code == _STORE_FAILED and "maximum" in text:
                 raise MailboxFullError(
                     "The recipient's mailbox takes no more from us now: its node has not fetched "
                     "for a long time. Try again later, and reach the recipient another way."
                 )
-            raise LinkDownError(f"The broker could not store it ({code} {text}): try again.")
+            reason = f"{code} {text}"[:_LONGEST_REASON]
+            raise LinkDownError(f"The broker could not store it ({reason}): try again.")
         case {"seq": int(sequence), "stream": str()}:
             return PublishAck(sequence=sequence, duplicate=answer.get("duplicate") is True)
         case _:

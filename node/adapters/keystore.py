@@ -2,8 +2,8 @@
 
 The file is JSON with two parts: how it is unlocked, and a sealed box (XChaCha20-Poly1305) holding
 everything else. It is unlocked by a passphrase (Argon2id, RFC 9106) or by a key file or credential
-of 32 random bytes that the service manager hands over. A change writes a new file beside the old
-one and renames it, so that a crash leaves one or the other.
+of 32 random bytes that the service manager hands over. A change writes a new file in its place, all
+at once, and overwrites the old one: see :mod:`node.adapters.secret_file`.
 
 Content at rest is encrypted the same way under a key per case, itself wrapped under the node key.
 Each ciphertext is bound to the place where it is stored: copied to another row it does not decrypt.
@@ -11,12 +11,12 @@ Each ciphertext is bound to the place where it is stored: copied to another row 
 
 import base64
 import contextlib
-import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_decrypt,
@@ -29,8 +29,10 @@ from nacl.utils import random as random_bytes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.process.file_modes import ExposedFileError, verify_private_file
+from node.adapters.secret_file import replace_secret_file
 from node.domain.ports import StoredContentError
 from protocol.envelope import Envelope, SignedPayload
+from protocol.epochs import HeldKey, Validity
 from protocol.errors import UnopenableError
 from protocol.identifiers import ParticipantCode, parse_participant_code
 from protocol.nkeys import Nkey, NkeyKind
@@ -109,7 +111,9 @@ class _Content(BaseModel):
     account_seed: str
     account_signing_seed: str
     user_seed: str
-    opening_keys: tuple[_OpeningKeyRecord, ...]
+    opening_keys: Annotated[tuple[_OpeningKeyRecord, ...], Field(min_length=1)]
+    #: Since when the signing key is used; files from before keys of one epoch do not say it.
+    signing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -119,6 +123,16 @@ class Epoch:
     key: OpeningKey
     valid_from: datetime
     valid_to: datetime
+
+    @classmethod
+    def make(cls, validity: Validity) -> "Epoch":
+        """Make a new key that holds for this time."""
+        return cls(OpeningKey.generate(), validity.valid_from, validity.valid_to)
+
+    @property
+    def held(self) -> HeldKey:
+        """As the rules of epochs take it."""
+        return HeldKey(self.key.key_id, Validity(self.valid_from, self.valid_to))
 
 
 @dataclass(repr=False)
@@ -136,14 +150,18 @@ class FileKeyStore:
     #: This node's own broker key.
     user_key: Nkey
     epochs: tuple[Epoch, ...]
+    #: Since when the signing key is used.
+    signing_since: datetime
     _node_key: bytes
+    #: Which of the epochs peers are told of; all, until a plan said otherwise.
+    _listed: frozenset[KeyId] | None = None
     _unwrapped: dict[bytes, bytes] = field(default_factory=dict)
 
     @classmethod
     def generate(
-        cls, participant: ParticipantCode, *, first_epoch: tuple[datetime, datetime]
+        cls, participant: ParticipantCode, *, validities: Sequence[Validity]
     ) -> "FileKeyStore":
-        """Make all keys of a new node."""
+        """Make all keys of a new node, with an opening key for each of ``validities``."""
         return cls(
             participant=participant,
             signing_key=SigningKey.generate(),
@@ -151,7 +169,8 @@ class FileKeyStore:
             account_key=Nkey.generate(NkeyKind.ACCOUNT),
             account_signing_key=Nkey.generate(NkeyKind.ACCOUNT),
             user_key=Nkey.generate(NkeyKind.USER),
-            epochs=(Epoch(OpeningKey.generate(), *first_epoch),),
+            epochs=tuple(Epoch.make(validity) for validity in validities),
+            signing_since=validities[0].valid_from,
             _node_key=random_bytes(KEY_BYTES),
         )
 
@@ -168,6 +187,25 @@ class FileKeyStore:
     @cached_property
     def _openers(self) -> dict[KeyId, OpeningKey]:
         return {epoch.key.key_id: epoch.key for epoch in self.epochs}
+
+    @property
+    def listed_epochs(self) -> tuple[Epoch, ...]:
+        """The epochs that peers are told of."""
+        return tuple(
+            epoch
+            for epoch in self.epochs
+            if self._listed is None or epoch.key.key_id in self._listed
+        )
+
+    def use_epochs(self, epochs: Sequence[Epoch], *, listed: Collection[KeyId]) -> None:
+        """Open with these from now on, and tell peers of the ``listed`` ones.
+
+        What is left out here is gone once the file without it was saved. Until this process ends,
+        the machine's memory may hold traces: Python cannot wipe it.
+        """
+        self.epochs = tuple(epochs)
+        self._listed = frozenset(listed)
+        self.__dict__["_openers"] = {epoch.key.key_id: epoch.key for epoch in epochs}
 
     def make_case_key(self) -> bytes:
         """Return a fresh content key, wrapped under the node key."""
@@ -264,11 +302,14 @@ def save_keystore(
             )
             for epoch in store.epochs
         ),
+        signing_since=store.signing_since,
     )
     sealed = _seal(
         _derive(unlock, sealing), content.model_dump_json().encode(), context=_outside(sealing)
     )
-    _write_durably(path, _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode())
+    replace_secret_file(
+        path, _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode()
+    )
 
 
 def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
@@ -297,6 +338,9 @@ def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
         ) from error
     except (ValidationError, ValueError) as error:
         raise KeyStoreError(f"{path} is no key store of this version.") from error
+    epochs = tuple(
+        Epoch(OpeningKey(_data(k.private)), k.valid_from, k.valid_to) for k in content.opening_keys
+    )
     return FileKeyStore(
         participant=parse_participant_code(content.participant),
         signing_key=SigningKey(_data(content.signing_seed)),
@@ -304,10 +348,8 @@ def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
         account_key=Nkey(NkeyKind.ACCOUNT, SigningKey(_data(content.account_seed))),
         account_signing_key=Nkey(NkeyKind.ACCOUNT, SigningKey(_data(content.account_signing_seed))),
         user_key=Nkey(NkeyKind.USER, SigningKey(_data(content.user_seed))),
-        epochs=tuple(
-            Epoch(OpeningKey(_data(k.private)), k.valid_from, k.valid_to)
-            for k in content.opening_keys
-        ),
+        epochs=epochs,
+        signing_since=content.signing_since or min(epoch.valid_from for epoch in epochs),
         _node_key=_data(content.node_key),
     )
 
@@ -375,19 +417,3 @@ def _data(text: str) -> bytes:
     if _text(data) != text:
         raise ValueError("This base64 has bits to spare.")
     return data
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(path.name + ".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

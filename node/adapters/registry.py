@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 import httpx
+import structlog
 
 from contact_registry.directory import Directory
-from contact_registry.errors import RegistryUnavailableError
+from contact_registry.errors import RegistryRefusedError, RegistryUnavailableError
 from contact_registry.models import (
     BrokerIdentity,
     EncryptionKeyEntry,
@@ -19,10 +21,15 @@ from contact_registry.trust.layout import node_role
 from contact_registry.trust.signers import RegistrySigner
 from contact_registry.trust.submitting import build_keys_submission
 from node.adapters.keystore import FileKeyStore
+from node.service.registry_archive import RegistryArchive
 
 #: How long our signature under our keys holds before it has to be given anew.
 _KEYS_SIGNED_FOR: Final = timedelta(days=90)
 _TRIES: Final = 3
+#: Past versions that one refresh asks for at most: it must end.
+_PINS_AT_ONCE: Final = 100
+
+log = structlog.get_logger(__name__)
 
 
 class KeysNotPublishedError(Exception):
@@ -36,8 +43,10 @@ class NodeNotListedError(KeysNotPublishedError):
 class RegistryDirectory:
     """Holds the newest verified directory. Implements ``node.domain.ports.DirectorySource``."""
 
-    def __init__(self, client: RegistryClient) -> None:
+    def __init__(self, client: RegistryClient, *, archive: RegistryArchive) -> None:
         self._client = client
+        self._archive = archive
+        self._refused: set[str] = set()
         self._directory: Directory | None = client.load_cached()
 
     def current(self) -> Directory:
@@ -55,9 +64,39 @@ class RegistryDirectory:
         return self._directory
 
     def refresh(self) -> int:
-        """Download and verify; returns the version. Blocking. Raises the registry's own errors."""
-        self._directory = self._client.refresh()
-        return self._directory.version
+        """Download and verify; returns the version. Blocking. Raises the registry's own errors.
+
+        What verified is kept for evidence before anybody acts on it; then what messages of others
+        name, and this node never saw, is asked for.
+        """
+        directory = self._client.refresh()
+        if not self._archive.has(directory.sha256):
+            files = self._client.load_kept()
+            if files is not None:
+                self._archive.keep(files)
+        self._directory = directory
+        self.complete_archive()
+        return directory.version
+
+    def complete_archive(self) -> None:
+        """Fetch the versions that messages and receipts name and that are not kept yet.
+
+        A version that the host does not have under the hash named is not asked for again: its
+        sender was shown another registry, or made it up.
+        """
+        missing = (it for it in self._archive.list_missing() if it.sha256 not in self._refused)
+        for pin in islice(missing, _PINS_AT_ONCE):
+            try:
+                objects = self._client.download_past(
+                    pin.version, pin.sha256, find=self._archive.find_object
+                )
+            except RegistryUnavailableError:
+                return
+            except RegistryRefusedError:
+                self._refused.add(pin.sha256)
+                log.warning("registry_pin_refused", version=pin.version, sha256=pin.sha256)
+            else:
+                self._archive.keep_past(pin, objects)
 
 
 def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
@@ -67,7 +106,7 @@ def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
         issued_at=at,
         signing_keys=(
             SigningKeyEntry.of(
-                store.signing_key.verify_key, valid_from=store.epochs[0].valid_from, valid_to=None
+                store.signing_key.verify_key, valid_from=store.signing_since, valid_to=None
             ),
         ),
         encryption_keys=tuple(
@@ -76,7 +115,7 @@ def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
                 valid_from=epoch.valid_from,
                 valid_to=epoch.valid_to,
             )
-            for epoch in store.epochs
+            for epoch in store.listed_epochs
         ),
         broker=BrokerIdentity.of(
             store.participant, store.account_key, (store.account_signing_key.public,)
@@ -139,28 +178,6 @@ class KeysPublisher:
             return self.http.post(f"{self.hub_url.rstrip('/')}/{path}", json=body)
         except httpx.HTTPError as error:
             raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class OwnKeys:
-    """This node's keys and their place in the registry, for the worker that renews them."""
-
-    store: FileKeyStore
-    publisher: KeysPublisher
-
-    def describe(self, *, at: datetime) -> KeysDocument:
-        """Return what the registry should say."""
-        return describe_keys(self.store, at=at)
-
-    def publish(self, *, at: datetime) -> int | None:
-        """Publish; the version, or ``None`` if the registry does not list our node. Blocking.
-
-        Raises :class:`KeysNotPublishedError` if the host is away or refuses.
-        """
-        try:
-            return self.publisher.publish(self.store, at=at)
-        except NodeNotListedError:
-            return None
 
 
 def _unreachable(hub_url: str) -> str:

@@ -1,4 +1,8 @@
-"""Keeping this node's own keys in the registry: known, fresh, and as they are.
+"""Keeping this node's own keys: made and erased by the calendar, and listed as they are.
+
+Opening keys hold for one epoch each (:mod:`protocol.epochs`). What may be erased is judged by the
+last moment at which the registry was fetched and found fresh: a clock that jumped ahead finds it
+expired, so it erases nothing.
 
 Our signature under our keys runs out after some months, and then nobody may seal to us any more. So
 it is given anew long before, by the node itself, as soon as one of these holds: the registry's copy
@@ -15,6 +19,7 @@ import structlog
 from contact_registry.models import KeysDocument
 from contact_registry.trust.layout import node_role, participant_role
 from node.service.context import NodeContext
+from protocol.epochs import KeyPlan
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +29,10 @@ RENEW_AFTER: Final = timedelta(days=30)
 
 class OwnKeys(Protocol):
     """Our keys, and the way to bring them into the registry."""
+
+    def rotate(self, *, now: datetime, confirmed: datetime | None) -> KeyPlan:
+        """Make the keys that are missing, erase those that are past; what was done. Blocking."""
+        ...
 
     def describe(self, *, at: datetime) -> KeysDocument:
         """Return what the registry should say."""
@@ -52,8 +61,9 @@ class KeysRenewal:
         self._wait_for_registry = wait_for_registry
 
     async def run_round(self) -> None:
-        """Publish our keys again if there is a reason to."""
+        """Rotate our keys, and publish them again if there is a reason to."""
         await self._wait_for_registry()
+        await self._rotate()
         reason = self.find_reason()
         if reason is None:
             return
@@ -64,6 +74,14 @@ class KeysRenewal:
             return
         log.info("own_keys_published", reason=reason, version=version)
         self._context.signals.registry_wanted.notify()
+
+    async def _rotate(self) -> None:
+        directory = self._context.directory.current()
+        plan = await asyncio.to_thread(
+            self._own_keys.rotate, now=self._context.clock(), confirmed=directory.verified_at
+        )
+        if plan.make or plan.erase:
+            log.info("own_keys_rotated", made=len(plan.make), erased=len(plan.erase))
 
     def find_reason(self) -> str | None:
         """Say why our keys should be published again: a short code, or ``None``."""

@@ -33,6 +33,7 @@ from node.service.opening import Arrival
 from node.service.receiving import IntakeResult, handle_arrivals
 from node.store import account_tables, tables
 from node.store.database import Database
+from protocol.epochs import Validity
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 from protocol.subjects import TrafficClass, parse_account_id
 
@@ -140,7 +141,7 @@ def make_keystore(code: str, *, at: datetime = NOON) -> FileKeyStore:
     """Return the keys of a new node."""
     return FileKeyStore.generate(
         ParticipantCode(code),
-        first_epoch=(at - timedelta(days=1), at + timedelta(days=60)),
+        validities=(Validity(at - timedelta(days=1), at + timedelta(days=60)),),
     )
 
 

@@ -25,7 +25,8 @@ from protocol.errors import (
     UnsupportedError,
 )
 from protocol.limits import LIMITS
-from protocol.sealing import OpeningKey, RecipientKey, pad, padme_length, unpad
+from protocol.padding import padme_length
+from protocol.sealing import OpeningKey, RecipientKey, pad, unpad
 from protocol.signing import SigningKey
 from tests.support.messages import NOW, SIGNING_KEY, consignments, flip_bit, make_signed
 

@@ -146,7 +146,7 @@ def test_garbage_is_quarantined(network: Network, envelope: bytes) -> None:
 
 def test_an_unknown_type_is_kept_shown_and_receipted_as_such(network: Network) -> None:
     """A newer node's message is never lost: stored in its case, and its sender knows."""
-    fields = make_fields("general.message") | {"type": "return.family_tracing", "novelty": 1}
+    fields = make_fields("general.message") | {"type": "return.something_new", "novelty": 1}
     result = take_in(network, craft(network, fields))
     assert result.intake is Intake.STORED
     xk = network.node("XK")

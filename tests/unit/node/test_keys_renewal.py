@@ -15,6 +15,7 @@ from contact_registry.models import KeysDocument
 from node.bootstrap import list_registry_troubles
 from node.service.context import NodeContext
 from node.workers.keys_renewal import RENEW_AFTER, KeysRenewal, OwnKeys
+from protocol.epochs import KeyPlan
 from protocol.identifiers import ParticipantCode
 from tests.support.node import (
     NOON,
@@ -41,6 +42,12 @@ class FakePublisher(OwnKeys):
 
     answers: list[int | Exception | None] = field(default_factory=list)
     published: list[datetime] = field(default_factory=list)
+    rotated: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+
+    @override
+    def rotate(self, *, now: datetime, confirmed: datetime | None) -> KeyPlan:
+        self.rotated.append((now, confirmed))
+        return KeyPlan(make=(), publish=(), erase=(), look_again_at=now)
 
     @override
     def describe(self, *, at: datetime) -> KeysDocument:
@@ -93,6 +100,15 @@ async def test_fresh_keys_are_left_alone(renewing: Renewing) -> None:
     renewing.clock.advance(seconds=1)
     await renewing.worker.run_round()
     assert renewing.publisher.published == [NOON + RENEW_AFTER + timedelta(seconds=1)]
+
+
+async def test_keys_are_rotated_by_the_last_time_the_registry_was_found_fresh(
+    renewing: Renewing,
+) -> None:
+    """Each round looks at the calendar first; what may go is judged by a clock that was checked."""
+    renewing.clock.advance(days=3)
+    await renewing.worker.run_round()
+    assert renewing.publisher.rotated == [(NOON + timedelta(days=3), NOON)]
 
 
 @pytest.mark.parametrize("reason", ["missing", "changed", "overdue"])

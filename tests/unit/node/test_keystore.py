@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.adapters.keystore import (
-    FileKeyStore,
     KeyStoreError,
     Passphrase,
     UnlockKey,
@@ -137,9 +136,7 @@ def test_nothing_is_shown() -> None:
 
 def test_many_cases_stay_readable() -> None:
     """Keys are kept in memory for the busy cases only; the others are unwrapped again."""
-    store = FileKeyStore.generate(
-        STORE.participant, first_epoch=(STORE.epochs[0].valid_from, STORE.epochs[0].valid_to)
-    )
+    store = make_keystore("AL")
     wrapped = [store.make_case_key() for _ in range(1100)]
     sealed = [store.encrypt(b"x", wrapped_key=key, context="c") for key in wrapped]
     assert all(
