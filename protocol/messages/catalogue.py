@@ -257,12 +257,17 @@ def parse_payload(payload: bytes) -> Head | UnreadableMessage:
 def describe_errors(error: ValidationError) -> str:
     """Say which fields break which rules, without quoting what they hold."""
     parts = [
-        f"{'.'.join(_name_step(step) for step in item['loc']) or 'message'}: {item['msg']}"
+        f"{'.'.join(_name_step(step) for step in item['loc']) or 'message'}: "
+        f"{_SAID_INSTEAD.get(item['type'], item['msg'])}"
         for item in error.errors(include_url=False, include_context=False, include_input=False)[:10]
     ]
     return "The message does not fit its type: " + "; ".join(parts)
 
 
+#: The one kind of error whose own words quote what was found.
+_SAID_INSTEAD: Final = {
+    "union_tag_invalid": "It is of a kind that does not exist here: take one that this type has"
+}
 _OUR_NAME: Final = re.compile(r"[a-z_0-9]{1,40}")
 
 
