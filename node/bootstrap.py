@@ -29,10 +29,13 @@ from node.adapters.keystore import (
     load_passphrase,
     load_unlock_key,
 )
-from node.adapters.registry import KeysPublisher, OwnKeys, RegistryDirectory
+from node.adapters.own_keys import OwnKeys
+from node.adapters.registry import KeysPublisher, RegistryDirectory
 from node.api.app import create_api
 from node.api.health import create_health_router
 from node.service.context import DeliveryRules, NodeContext
+from node.service.notices import list_notices
+from node.service.registry_archive import RegistryArchive
 from node.settings import KeyStoreSettings, NodeSettings
 from node.store.database import Database
 from node.store.migrating import migrate, verify_schema
@@ -40,6 +43,7 @@ from node.web.face import build_console
 from node.web.router import create_web_router
 from node.workers.consumer import Consumer
 from node.workers.keys_renewal import KeysRenewal
+from node.workers.link_repair import LinkRepair
 from node.workers.registry_refresh import RegistryRefresh
 from node.workers.relay import Relay
 from protocol.identifiers import ParticipantCode
@@ -50,6 +54,8 @@ log = structlog.get_logger(__name__)
 HTTP_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 #: How long a task may need for a round of work, whatever else it waits for.
 _PATIENCE: Final = timedelta(minutes=2)
+#: Pause between two looks at what links miss: short beside the pauses between two questions.
+_LINK_REPAIR: Final = timedelta(seconds=30)
 #: Set by the service manager (systemd.exec(5)) if it hands over credentials.
 _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
@@ -84,6 +90,7 @@ class NodeParts:
     settings: NodeSettings
     context: NodeContext
     directory: RegistryDirectory
+    archive: RegistryArchive
     keystore: FileKeyStore
     registry: httpx.Client
 
@@ -124,6 +131,7 @@ def build_parts(settings: NodeSettings) -> NodeParts:
     database = Database(settings.effective_database_url)
     verify_schema(database)
     http = httpx.Client(timeout=HTTP_TIMEOUT)
+    archive = RegistryArchive(database, trusted_root=trusted_root, clock=utc_now)
     directory = RegistryDirectory(
         RegistryClient(
             base_url=str(settings.hub_url),
@@ -131,7 +139,8 @@ def build_parts(settings: NodeSettings) -> NodeParts:
             trusted_root=trusted_root,
             http=http,
             clock=utc_now,
-        )
+        ),
+        archive=archive,
     )
     rules = DeliveryRules()
     if settings.resend_first is not None:
@@ -148,7 +157,12 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         rules=rules,
     )
     return NodeParts(
-        settings=settings, context=context, directory=directory, keystore=keystore, registry=http
+        settings=settings,
+        context=context,
+        directory=directory,
+        archive=archive,
+        keystore=keystore,
+        registry=http,
     )
 
 
@@ -171,7 +185,10 @@ class NodeTasks:
         renewal = KeysRenewal(
             context,
             OwnKeys(
-                parts.keystore, KeysPublisher(hub_url=str(settings.hub_url), http=parts.registry)
+                parts.keystore,
+                path=settings.keystore_path,
+                unlock=read_unlock(settings),
+                publisher=KeysPublisher(hub_url=str(settings.hub_url), http=parts.registry),
             ),
             wait_for_registry=refresh.wait_until_refreshed,
         )
@@ -187,6 +204,12 @@ class NodeTasks:
         ):
             owner.add_round(task, work, every=timedelta(0), overdue_after=overdue_after)
         owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
+        owner.add_round(
+            "link_repair",
+            LinkRepair(context).run_round,
+            every=_LINK_REPAIR,
+            overdue_after=_LINK_REPAIR + _PATIENCE,
+        )
         return cls(link=link, owner=owner, refresh=refresh)
 
     def list_troubles(self, parts: NodeParts) -> list[str]:
@@ -255,6 +278,10 @@ class RunningNode:
             return ["tasks: not started"]
         return self._tasks.list_troubles(self.parts)
 
+    def list_notices(self) -> list[str]:
+        """Say what people should look into although the node does its work. Blocking."""
+        return list_notices(self.parts.context)
+
     def describe_link(self) -> str:
         """Say how the link to the broker is."""
         return self._tasks.link.state.status.value if self._tasks else LinkStatus.DOWN.value
@@ -292,9 +319,10 @@ def create_app(settings: NodeSettings) -> FastAPI:
     web = create_web_router(
         context,
         console,
-        list_troubles=node.list_troubles,
+        list_troubles=lambda: [*node.list_troubles(), *node.list_notices()],
         describe_link=node.describe_link,
     )
-    app = console.build_app([create_health_router(node.list_troubles), web], lifespan=node.lifespan)
+    health = create_health_router(node.list_troubles, node.list_notices)
+    app = console.build_app([health, web], lifespan=node.lifespan)
     app.mount("/api/v1", create_api(context, refresh_registry=node.refresh_registry))
     return app

@@ -39,6 +39,7 @@ from node.bootstrap import (
     utc_now,
 )
 from node.service.context import NodeError
+from node.service.evidence import export_case, export_message
 from node.service.people import (
     LINK_PATH,
     Role,
@@ -49,11 +50,11 @@ from node.service.people import (
 from node.service.tokens import handle_make_token, handle_revoke_tokens
 from node.settings import KeyStoreSettings, NodeSettings
 from node.store.migrating import SchemaError
+from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import ProtocolError
-from protocol.identifiers import parse_participant_code
+from protocol.identifiers import parse_case_reference, parse_participant_code
 
 _USAGE: Final = 2
-_EPOCH: Final = timedelta(days=365)
 
 app = typer.Typer(
     name="trm-node",
@@ -164,10 +165,9 @@ def init(
     """
     with _clear_errors():
         chosen = _load_keystore_settings()
-        now = utc_now().replace(microsecond=0)
         store = FileKeyStore.generate(
             parse_participant_code(participant),
-            first_epoch=(now - timedelta(hours=1), now + _EPOCH),
+            validities=plan_first_keys(utc_now(), EpochPolicy()),
         )
         save_keystore(store, chosen.keystore_path, unlock=read_unlock(chosen))
         print(f"Key store of {participant} made: {chosen.keystore_path}")
@@ -288,6 +288,43 @@ def users() -> None:
 
 
 @app.command()
+def export_evidence(
+    out: Annotated[Path, typer.Option(help="The bundle to write; it must not exist yet.")],
+    message: Annotated[str | None, typer.Option(help="A message, by its identifier.")] = None,
+    case: Annotated[str | None, typer.Option(help="A whole case, by its reference.")] = None,
+) -> None:
+    """Write what proves a message or a case to somebody who trusts neither hub nor node.
+
+    The bundle holds the messages in clear: hand it over as carefully as the case itself. Whoever
+    gets it checks it with 'trm-verify BUNDLE --root 1.root.json'. Ends with 1 if registry files are
+    missing that it needs; then it is written all the same.
+
+    \b
+    Example:
+      trm-node export-evidence --case TRM-7G1A0-2C028-R --out evidence.zip
+    """
+
+    def use(parts: NodeParts) -> None:
+        parts.directory.complete_archive()
+        if message is not None:
+            made = export_message(parts.context, parts.archive, message)
+        else:
+            reference = parse_case_reference(case or "")
+            made = export_case(parts.context, parts.archive, reference)
+        with out.open("xb") as file:
+            file.write(made.data)
+        print(f"{out}: {made.messages} messages, {made.receipts} receipts.")
+        for line in made.missing:
+            print(f"Missing: {line}", file=sys.stderr)
+        if made.missing:
+            raise typer.Exit(1)
+
+    if (message is None) == (case is None):
+        _fail("Say what is to be proved: --message ID or --case REFERENCE.")
+    _with_parts(use)
+
+
+@app.command()
 def migrate() -> None:
     """Make the database, or bring it to the tables of this version.
 
@@ -315,6 +352,7 @@ class _Readiness(BaseModel):
 
     status: str
     troubles: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @app.command()
@@ -334,8 +372,8 @@ def status(
                 f"{url} answers ({answer.status_code}), but not as a node does: check the address."
             )
         print(body.status.replace("_", " "))
-        for trouble in body.troubles:
-            print(f"  {trouble}")
+        for line in (*body.troubles, *body.notices):
+            print(f"  {line}")
         if not answer.is_success:
             raise typer.Exit(1)
 

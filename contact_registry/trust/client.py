@@ -21,7 +21,7 @@ one timestamp period beyond its signing.
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,11 +50,13 @@ from contact_registry.models import MAX_DOCUMENT_BYTES
 from contact_registry.trust.cache import VerifiedCache, VerifiedFiles
 from contact_registry.trust.fetcher import HttpxFetcher
 from contact_registry.trust.layout import LIMITS, METADATA_URL, TARGETS_URL, target_file_name
+from contact_registry.trust.past_download import PastSource, download_past
 from contact_registry.trust.storage import exclusive
 from contact_registry.trust.verification import (
     DEFAULT_GRACE,
     TopLevelFiles,
     verify_directory,
+    verify_root_chain,
     verify_top_level,
 )
 
@@ -159,6 +161,35 @@ class RegistryClient:
         return verify_directory(
             top, _KeptSource(kept), verified_at=kept.verified_at, grace=self._grace, now=now
         )
+
+    def load_kept(self) -> VerifiedFiles | None:
+        """Return the signed files that verified together last; None if there are none.
+
+        They may be newer than the view that this process holds: another one may have refreshed.
+        """
+        return self._cache.load()
+
+    def download_past(
+        self, version: int, sha256: str, *, find: Callable[[str], bytes | None]
+    ) -> dict[str, bytes]:
+        """Return the signed files that prove everybody's keys at a past version, by their hashes.
+
+        ``find`` returns a file that is at hand already, by its hash; the host keeps the others for
+        good. Raises as :meth:`refresh` does.
+        """
+        with self._one_at_a_time, _translated(self._folder):
+            roots = verify_root_chain(self._trusted_root, self._read_roots())
+            return download_past(
+                PastSource(
+                    find=find,
+                    fetcher=self._fetcher,
+                    metadata_url=self._metadata_url,
+                    targets_url=self._targets_url,
+                ),
+                version=version,
+                sha256=sha256,
+                roots=roots,
+            )
 
     def _update_top_level(self) -> TopLevelFiles:
         self._tuf_folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ long a registry host that holds back a Participant's newer keys could keep an ol
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -115,27 +115,17 @@ def verify_top_level(
     With ``reference_time`` None, expiry is not looked at: for an operator who renews what expired.
     Raises :class:`~contact_registry.errors.RegistryRefusedError`.
     """
-    with refusing("root"):
-        root = _read(Root, trusted_root)
-        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
-        for data in files.roots:
-            newer = _read(Root, data)
-            root.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
-            newer.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
-            if newer.signed.version != root.signed.version + 1:
-                raise RepositoryError(f"version {newer.signed.version} is out of order")
-            root = newer
-    authority = root.signed
+    authority = verify_root_chain(trusted_root, files.roots)[-1]
     with refusing("timestamp"):
-        timestamp = _read_signed(Timestamp, files.timestamp, authority)
+        timestamp = read_signed(Timestamp, files.timestamp, authority)
     with refusing("snapshot"):
         pinned = timestamp.snapshot_meta
-        _require_pinned(pinned)
+        require_pinned(pinned)
         pinned.verify_length_and_hashes(files.snapshot)
-        snapshot = _read_signed(Snapshot, files.snapshot, authority)
+        snapshot = read_signed(Snapshot, files.snapshot, authority)
         _require_version(snapshot.version, pinned.version)
     with refusing("targets"):
-        targets = _read_delegate(snapshot, files.targets, Targets.type, authority)
+        targets = read_delegate(snapshot, files.targets, Targets.type, authority)
     if reference_time is not None:
         _require_current({"root": authority, "timestamp": timestamp, "snapshot": snapshot,
                           "targets": targets}, reference_time)  # fmt: skip
@@ -146,6 +136,26 @@ def verify_top_level(
         targets=targets,
         snapshot_sha256=hashlib.sha256(files.snapshot).hexdigest(),
     )
+
+
+def verify_root_chain(trusted_root: bytes, newer: Iterable[bytes]) -> list[Root]:
+    """Verify that each root was signed by the one before it and by itself (section 5.3).
+
+    Returns all of them, the trusted one first. Expiry is not looked at.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`.
+    """
+    with refusing("root"):
+        root = _read(Root, trusted_root)
+        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+        chain = [root.signed]
+        for data in newer:
+            root = _read(Root, data)
+            chain[-1].verify_delegate(Root.type, root.signed_bytes, root.signatures)
+            root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+            if root.signed.version != chain[-1].version + 1:
+                raise RepositoryError(f"version {root.signed.version} is out of order")
+            chain.append(root.signed)
+        return chain
 
 
 def verify_directory(
@@ -163,7 +173,7 @@ def verify_directory(
     one that is read again.
     Raises :class:`~contact_registry.errors.RegistryRefusedError`, and whatever ``source`` raises.
     """
-    entries = _read_participants(top, source)
+    entries = read_participants(top.targets, source)
     judged_at = now or verified_at
     overdue: dict[str, datetime] = {}
     contacts: dict[ParticipantCode, ContactsDocument] = {}
@@ -226,14 +236,15 @@ class _Branch:
     data: bytes
 
 
-def _read_participants(top: TopLevel, source: FileSource) -> tuple[ParticipantEntry, ...]:
+def read_participants(targets: Targets, source: FileSource) -> tuple[ParticipantEntry, ...]:
+    """Return the Participants that the operators list, each with a proper delegation."""
     with refusing("list of Participants"):
-        if set(top.targets.targets) != {PARTICIPANTS_PATH}:
+        if set(targets.targets) != {PARTICIPANTS_PATH}:
             raise RepositoryError("the operators sign participants.json and nothing else")
-        data = read_target(source, top.targets.targets[PARTICIPANTS_PATH])
+        data = read_target(source, targets.targets[PARTICIPANTS_PATH])
         entries = parse_participants(data).participants
         for entry in entries:
-            if not is_proper_delegation(top.targets.delegations, entry.code, RoleKind.PARTICIPANT):
+            if not is_proper_delegation(targets.delegations, entry.code, RoleKind.PARTICIPANT):
                 raise RepositoryError(f"{entry.code} is listed without a proper delegation")
         return entries
 
@@ -247,22 +258,38 @@ def _read_branch(
     delegator: Targets,
 ) -> _Branch | None:
     """Return a delegated role and its one document, or None if it has published nothing yet."""
+    role = read_role(top.snapshot, source, code, kind, delegator)
+    if role is None:
+        return None
     name = participant_role(code) if kind is RoleKind.PARTICIPANT else node_role(code)
-    meta = top.snapshot.meta.get(f"{name}.json")
+    with refusing(f"metadata of {name}"):
+        return _Branch(role=role, data=read_target(source, role.targets[path_of_role(code, kind)]))
+
+
+def read_role(
+    snapshot: Snapshot,
+    source: FileSource,
+    code: ParticipantCode,
+    kind: RoleKind,
+    delegator: Targets,
+) -> Targets | None:
+    """Return a delegated role that lists its one document, or None if it has published nothing."""
+    name = participant_role(code) if kind is RoleKind.PARTICIPANT else node_role(code)
+    meta = snapshot.meta.get(f"{name}.json")
     if meta is None:
         return None
     with refusing(f"metadata of {name}"):
         if not is_proper_delegation(delegator.delegations, code, kind):
             raise RepositoryError("it is not properly delegated")
-        length, sha256 = _require_pinned(meta)
+        length, sha256 = require_pinned(meta)
         if length > LIMITS.delegation:
             raise RepositoryError(f"{length} bytes are more than a delegation can have")
         data = source.read_metadata(name, version=meta.version, length=length, sha256=sha256)
-        role = _read_delegate(top.snapshot, data, name, delegator)
+        role = read_delegate(snapshot, data, name, delegator)
         path = path_of_role(code, kind)
         if set(role.targets) != {path}:
             raise RepositoryError(f"it may list {path} and nothing else")
-        return _Branch(role=role, data=read_target(source, role.targets[path]))
+        return role
 
 
 def _read(kind: type[_Signed], data: bytes) -> Metadata[_Signed]:
@@ -272,23 +299,23 @@ def _read(kind: type[_Signed], data: bytes) -> Metadata[_Signed]:
     return metadata
 
 
-def _read_signed(
+def read_signed(
     kind: type[_Signed], data: bytes, delegator: Root | Targets, name: str | None = None
 ) -> _Signed:
+    """Return metadata that enough keys of its role have signed."""
     metadata = _read(kind, data)
     delegator.verify_delegate(name or kind.type, metadata.signed_bytes, metadata.signatures)
     return metadata.signed
 
 
-def _read_delegate(
-    snapshot: Snapshot, data: bytes, name: str, delegator: Root | Targets
-) -> Targets:
+def read_delegate(snapshot: Snapshot, data: bytes, name: str, delegator: Root | Targets) -> Targets:
+    """Return a targets role that is signed, and that the snapshot names."""
     meta = snapshot.meta.get(f"{name}.json")
     if meta is None:
         raise RepositoryError("the snapshot does not name it")
-    _require_pinned(meta)
+    require_pinned(meta)
     meta.verify_length_and_hashes(data)
-    role = _read_signed(Targets, data, delegator, name)
+    role = read_signed(Targets, data, delegator, name)
     _require_version(role.version, meta.version)
     return role
 
@@ -302,7 +329,8 @@ def read_target(source: FileSource, target: TargetFile) -> bytes:
     return data
 
 
-def _require_pinned(meta: MetaFile) -> tuple[int, str]:
+def require_pinned(meta: MetaFile) -> tuple[int, str]:
+    """Return length and SHA-256 of the file that an entry names; it has to name both."""
     if meta.length is None or set(meta.hashes or ()) != {"sha256"} or meta.hashes is None:
         raise RepositoryError("the file above does not name its length and SHA-256")
     return meta.length, meta.hashes["sha256"]

@@ -46,7 +46,7 @@ class RegistryDirectory:
     def __init__(self, client: RegistryClient, *, archive: RegistryArchive) -> None:
         self._client = client
         self._archive = archive
-        self._refused: set[str] = set()
+        self._refused: set[tuple[int, str]] = set()
         self._directory: Directory | None = client.load_cached()
 
     def current(self) -> Directory:
@@ -82,9 +82,14 @@ class RegistryDirectory:
         """Fetch the versions that messages and receipts name and that are not kept yet.
 
         A version that the host does not have under the hash named is not asked for again: its
-        sender was shown another registry, or made it up.
+        sender was shown another registry, or made it up. The same hash under another version is:
+        otherwise whoever names it wrongly would keep the right one from being fetched.
         """
-        missing = (it for it in self._archive.list_missing() if it.sha256 not in self._refused)
+        missing = (
+            it
+            for it in self._archive.list_missing()
+            if (it.version, it.sha256) not in self._refused
+        )
         for pin in islice(missing, _PINS_AT_ONCE):
             try:
                 objects = self._client.download_past(
@@ -93,7 +98,7 @@ class RegistryDirectory:
             except RegistryUnavailableError:
                 return
             except RegistryRefusedError:
-                self._refused.add(pin.sha256)
+                self._refused.add((pin.version, pin.sha256))
                 log.warning("registry_pin_refused", version=pin.version, sha256=pin.sha256)
             else:
                 self._archive.keep_past(pin, objects)

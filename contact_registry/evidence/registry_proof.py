@@ -1,0 +1,227 @@
+"""Which key a Participant had at a past version of the registry, offline and from a trusted root.
+
+1. The roots after the trusted one are verified in order, each by its predecessor and by itself.
+2. The snapshot is the file whose SHA-256 a signed message names; its version is the one named.
+3. The snapshot is signed under one of the roots, the newest that fits; so are the targets, which it
+   names by hash.
+4. The targets list the Participant and delegate to its directory key, that one to its node's key:
+   each file signed by enough keys, and named by hash in the snapshot.
+5. The node's key document lists the signing key.
+
+Expiry is judged as of the moment that the message claims for itself, not as of today.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tuf.api.metadata import Root
+
+from contact_registry.errors import RegistryRefusedError
+from contact_registry.evidence.errors import OtherRegistryError, RegistryFileMissingError
+from contact_registry.models import ListedBy, ParticipantEntry
+from contact_registry.trust.layout import LIMITS
+from contact_registry.trust.past import PastKeys, PastVersion, verify_past_keys, verify_past_version
+from contact_registry.trust.verification import DEFAULT_GRACE, verify_root_chain
+from protocol.identifiers import ParticipantCode
+from protocol.messages.head import RegistryPin
+from protocol.signing import VerifyKey
+
+FindObject = Callable[[str], bytes | None]
+"""Return a registry file by the SHA-256 of its bytes, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ByHash:
+    """Feeds the trusted core from files that are named by their hash alone."""
+
+    find: FindObject
+
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+        """Return the metadata of a role."""
+        return self.require(sha256, what=f"the signed metadata of {role}")
+
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+        """Return a document."""
+        return self.require(sha256, what=path)
+
+    def require(self, sha256: str, *, what: str) -> bytes:
+        """Return a file; raises ``RegistryFileMissingError``."""
+        data = self.find(sha256)
+        if data is None:
+            raise RegistryFileMissingError(
+                f"The registry file {sha256[:16]}... ({what}) is not at hand."
+            )
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise RegistryRefusedError(f"A registry file stands under the hash of another: {what}.")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A signing key as the registry listed it at one version."""
+
+    key: VerifyKey
+    #: The root under which it verified, and the newest one known.
+    root_version: int
+    newest_root_version: int
+    held_by_operators: bool
+
+
+@dataclass(slots=True)
+class PastRegistry:
+    """Versions of one registry, each verified when it is first asked for.
+
+    ``roots`` are the versions after the trusted one, by number; others are not looked at.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError` if the chain does not verify, or
+    the trusted root is none.
+    """
+
+    trusted_root: bytes
+    roots: Mapping[int, bytes]
+    find_object: FindObject
+    _chain: list[Root] = field(init=False)
+    _versions: dict[RegistryPin, PastVersion] = field(init=False, default_factory=dict)
+    _keys: dict[tuple[RegistryPin, ParticipantCode], PastKeys | None] = field(
+        init=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        """Verify the chain of roots (step 1)."""
+        trusted = verify_root_chain(self.trusted_root, ())[0]
+        # What is compared is what was signed: a copy that a mail program wrapped is the same root.
+        if verify_root_chain(self.roots.get(trusted.version, self.trusted_root), ()) != [trusted]:
+            raise OtherRegistryError(
+                f"The root of version {trusted.version} is not the one that is trusted: this is "
+                "evidence of another registry, or the wrong root was given."
+            )
+        newer: list[bytes] = []
+        while (data := self.roots.get(trusted.version + len(newer) + 1)) is not None:
+            _require_size(data, LIMITS.root, what="root")
+            newer.append(data)
+        self._chain = verify_root_chain(self.trusted_root, newer)
+
+    def find_version(self, pin: RegistryPin) -> PastVersion:
+        """Return the version that a message names (steps 2 and 3).
+
+        Raises :class:`RegistryFileMissingError` or ``RegistryRefusedError``.
+        """
+        if pin not in self._versions:
+            self._versions[pin] = self._verify_version(pin)
+        return self._versions[pin]
+
+    def _verify_version(self, pin: RegistryPin) -> PastVersion:
+        source = _ByHash(self.find_object)
+        snapshot = source.require(pin.sha256, what=f"the snapshot of version {pin.version}")
+        _require_size(snapshot, LIMITS.snapshot, what="snapshot")
+        problem: RegistryRefusedError | None = None
+        for root in reversed(self._chain):
+            try:
+                found = verify_past_version(snapshot, source, root=root)
+            except RegistryRefusedError as error:
+                problem = error
+                continue
+            if found.snapshot.version != pin.version:
+                raise RegistryRefusedError(
+                    f"The snapshot is of version {found.snapshot.version}, where {pin.version} is "
+                    "named."
+                )
+            return found
+        raise OtherRegistryError(
+            f"Version {pin.version} of the registry does not verify under the trusted root: it is "
+            "another registry, or the root given is newer than what it is to prove."
+        ) from problem
+
+    def find_participant(self, pin: RegistryPin, code: ParticipantCode) -> ParticipantEntry | None:
+        """Return how a version lists a Participant; None if it does not."""
+        entries = self.find_version(pin).participants
+        return next((entry for entry in entries if entry.code == code), None)
+
+    def _find_keys(self, pin: RegistryPin, code: ParticipantCode) -> PastKeys | None:
+        if (pin, code) not in self._keys:
+            source = _ByHash(self.find_object)
+            self._keys[pin, code] = verify_past_keys(self.find_version(pin), source, code)
+        return self._keys[pin, code]
+
+    def find_signing_key(
+        self, pin: RegistryPin, code: ParticipantCode, key_id: str, *, at: datetime
+    ) -> ListedKey:
+        """Return the signing key of this name, as listed and valid at that moment (steps 4, 5).
+
+        Raises :class:`RegistryFileMissingError`, or ``RegistryRefusedError`` if it is not listed,
+        not valid then, or listed by what had run out then.
+        """
+        version = self.find_version(pin)
+        keys = self._find_keys(pin, code)
+        listed = keys.document.signing_keys if keys else ()
+        entry = next((entry for entry in listed if entry.key_id == key_id), None)
+        if keys is None or entry is None:
+            raise RegistryRefusedError(
+                f"Version {pin.version} of the registry does not list key {key_id} for {code}."
+            )
+        _require_in_force(version, keys, code, at=at)
+        if at < entry.valid_from or (entry.valid_to is not None and at >= entry.valid_to):
+            raise RegistryRefusedError(
+                f"Key {key_id} of {code} was not valid at the claimed time, {_show(at)}."
+            )
+        participant = self.find_participant(pin, code)
+        return ListedKey(
+            key=VerifyKey(entry.public_bytes),
+            root_version=version.root.version,
+            newest_root_version=self._chain[-1].version,
+            held_by_operators=participant is not None
+            and participant.directory_key_held_by is ListedBy.OPERATOR,
+        )
+
+
+def _require_in_force(
+    version: PastVersion, keys: PastKeys, code: ParticipantCode, *, at: datetime
+) -> None:
+    """Refuse what had run out at that moment; a Participant's own signatures have their grace."""
+    ends = {
+        "root": version.root.expires,
+        "snapshot": version.snapshot.expires,
+        "list of Participants": version.targets.expires,
+        f"entry of {code}": keys.directory_role_expires_at + DEFAULT_GRACE,
+        f"keys of {code}": keys.node_role_expires_at + DEFAULT_GRACE,
+    }
+    for name, end in ends.items():
+        if end.astimezone(UTC) <= at:
+            raise RegistryRefusedError(
+                f"At the claimed time, {_show(at)}, the registry's {name} of version "
+                f"{version.snapshot.version} had run out ({_show(end)})."
+            )
+
+
+def _require_size(data: bytes, limit: int, *, what: str) -> None:
+    if len(data) > limit:
+        raise RegistryRefusedError(f"A {what} of {len(data)} bytes is larger than any can be.")
+
+
+def _show(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def collect_objects(
+    registry: PastRegistry, pin: RegistryPin, codes: set[ParticipantCode]
+) -> dict[str, bytes]:
+    """Verify what a version says of these Participants' keys; return the files that this took.
+
+    Raises :class:`RegistryFileMissingError` or ``RegistryRefusedError``.
+    """
+    taken: dict[str, bytes] = {}
+
+    def find(sha256: str) -> bytes | None:
+        data = registry.find_object(sha256)
+        if data is not None:
+            taken[sha256] = data
+        return data
+
+    recording = PastRegistry(
+        trusted_root=registry.trusted_root, roots=registry.roots, find_object=find
+    )
+    version = recording.find_version(pin)
+    for code in sorted(codes):
+        verify_past_keys(version, _ByHash(find), code)
+    return taken

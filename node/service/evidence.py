@@ -1,0 +1,212 @@
+"""Bundles that prove a message, or a whole case, to somebody who trusts neither hub nor node.
+
+What is in a bundle, and how it is checked: ``docs/evidence.md``.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from contact_registry.errors import RegistryError
+from contact_registry.evidence.container import pack_members
+from contact_registry.evidence.presenting import name_participant, show_moment
+from contact_registry.evidence.registry_proof import PastRegistry, collect_objects
+from contact_registry.evidence.report import write_report
+from contact_registry.evidence.verifying import judge_contents
+from node.domain.events import SYSTEM_ACTOR, EventKind
+from node.domain.evidence import STEP_OF_EVENT
+from node.service.context import NodeContext, NotFoundError
+from node.service.records import OUT, find_case, load_signed
+from node.service.registry_archive import RegistryArchive
+from node.store.tables import CaseRow, EventRow, EvidenceRow, MessageRow, ReceiptRow
+from protocol.envelope import SignedPayload
+from protocol.errors import RemoteProtocolError
+from protocol.evidence.bundle import BundleContents, encode_bundle, name_signed
+from protocol.evidence.head import parse_evidence_head
+from protocol.evidence.manifest import (
+    CoversCase,
+    CoversMessage,
+    EventClaim,
+    EventLog,
+    Exporter,
+)
+from protocol.evidence.steps import STEPS
+from protocol.identifiers import CaseReference, ParticipantCode
+from protocol.messages.head import RegistryPin
+
+_PARTICIPANT: Final = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,120}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedBundle:
+    """A bundle as a file, and what it lacks."""
+
+    data: bytes
+    messages: int
+    receipts: int
+    #: What the bundle cannot prove for want of registry files, one line each.
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the store holds of what is to be proved."""
+
+    covers: CoversMessage | CoversCase
+    messages: tuple[SignedPayload, ...]
+    receipts: tuple[SignedPayload, ...]
+    events: tuple[EventClaim, ...]
+
+
+def export_message(
+    context: NodeContext, archive: RegistryArchive, message_id: str
+) -> ExportedBundle:
+    """Return the bundle of one message; raises ``NotFoundError``."""
+    with context.database.reading() as session:
+        row = session.get(MessageRow, message_id)
+        if row is None:
+            raise NotFoundError("There is no such message here: check its identifier.")
+        case = session.get(CaseRow, row.case_id) if row.case_id else None
+        events = session.exec(select(EventRow).where(EventRow.message_id == message_id)).all()
+        sender = context.participant if row.direction == OUT else row.peer
+        covers = CoversMessage(sender=sender, message_id=row.wire_id)
+        found = _find(context, session, [row], case, covers, events)
+    return _make_bundle(context, archive, found)
+
+
+def export_case(
+    context: NodeContext, archive: RegistryArchive, reference: CaseReference
+) -> ExportedBundle:
+    """Return the bundle of everything that this node holds of a case; raises ``NotFoundError``."""
+    with context.database.reading() as session:
+        case = find_case(session, reference)
+        if case is None:
+            raise NotFoundError("This node knows no such case: check its reference.")
+        rows = session.exec(
+            select(MessageRow)
+            .where(MessageRow.case_id == case.case_id)
+            .order_by(col(MessageRow.stored_at), col(MessageRow.message_id))
+        ).all()
+        events = session.exec(select(EventRow).where(EventRow.case_id == case.case_id)).all()
+        found = _find(context, session, rows, case, CoversCase(case=reference), events)
+    return _make_bundle(context, archive, found)
+
+
+# ------------------------------------------------------------------ out of the store
+
+
+def _find(  # noqa: PLR0913, PLR0917 - what one transaction has found
+    context: NodeContext,
+    session: Session,
+    rows: Sequence[MessageRow],
+    case: CaseRow | None,
+    covers: CoversMessage | CoversCase,
+    events: Sequence[EventRow],
+) -> _Found:
+    signed = {row.message_id: load_signed(context, row, case) for row in rows}
+    names = {message_id: name_signed(it) for message_id, it in signed.items()}
+    receipts = session.exec(
+        select(ReceiptRow)
+        .join(EvidenceRow, col(EvidenceRow.receipt_id) == col(ReceiptRow.receipt_id))
+        .where(col(EvidenceRow.message_id).in_(signed))
+        .distinct()
+    ).all()
+    return _Found(
+        covers=covers,
+        messages=tuple(signed.values()),
+        receipts=tuple(SignedPayload.parse(row.signed_receipt) for row in receipts),
+        events=tuple(
+            _make_claim(event, names)
+            for event in sorted(events, key=lambda event: event.event_id or 0)
+        ),
+    )
+
+
+def _make_claim(event: EventRow, names: dict[str, str]) -> EventClaim:
+    """Say what an entry of the timeline says, without naming an officer."""
+    step = STEP_OF_EVENT[EventKind(event.kind)]
+    actor = event.actor
+    if actor != SYSTEM_ACTOR and not _PARTICIPANT.fullmatch(actor):
+        actor = "staff"
+    return EventClaim(
+        at=event.at.replace(microsecond=0),
+        kind=event.kind,
+        step=step,
+        event=STEPS[step].event if step else None,
+        message=names.get(event.message_id or ""),
+        actor=actor,
+        code=event.code if event.code and _CODE.fullmatch(event.code) else None,
+    )
+
+
+# ------------------------------------------------------------------ into the bundle
+
+
+def _make_bundle(context: NodeContext, archive: RegistryArchive, found: _Found) -> ExportedBundle:
+    now = context.clock().replace(microsecond=0)
+    directory = context.directory.current()
+    own_pin = RegistryPin(version=directory.version, sha256=directory.sha256)
+    registry = archive.open()
+    wanted = [(own_pin, context.participant)]
+    for signed in (*found.messages, *found.receipts):
+        # A message of a type unknown here need not name a registry: then nothing can prove it.
+        with suppress(RemoteProtocolError):
+            head = parse_evidence_head(signed)
+            wanted.append((head.registry, ParticipantCode(head.sender)))
+    objects, missing = _collect(registry, wanted)
+    contents = BundleContents(
+        messages={name_signed(it): it for it in found.messages},
+        receipts={name_signed(it): it for it in found.receipts},
+        roots=registry.roots,
+        objects=objects,
+        events=EventLog(claimed_by=context.participant, events=found.events),
+        report=b"",
+    )
+    members = encode_bundle(
+        _add_report(contents, registry, made_by=context.participant, at=now),
+        covers=found.covers,
+        exporter=Exporter(
+            participant=context.participant,
+            at=now,
+            registry=own_pin,
+            key=context.keys.signing_key,
+        ),
+    )
+    return ExportedBundle(
+        data=pack_members(members),
+        messages=len(found.messages),
+        receipts=len(found.receipts),
+        missing=missing,
+    )
+
+
+def _collect(
+    registry: PastRegistry, wanted: Iterable[tuple[RegistryPin, ParticipantCode]]
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the registry files that prove these keys, and what is not at hand."""
+    objects: dict[str, bytes] = {}
+    missing: list[str] = []
+    for pin, code in dict.fromkeys((*wanted,)):
+        try:
+            objects |= collect_objects(registry, pin, {code})
+        except RegistryError as error:
+            missing.append(f"Registry version {pin.version}, keys of {code}: {error}")
+    return objects, tuple(missing)
+
+
+def _add_report(
+    contents: BundleContents, registry: PastRegistry, *, made_by: str, at: datetime
+) -> BundleContents:
+    page = write_report(
+        judge_contents(contents, registry),
+        title="Evidence",
+        introduction=f"Put together by the node of {name_participant(made_by)} on "
+        f"{show_moment(at)}.",
+    )
+    return replace(contents, report=page)
