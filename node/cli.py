@@ -38,6 +38,7 @@ from node.bootstrap import (
     read_unlock,
     utc_now,
 )
+from node.service import restoring
 from node.service.context import NodeError
 from node.service.evidence import export_case, export_message
 from node.service.people import (
@@ -311,7 +312,8 @@ def export_evidence(
         else:
             reference = parse_case_reference(case or "")
             made = export_case(parts.context, parts.archive, reference)
-        with out.open("xb") as file:
+        # It holds the messages in clear: a file for nobody but its owner.
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(made.data)
         print(f"{out}: {made.messages} messages, {made.receipts} receipts.")
         for line in made.missing:
@@ -333,6 +335,20 @@ def migrate() -> None:
     with _clear_errors():
         migrate_database(_load_settings())
         print("The database is up to date.")
+
+
+@app.command()
+def begin_new_generation() -> None:
+    """Begin all links anew after a restore from a backup, before the node is started again.
+
+    Every Participant is asked to send again what the backup lacks.
+    """
+
+    def use(parts: NodeParts) -> None:
+        peers = restoring.begin_new_generation(parts.context)
+        print(f"New generation on {len(peers)} links; start the node to ask what was lost.")
+
+    _with_parts(use)
 
 
 @app.command()

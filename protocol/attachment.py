@@ -243,7 +243,7 @@ class Assembly:
     """
 
     def __init__(self, manifest: AttachmentManifest, *, held: Iterable[int] = ()) -> None:
-        self._attachment_id = AttachmentId(manifest.attachment_id)
+        self._manifest = manifest
         self._digests = manifest.chunk_digests
         self._held = set(held)
         if any(not 0 <= index < manifest.chunk_count for index in self._held):
@@ -255,9 +255,10 @@ class Assembly:
         """Check a chunk against the manifest; a new one is to be stored as it came.
 
         Raises ``MisaddressedError`` for another file's chunk, ``ForgedError`` for one that is not
-        the announced one.
+        the announced one. ``MalformedError``: it is the announced one and has a length that the
+        size of the file rules out; then the file will never open.
         """
-        _verify_chunk(chunk, attachment_id=self._attachment_id, digests=self._digests)
+        _verify_chunk(chunk, manifest=self._manifest, digests=self._digests)
         if chunk.index in self._held:
             return ChunkVerdict.KNOWN
         self._held.add(chunk.index)
@@ -273,12 +274,20 @@ class Assembly:
         return collect_ranges(set(range(len(self._digests))) - self._held)
 
 
-def _verify_chunk(chunk: Chunk, *, attachment_id: AttachmentId, digests: tuple[bytes, ...]) -> None:
-    """Refuse a chunk that is not the one its manifest announced."""
-    if chunk.attachment_id != attachment_id:
+def _verify_chunk(
+    chunk: Chunk, *, manifest: AttachmentManifest, digests: tuple[bytes, ...]
+) -> None:
+    """Refuse a chunk that is not the one its manifest announced, or that cannot be.
+
+    A manifest that says a small size and announces long chunks would fill the recipient's disk.
+    """
+    if chunk.attachment_id != manifest.attachment_id:
         raise MisaddressedError("The chunk belongs to another file.")
     if chunk.index >= len(digests) or chunk.digest != digests[chunk.index]:
         raise ForgedError("The chunk is not the one that was announced: ask for it again.")
+    rest = padme_length(manifest.size) - chunk.index * manifest.chunk_size
+    if len(chunk.ciphertext) != min(manifest.chunk_size, rest) + TAG_BYTES:
+        raise MalformedError("A chunk of the file has a wrong length: its sender must send anew.")
 
 
 def open_attachment(
@@ -294,15 +303,14 @@ def open_attachment(
     wrong padding.
     """
     stream = _Stream.of(manifest, message_id=message_id)
-    attachment_id, digests = AttachmentId(manifest.attachment_id), manifest.chunk_digests
+    digests = manifest.chunk_digests
     whole = hashlib.sha256()
     left, expected = manifest.size, 0
     for chunk in chunks:
         if chunk.index != expected:
             raise ForgedError("The chunks of the file are not in order: sort them by their place.")
-        _verify_chunk(chunk, attachment_id=attachment_id, digests=digests)
+        _verify_chunk(chunk, manifest=manifest, digests=digests)
         plain = stream.pull(chunk.index, chunk.ciphertext)
-        _verify_length(manifest, chunk.index, plain)
         content = plain[:left]
         if any(plain[left:]):
             raise MalformedError("The padding of the file is wrong: its sender must send it anew.")
@@ -315,12 +323,6 @@ def open_attachment(
         raise UnopenableError("The file ends too early: chunks are missing, ask for them.")
     if whole.hexdigest() != manifest.sha256:
         raise ForgedError("The file is not the one that was announced: its sender must send anew.")
-
-
-def _verify_length(manifest: AttachmentManifest, index: int, plain: bytes) -> None:
-    padded = padme_length(manifest.size)
-    if len(plain) != min(manifest.chunk_size, padded - index * manifest.chunk_size):
-        raise MalformedError("A chunk of the file has a wrong length: its sender must send anew.")
 
 
 def _cut(content: Iterable[bytes], *, size: int, chunk_size: int) -> Iterator[bytes]:

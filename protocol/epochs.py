@@ -12,9 +12,10 @@ it is, what a node has to do. It does nothing itself.
 
 **The bound.** A sender seals for a key only before its ``valid_to``, by its own clock, and a
 message expires at most one life after it was composed, by the same clock. So nothing sealed for a
-key is good after ``valid_to`` + life, and a recipient refuses it by that date. The private half is
-erased at ``valid_to`` + life + tolerance: no later than needed, and the tolerance covers the one
-clock that is left in the reckoning, the recipient's own.
+key is good after ``valid_to`` + life, and a recipient refuses it by that date (what it asked for
+again and takes in later, it can ask for once more). The private half is erased at ``valid_to`` +
+life + tolerance: no later than needed, and the tolerance covers the one clock that is left in the
+reckoning, the recipient's own.
 
 **Erasing cannot be undone, so no clock is trusted with it alone.** A clock that jumped a year ahead
 runs as evenly as a right one; to wait until it is steady would not help. What helps is somebody
@@ -29,7 +30,7 @@ would only keep old keys longer. What an overlap is for, senders with an old reg
 does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -112,8 +113,6 @@ class KeyPlan:
     publish: tuple[KeyId, ...]
     #: Whose private halves are erased, for good.
     erase: tuple[KeyId, ...]
-    #: When the next plan can differ, if time just passes.
-    look_again_at: datetime
 
 
 def plan_keys(
@@ -134,8 +133,6 @@ def plan_keys(
     def is_past(key: HeldKey, after: timedelta) -> bool:
         return surely is not None and key.validity.valid_to + after <= surely
 
-    kept_for = policy.life + policy.tolerance
-    erase = [key for key in held if is_past(key, kept_for)]
     make = _fill(now.replace(microsecond=0), [key.validity for key in held], policy)
     listed = [key for key in held if not is_past(key, policy.tolerance)]
     moments = (now,) if confirmed is None else (now, confirmed)
@@ -147,12 +144,7 @@ def plan_keys(
     return KeyPlan(
         make=tuple(make),
         publish=tuple(key.key_id for key in held if key.key_id in published),
-        erase=tuple(key.key_id for key in erase),
-        look_again_at=_look_again_at(
-            now,
-            [key.validity for key in held if key not in erase] + make,
-            policy=policy,
-        ),
+        erase=tuple(key.key_id for key in held if is_past(key, policy.life + policy.tolerance)),
     )
 
 
@@ -179,16 +171,3 @@ def _fill(now: datetime, held: Sequence[Validity], policy: EpochPolicy) -> list[
             made.append(Validity(valid_from=at, valid_to=until))
         at = until
     return made
-
-
-def _look_again_at(
-    now: datetime, validities: Sequence[Validity], *, policy: EpochPolicy
-) -> datetime:
-    """Return the next moment at which anything changes; at the latest in a day: clocks are set."""
-    steps: tuple[Callable[[Validity], datetime], ...] = (
-        lambda validity: _used_until(validity, policy) - policy.lead,
-        lambda validity: validity.valid_to + policy.tolerance,
-        lambda validity: validity.valid_to + policy.life + policy.tolerance,
-    )
-    moments = [step(each) for each in validities for step in steps]
-    return min([at for at in moments if at > now] + [now + _DAY])

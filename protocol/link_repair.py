@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from protocol.limits import LIMITS
@@ -66,10 +67,16 @@ def follow_gaps(
     messages does not begin the questions anew; numbers never watched begin a memory of their own.
     """
     followed: list[GapWatch] = []
+    remembered = sorted(watches, key=lambda each: each.gap)
+    passed = 0  # each is looked at once or twice: whoever leaves out every second number makes many
     for gap in sorted(gaps):
         fresh = gap.first
-        for watch in sorted(watches, key=lambda each: each.gap):
+        while passed < len(remembered) and _ends_before(remembered[passed].gap, gap):
+            passed += 1
+        for watch in islice(remembered, passed, None):
             known = watch.gap
+            if (known.generation, known.first) > (gap.generation, gap.last):
+                break
             first, last = max(fresh, known.first), min(gap.last, known.last)
             if known.generation != gap.generation or first > last:
                 continue
@@ -80,6 +87,10 @@ def follow_gaps(
         if fresh <= gap.last:
             followed.append(GapWatch(LinkGap(gap.generation, fresh, gap.last), now))
     return tuple(followed)
+
+
+def _ends_before(known: LinkGap, gap: LinkGap) -> bool:
+    return (known.generation, known.last) < (gap.generation, gap.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +150,8 @@ def note_answer(
     """Begin anew with what an answer had no room for: its sender is there, and will say more.
 
     ``told`` is what the answer did speak of. That part keeps its pause: it is on its way.
+    Not for an answer that settled and announced nothing new: with such ones a sender could put off
+    for ever that people are told.
     """
     spoken = tuple(told)
     after: list[GapWatch] = []
@@ -216,11 +229,11 @@ Find = Callable[[LinkGap, int], Iterable[tuple[int, KeptMessage]]]
 
 
 def answer_request(wanted: Iterable[LinkGap], *, find: Find) -> RepairAnswer:
-    """Say what becomes of each number asked for, within the bounds of one answer."""
+    """Say what becomes of each number asked for, once and ascending, as far as one answer goes."""
     known: list[NumberFate] = []
     unknown: list[LinkGap] = []
     more = False
-    for gap in wanted:
+    for gap in _put_in_order(wanted):
         room = LIMITS.items - len(known)
         kept = sorted(find(gap, room + 1), key=lambda each: each[0])
         told_to = gap.last if len(kept) <= room else kept[room][0] - 1
@@ -241,6 +254,18 @@ def answer_request(wanted: Iterable[LinkGap], *, find: Find) -> RepairAnswer:
             if seq <= told_to
         )
     return RepairAnswer(known=tuple(known), unknown=tuple(unknown), more=more)
+
+
+def _put_in_order(wanted: Iterable[LinkGap]) -> list[LinkGap]:
+    """Return the same numbers, ascending and each once: an asker may have named some twice."""
+    ranges: dict[int, list[NumberRange]] = {}
+    for gap in wanted:
+        ranges.setdefault(gap.generation, []).append(NumberRange(gap.first, gap.last))
+    return [
+        LinkGap(generation, each.first, each.last)
+        for generation in sorted(ranges)
+        for each in merge_ranges(ranges[generation])
+    ]
 
 
 def _find_unknown(gap: LinkGap, found: Sequence[int], *, told_to: int) -> list[LinkGap]:

@@ -44,6 +44,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "return": "Return",
     "onward": "Onward disclosure",
     "shelters": "Shelters",
+    "files": "Files",
     "approval": "The second person",
 }
 GATE_WORDS: Final[Mapping[Gate, str]] = {
@@ -73,10 +74,13 @@ again on the facts as they are then.
 
 - It does not read free text, and no pattern is searched for in it. A name, or the address of a
   shelter, typed into a narrative is found only by the people who read the message.
-- It does not look into attachments. Their kinds of data are what the sender said they are.
+- It does not look into attachments. Their kinds of data are what the sender said they are; where
+  the sender said "none", a second person opens the file.
 - That a consent was free and informed, and that a risk assessment was done well, is what people
   recorded.
-- A suspect's data is of the kind "intelligence" and follows the same rules as any other kind.
+- A suspect's data is of the kind "intelligence" and follows the same rules as any other kind. A
+  suspected relative or partner who is named in a field for suspects is noticed; one who is named
+  in a narrative is not.
 - That data came from another Participant is known when it is passed on from the message that
   brought it, and not when somebody types it anew.
 """

@@ -48,7 +48,8 @@ in [schemas/](schemas/), from the types in `protocol/messages/`: change those, n
 
 A payload is a JSON object in UTF-8 with the fields of the head and a `body`. A reader MUST refuse a
 field that the tables do not name, a missing field that they require, a value of another form, and
-whatever breaks a rule. A field that is not required MAY be absent or `null`; both say nothing.
+whatever breaks a rule. A field that is not required MAY be absent, which says nothing; so does `null`,
+which a field with a default, lists among them, does not take.
 
 | value | form on the wire |
 |---|---|

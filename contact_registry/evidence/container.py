@@ -24,6 +24,10 @@ _UNIX: Final = 3
 _PLAIN_FILE: Final = 0o100600 << 16
 #: What the zip adds to a member beside its bytes: two headers, and its name in both.
 _FRAMING: Final = 400
+_LONGEST_ENTRY: Final = 200
+"""What the zip's directory at its end has for a member, at most."""
+_END: Final = struct.Struct("<4s4H2IH")
+_LOCATOR_BYTES: Final = 20
 LARGEST_FILE: Final = LIMITS.evidence_bundle + LIMITS.evidence_files * _FRAMING
 """No bundle has more bytes than this."""
 
@@ -58,6 +62,7 @@ def unpack_members(data: bytes) -> dict[str, bytes]:
     """Return the members of a bundle; raises :class:`~protocol.errors.MalformedError`."""
     if len(data) > LARGEST_FILE:
         raise MalformedError("The file is larger than any evidence bundle.")
+    _require_small_directory(data)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = _read(archive, size=len(data))
@@ -68,6 +73,22 @@ def unpack_members(data: bytes) -> dict[str, bytes]:
             "The file is not in the one form that a bundle has: it was altered or packed anew."
         )
     return members
+
+
+def _require_small_directory(data: bytes) -> None:
+    """Look at the end of the file before ``zipfile`` does.
+
+    It makes an object of each entry of the directory, and a file of our size has room for two
+    million of them: a gigabyte of memory.
+    """
+    if len(data) < _END.size:
+        raise MalformedError("The file is not an evidence bundle, or was damaged.")
+    magic, _, _, _, _, size, _, comment = _END.unpack(data[-_END.size :])
+    before = data[-_END.size - _LOCATOR_BYTES : -_END.size]
+    if magic != b"PK\x05\x06" or comment or before.startswith(b"PK\x06\x07"):
+        raise MalformedError("The file is not an evidence bundle, or was damaged.")
+    if size > LIMITS.evidence_files * _LONGEST_ENTRY:
+        raise MalformedError("The bundle has too many members.")
 
 
 def _read(archive: zipfile.ZipFile, *, size: int) -> dict[str, bytes]:

@@ -17,7 +17,10 @@ from protocol.evidence.manifest import CoversCase, EventClaim
 from protocol.evidence.steps import EVENT_CODES, STEPS, EtsiEvent, Prover, Step
 
 _ENDINGS: Final = {
-    Outcome.PROVED: "PROVED. Every signature holds, and nothing that belongs to it is missing.",
+    Outcome.PROVED: (
+        "PROVED. Every message in this bundle is signed by its sender and receipted by its "
+        "recipient. Whether there were other messages it does not say."
+    ),
     Outcome.ALTERED: "NOT GENUINE. Something was changed or forged: do not rely on this bundle.",
     Outcome.INCOMPLETE: "GENUINE, BUT NOT EVERYTHING IS PROVED. What is missing is named above.",
     Outcome.UNTRUSTED: (
@@ -51,11 +54,9 @@ def _name_event(event: EtsiEvent) -> str:
     return f"{event.value} ({code})" if code else event.value
 
 
-def mentions_kosovo(verdict: Verdict) -> bool:
-    """Whether the footnote is needed."""
-    heads = (message.head for message in verdict.judgement.messages)
-    codes = {code for head in heads if head for code in (head.sender, head.recipient)}
-    return "XK" in codes | {verdict.made_by}
+def mentions_kosovo(text: str) -> bool:
+    """Whether a text needs the footnote."""
+    return name_participant("XK") in text
 
 
 def format_verdict(verdict: Verdict) -> list[str]:
@@ -70,7 +71,7 @@ def format_verdict(verdict: Verdict) -> list[str]:
         lines += ["", "Only claimed, about no message of this bundle"]
         lines += [f"  - {format_claim(claim)}" for claim in verdict.claims]
     lines += ["", *_ABOUT_TIME, "", _ENDINGS[verdict.outcome]]
-    if mentions_kosovo(verdict):
+    if any(map(mentions_kosovo, lines)):
         lines += ["", KOSOVO_FOOTNOTE]
     return lines
 
@@ -81,9 +82,12 @@ def _format_maker(verdict: Verdict) -> Iterator[str]:
     covers = verdict.covers
     about = f"case {covers.case}" if isinstance(covers, CoversCase) else "one message"
     maker = name_participant(verdict.made_by)
-    yield f"Evidence about {about}, put together by {maker} on {show_moment(verdict.made_at)}"
-    if verdict.maker is not None:
-        yield f"  The bundle as a whole is signed by {maker}: {_describe_signer(verdict.maker)}."
+    made = f"put together by {maker} on {show_moment(verdict.made_at)}"
+    if verdict.maker is None:
+        yield f"A bundle that calls itself evidence about {about}, {made}: that is not proved"
+        return
+    yield f"Evidence about {about}, {made}"
+    yield f"  The bundle as a whole is signed by {maker}: {_describe_signer(verdict.maker)}."
 
 
 def format_message(message: MessageVerdict) -> list[str]:

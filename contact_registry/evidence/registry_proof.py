@@ -14,16 +14,18 @@ Expiry is judged as of the moment that the message claims for itself, not as of 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from tuf.api.metadata import Root
 
 from contact_registry.errors import RegistryRefusedError
 from contact_registry.evidence.errors import OtherRegistryError, RegistryFileMissingError
+from contact_registry.evidence.presenting import name_participant
 from contact_registry.models import ListedBy, ParticipantEntry
 from contact_registry.trust.layout import LIMITS
 from contact_registry.trust.past import PastKeys, PastVersion, verify_past_keys, verify_past_version
-from contact_registry.trust.verification import DEFAULT_GRACE, verify_root_chain
+from contact_registry.trust.verification import DEFAULT_GRACE, read_root, verify_root_chain
 from protocol.identifiers import ParticipantCode
 from protocol.messages.head import RegistryPin
 from protocol.signing import VerifyKey
@@ -82,16 +84,22 @@ class PastRegistry:
     roots: Mapping[int, bytes]
     find_object: FindObject
     _chain: list[Root] = field(init=False)
-    _versions: dict[RegistryPin, PastVersion] = field(init=False, default_factory=dict)
-    _keys: dict[tuple[RegistryPin, ParticipantCode], PastKeys | None] = field(
+    #: What was found, refusals too: a hash may be named by every message of a bundle.
+    _versions: dict[str, PastVersion | RegistryRefusedError] = field(
+        init=False, default_factory=dict
+    )
+    _keys: dict[tuple[str, ParticipantCode], PastKeys | RegistryRefusedError | None] = field(
         init=False, default_factory=dict
     )
 
     def __post_init__(self) -> None:
         """Verify the chain of roots (step 1)."""
         trusted = verify_root_chain(self.trusted_root, ())[0]
+        own = self.roots.get(trusted.version, self.trusted_root)
+        _require_size(own, LIMITS.root, what="root")
         # What is compared is what was signed: a copy that a mail program wrapped is the same root.
-        if verify_root_chain(self.roots.get(trusted.version, self.trusted_root), ()) != [trusted]:
+        # It is not verified: the keys that it names are of nobody yet, and of any kind.
+        if read_root(own) != trusted:
             raise OtherRegistryError(
                 f"The root of version {trusted.version} is not the one that is trusted: this is "
                 "evidence of another registry, or the wrong root was given."
@@ -107,9 +115,23 @@ class PastRegistry:
 
         Raises :class:`RegistryFileMissingError` or ``RegistryRefusedError``.
         """
-        if pin not in self._versions:
-            self._versions[pin] = self._verify_version(pin)
-        return self._versions[pin]
+        if pin.sha256 not in self._versions:
+            self._versions[pin.sha256] = _or_refusal(lambda: self._verify_version(pin))
+        found = _raise_refusal(self._versions[pin.sha256])
+        if found.snapshot.version != pin.version:
+            raise RegistryRefusedError(
+                f"The snapshot is of version {found.snapshot.version}, where {pin.version} is "
+                "named."
+            )
+        return found
+
+    def list_versions(self) -> set[RegistryPin]:
+        """Return every version that was asked for and verified."""
+        return {
+            RegistryPin(version=found.snapshot.version, sha256=sha256)
+            for sha256, found in self._versions.items()
+            if not isinstance(found, RegistryRefusedError)
+        }
 
     def _verify_version(self, pin: RegistryPin) -> PastVersion:
         source = _ByHash(self.find_object)
@@ -118,18 +140,11 @@ class PastRegistry:
         problem: RegistryRefusedError | None = None
         for root in reversed(self._chain):
             try:
-                found = verify_past_version(snapshot, source, root=root)
+                return verify_past_version(snapshot, source, root=root)
             except RegistryRefusedError as error:
                 problem = error
-                continue
-            if found.snapshot.version != pin.version:
-                raise RegistryRefusedError(
-                    f"The snapshot is of version {found.snapshot.version}, where {pin.version} is "
-                    "named."
-                )
-            return found
         raise OtherRegistryError(
-            f"Version {pin.version} of the registry does not verify under the trusted root: it is "
+            f"The registry {pin.sha256[:16]}... does not verify under the trusted root: it is "
             "another registry, or the root given is newer than what it is to prove."
         ) from problem
 
@@ -139,10 +154,11 @@ class PastRegistry:
         return next((entry for entry in entries if entry.code == code), None)
 
     def _find_keys(self, pin: RegistryPin, code: ParticipantCode) -> PastKeys | None:
-        if (pin, code) not in self._keys:
+        version, name = self.find_version(pin), (pin.sha256, code)
+        if name not in self._keys:
             source = _ByHash(self.find_object)
-            self._keys[pin, code] = verify_past_keys(self.find_version(pin), source, code)
-        return self._keys[pin, code]
+            self._keys[name] = _or_refusal(lambda: verify_past_keys(version, source, code))
+        return _raise_refusal(self._keys[name])
 
     def find_signing_key(
         self, pin: RegistryPin, code: ParticipantCode, key_id: str, *, at: datetime
@@ -158,12 +174,14 @@ class PastRegistry:
         entry = next((entry for entry in listed if entry.key_id == key_id), None)
         if keys is None or entry is None:
             raise RegistryRefusedError(
-                f"Version {pin.version} of the registry does not list key {key_id} for {code}."
+                f"Version {pin.version} of the registry does not list key {key_id} for "
+                f"{name_participant(code)}."
             )
         _require_in_force(version, keys, code, at=at)
         if at < entry.valid_from or (entry.valid_to is not None and at >= entry.valid_to):
             raise RegistryRefusedError(
-                f"Key {key_id} of {code} was not valid at the claimed time, {_show(at)}."
+                f"Key {key_id} of {name_participant(code)} was not valid at the claimed time, "
+                f"{_show(at)}."
             )
         participant = self.find_participant(pin, code)
         return ListedKey(
@@ -179,19 +197,38 @@ def _require_in_force(
     version: PastVersion, keys: PastKeys, code: ParticipantCode, *, at: datetime
 ) -> None:
     """Refuse what had run out at that moment; a Participant's own signatures have their grace."""
+    none, who = timedelta(), name_participant(code)
     ends = {
-        "root": version.root.expires,
-        "snapshot": version.snapshot.expires,
-        "list of Participants": version.targets.expires,
-        f"entry of {code}": keys.directory_role_expires_at + DEFAULT_GRACE,
-        f"keys of {code}": keys.node_role_expires_at + DEFAULT_GRACE,
+        "root": (version.root.expires, none),
+        "snapshot": (version.snapshot.expires, none),
+        "list of Participants": (version.targets.expires, none),
+        f"entry of {who}": (keys.directory_role_expires_at, DEFAULT_GRACE),
+        f"keys of {who}": (keys.node_role_expires_at, DEFAULT_GRACE),
     }
-    for name, end in ends.items():
-        if end.astimezone(UTC) <= at:
+    for name, (end, grace) in ends.items():
+        # A difference of two moments always exists; a sum may lie after the year 9999.
+        if at - end.astimezone(UTC) >= grace:
             raise RegistryRefusedError(
                 f"At the claimed time, {_show(at)}, the registry's {name} of version "
                 f"{version.snapshot.version} had run out ({_show(end)})."
             )
+
+
+_Found = TypeVar("_Found")
+
+
+def _or_refusal(verify: Callable[[], _Found]) -> _Found | RegistryRefusedError:
+    try:
+        return verify()
+    except RegistryRefusedError as error:
+        return error
+
+
+def _raise_refusal(found: _Found | RegistryRefusedError) -> _Found:
+    if isinstance(found, RegistryRefusedError):
+        # A new one each time: an error that is raised again grows by another traceback.
+        raise type(found)(str(found)) from found
+    return found
 
 
 def _require_size(data: bytes, limit: int, *, what: str) -> None:

@@ -5,20 +5,21 @@ The page in a bundle was written by whoever made the bundle and proves nothing; 
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
 from contact_registry.evidence.presenting import (
-    describe_event,
     format_claim,
+    format_proof,
+    mentions_kosovo,
     name_participant,
-    show_moment,
 )
-from contact_registry.evidence.verdict import Judgement, MessageVerdict, Proof
+from contact_registry.evidence.verdict import Judgement, MessageVerdict
 from contact_registry.models import KOSOVO_FOOTNOTE
-from protocol.evidence.steps import STEPS
+from protocol.evidence.steps import Step
 
 _STYLE: Final = (
     "body{font:1rem/1.5 serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#111}"
@@ -34,6 +35,9 @@ _PAGE: Final = """<!doctype html>
 {body}
 </body></html>
 """
+#: Controls, directions, halves of characters, private and unassigned ones, foreign line ends.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PLAIN_NAME: Final = re.compile("[A-Za-z0-9_-]+")
 _EXPLAINED: Final = """<p>This page is for reading. It proves nothing by itself: run
 <code>trm-verify</code> on the bundle, with the root of the registry that the operators or another
 Participant gave you.</p>
@@ -50,15 +54,11 @@ def write_report(judgement: Judgement, *, title: str, introduction: str) -> byte
     parts += [f"<p><strong>{_text(it.text)}</strong></p>" for it in judgement.problems]
     for message in judgement.messages:
         parts += _write_message(message)
-    if _mentions_kosovo(judgement):
-        parts.append(f"<hr><p>{_text(KOSOVO_FOOTNOTE)}</p>")
+    footnote = _text(KOSOVO_FOOTNOTE)
+    if any(map(mentions_kosovo, parts)) and not any(footnote in part for part in parts):
+        parts.append(f"<hr><p>{footnote}</p>")
     page = _PAGE.format(title=_text(title), style=_STYLE, body="\n".join(parts))
     return page.encode()
-
-
-def _mentions_kosovo(judgement: Judgement) -> bool:
-    heads = (message.head for message in judgement.messages)
-    return any("XK" in (head.sender, head.recipient) for head in heads if head)
 
 
 def _write_message(message: MessageVerdict) -> Iterator[str]:
@@ -70,29 +70,24 @@ def _write_message(message: MessageVerdict) -> Iterator[str]:
         yield f"<h2>{_text(parties)}: {_text(head.type)}</h2>"
     yield f"<p>SHA-256 of its content: <code>{message.digest}</code></p>"
     yield "<h3>Proved</h3>"
-    yield _write_table(
-        ("What", "By whom", "When, by their word"),
-        (_describe_proof(proof) for proof in message.proofs),
-    )
+    if message.proofs:
+        items = "".join(
+            f"<li>{_text(chr(10).join(format_proof(proof)))}</li>" for proof in message.proofs
+        )
+        yield f"<ul>{items}</ul>"
+    else:
+        yield "<p>Nothing.</p>"
     if message.problems:
         items = "".join(f"<li>{_text(problem.text)}</li>" for problem in message.problems)
         yield f"<h3>Not proved</h3><ul>{items}</ul>"
     if message.claims:
         items = "".join(f"<li>{_text(format_claim(claim))}</li>" for claim in message.claims)
         yield f"<h3>Only claimed</h3><ul>{items}</ul>"
-    yield "<h3>What was signed</h3>"
+    if message.find_proof(Step.SIGNED):
+        yield "<h3>What was signed</h3>"
+    else:
+        yield "<h3>What the file says: not proved to be of the sender</h3>"
     yield _write_table(("Field", "Value"), _list_fields(message.payload))
-
-
-def _describe_proof(proof: Proof) -> tuple[str, str, str]:
-    what = f"{describe_event(proof.step)}: the message {STEPS[proof.step].meaning}"
-    reason = f" (reason: {proof.reason})" if proof.reason else ""
-    signer = proof.signer
-    who = (
-        f"{name_participant(signer.participant)}, key {signer.key_id}, registry version "
-        f"{signer.registry.version}"
-    )
-    return f"{what}{reason}", who, show_moment(proof.claimed_at)
 
 
 def _write_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -112,20 +107,26 @@ def _list_fields(payload: bytes) -> Iterator[tuple[str, str]]:
     waiting: list[tuple[str, Any]] = [("", tree)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, dict):
-            pairs = [(f"{path}.{name}" if path else name, it) for name, it in value.items()]
+        if isinstance(value, dict) and value:
+            names = ((_name(name), it) for name, it in value.items())
+            pairs = [(f"{path}.{name}" if path else name, it) for name, it in names]
             waiting += reversed(pairs)
-        elif isinstance(value, list):
+        elif isinstance(value, list) and value:
             waiting += reversed([(f"{path}[{at}]", it) for at, it in enumerate(value)])
         else:
             yield path, value if isinstance(value, str) else json.dumps(value)
+
+
+def _name(name: str) -> str:
+    """Return a field's name; in quotes if it could be taken for a path or for several fields."""
+    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(name)
 
 
 def _text(words: str) -> str:
     """Escape for the page; what cannot be seen is written out, so that it cannot mislead."""
     seen = "".join(
         f"\\u{ord(character):04x}"
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"} and character not in "\n\t"
+        if unicodedata.category(character) in _UNSEEN and character not in "\n\t"
         else character
         for character in words
     )

@@ -14,7 +14,10 @@ from protocol.signing import KeyId
 
 
 class Outcome(IntEnum):
-    """How it ends. The number is the exit code of ``trm-verify``; 2 is for wrong usage."""
+    """How it ends. The number is the exit code of ``trm-verify``.
+
+    2 is for wrong usage, 5 for a program that could not finish.
+    """
 
     #: Every message, its receipt, and the bundle's own signature verify.
     PROVED = 0

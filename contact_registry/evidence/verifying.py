@@ -24,10 +24,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Final
 
 from contact_registry.errors import RegistryError, RegistryRefusedError
 from contact_registry.evidence.container import unpack_members
 from contact_registry.evidence.errors import RegistryFileMissingError
+from contact_registry.evidence.presenting import name_participant
 from contact_registry.evidence.registry_proof import PastRegistry
 from contact_registry.evidence.verdict import (
     Judgement,
@@ -40,7 +42,7 @@ from contact_registry.evidence.verdict import (
 )
 from contact_registry.trust.verification import verify_root_chain
 from protocol.envelope import SignedPayload
-from protocol.errors import RemoteProtocolError
+from protocol.errors import RejectionCode, RemoteProtocolError
 from protocol.evidence.bundle import BundleContents, EvidenceBundle, name_signed, parse_bundle
 from protocol.evidence.head import EvidenceHead, parse_evidence_head
 from protocol.evidence.manifest import CoversCase, CoversMessage, EventClaim
@@ -72,7 +74,7 @@ def verify_bundle(data: bytes, *, trusted_root: bytes) -> Verdict:
         return _end(Problem(Outcome.UNTRUSTED, str(error)), bundle)
     maker, problems = _judge_maker(bundle, registry)
     judgement = judge_contents(contents, registry)
-    names = {message.name for message in judgement.messages}
+    names = set(contents.messages)
     return Verdict(
         covers=manifest.covers,
         made_by=ParticipantCode(manifest.made_by),
@@ -127,8 +129,9 @@ def _confirm(registry: PastRegistry, said: _Signature, signed: SignedPayload | N
         raise _UnconfirmedError(
             Problem(
                 Outcome.INCOMPLETE,
-                f"{error} Without it nobody can say which keys {said.participant} had: ask the "
-                "maker for a bundle that has it.",
+                f"{error} Without it nobody can say which keys "
+                f"{name_participant(said.participant)} had: ask the maker for a bundle that has "
+                "it.",
             )
         ) from error
     except RegistryRefusedError as error:
@@ -186,21 +189,26 @@ def _confirm_signed(registry: PastRegistry, signed: SignedPayload) -> tuple[Evid
 def judge_contents(contents: BundleContents, registry: PastRegistry) -> Judgement:
     """Say what the signed objects prove, without regard to who put them together."""
     steps: dict[str, list[Proof]] = defaultdict(list)
+    claims: dict[str | None, list[EventClaim]] = defaultdict(list)
+    for event in contents.events.events:
+        claims[event.message].append(event)
     problems: list[Problem] = []
     by_name = contents.messages
     for name, signed in contents.receipts.items():
         try:
-            for about, proof in _judge_receipt(signed, registry, by_name):
+            proved, denied = _judge_receipt(signed, registry, by_name)
+            for about, proof in proved:
                 steps[about].append(proof)
+            problems += denied
         except RemoteProtocolError as error:
             problems.append(Problem(Outcome.ALTERED, f"Receipt {name}: {error}"))
         except _UnconfirmedError as error:
             problems.append(Problem(error.problem.outcome, f"Receipt {name}: {error.problem.text}"))
     messages = tuple(
-        _judge_message(signed, registry, steps[name], contents.events.events)
+        _judge_message(signed, registry, steps[name], claims[name])
         for name, signed in by_name.items()
     )
-    problems += _find_contradictions(messages)
+    problems += _find_contradictions(messages, registry.list_versions())
     return Judgement(messages=messages, problems=tuple(problems))
 
 
@@ -208,7 +216,7 @@ def _judge_message(
     signed: SignedPayload,
     registry: PastRegistry,
     receipts: Iterable[Proof],
-    events: Iterable[EventClaim],
+    claims: Iterable[EventClaim],
 ) -> MessageVerdict:
     name = name_signed(signed)
     head: EvidenceHead | None = None
@@ -239,14 +247,19 @@ def _judge_message(
         payload=signed.payload,
         proofs=tuple(proofs),
         problems=tuple(problems),
-        claims=tuple(event for event in events if event.message == name),
+        claims=tuple(claims),
     )
+
+
+#: What a recipient says only of bytes whose signature it has verified (None: it took them). Of a
+#: forgery under the message's id it says something else, and that contradicts nobody.
+_OF_GENUINE: Final = frozenset({None, RejectionCode.CONFLICT})
 
 
 def _judge_receipt(
     signed: SignedPayload, registry: PastRegistry, messages: Mapping[str, SignedPayload]
-) -> list[tuple[str, Proof]]:
-    """Return what a receipt proves of which message."""
+) -> tuple[list[tuple[str, Proof]], list[Problem]]:
+    """Return what a receipt proves of which message, and of which it names other bytes."""
     head, signer = _confirm_signed(registry, signed)
     receipt = parse_payload(signed.payload)
     if not isinstance(receipt, Receipt):
@@ -257,6 +270,7 @@ def _judge_receipt(
             )
         )
     found: list[tuple[str, Proof]] = []
+    denied: list[Problem] = []
     for item in receipt.body.items:
         # Only the recipient of a message can give a receipt for it, and only to its sender.
         about = messages.get(f"{receipt.recipient}-{item.message_id}")
@@ -267,25 +281,40 @@ def _judge_receipt(
             path = f"receipts/{name_signed(signed)}.signed"
             proof = Proof(step, signer, item.at, path, item.reason, item.readable)
             found.append((name_signed(about), proof))
-    return found
+        elif item.payload_sha256 != about.digest and item.reason in _OF_GENUINE:
+            text = (
+                f"Receipt {name_signed(signed)} names other bytes under the id of "
+                f"{name_signed(about)} (SHA-256 {item.payload_sha256}): the sender signed two "
+                "messages of one id, or the recipient a wrong receipt."
+            )
+            denied.append(Problem(Outcome.INCOMPLETE, text))
+    return found, denied
 
 
 # ------------------------------------------------------------------ what does not fit
 
 
-def _find_contradictions(messages: Iterable[MessageVerdict]) -> list[Problem]:
+def _find_contradictions(
+    messages: Iterable[MessageVerdict], versions: Iterable[RegistryPin]
+) -> list[Problem]:
     """Find signed statements that cannot both be true (links, SPEC 6; registries, SPEC 12)."""
     links: dict[tuple[str, str, int], list[tuple[int, str, str, str]]] = defaultdict(list)
     hashes: dict[int, set[str]] = defaultdict(set)
+    for pin in versions:
+        hashes[pin.version].add(pin.sha256)
+    problems: list[Problem] = []
     for message in messages:
-        for proof in message.proofs:
-            hashes[proof.signer.registry.version].add(proof.signer.registry.sha256)
+        if message.find_proof(Step.REJECTED) and (
+            message.find_proof(Step.DELIVERED) or message.find_proof(Step.READ)
+        ):
+            text = f"The recipient of {message.name} signed both that it took and that it refused."
+            problems.append(Problem(Outcome.INCOMPLETE, text))
         head = message.head
         if head is None or head.link is None or message.find_proof(Step.SIGNED) is None:
             continue
         place = (head.sender, head.recipient, head.link.generation)
         links[place].append((head.link.seq, message.digest, head.link.prev, message.name))
-    problems = [
+    problems += [
         Problem(
             Outcome.INCOMPLETE,
             f"Signed objects name {len(found)} different registries of version {version}: the "
@@ -298,8 +327,9 @@ def _find_contradictions(messages: Iterable[MessageVerdict]) -> list[Problem]:
         for (seq, digest, _, name), (next_seq, _, prev, next_name) in pairwise(sorted(places)):
             if next_seq == seq or (next_seq == seq + 1 and prev != digest):
                 text = (
-                    f"{name} and {next_name} do not fit into one history of what {sender} sent to "
-                    f"{recipient}: the sender signed two."
+                    f"{name} and {next_name} do not fit into one history of what "
+                    f"{name_participant(sender)} sent to {name_participant(recipient)}: the sender "
+                    "signed two."
                 )
                 problems.append(Problem(Outcome.INCOMPLETE, text))
     return problems

@@ -138,6 +138,15 @@ def verify_top_level(
     )
 
 
+def read_root(data: bytes) -> Root:
+    """Read a root without verifying it: for comparing, and for nothing else.
+
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`.
+    """
+    with refusing("root"):
+        return _read(Root, data).signed
+
+
 def verify_root_chain(trusted_root: bytes, newer: Iterable[bytes]) -> list[Root]:
     """Verify that each root was signed by the one before it and by itself (section 5.3).
 

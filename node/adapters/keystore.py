@@ -11,10 +11,9 @@ Each ciphertext is bound to the place where it is stored: copied to another row 
 
 import base64
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -156,6 +155,11 @@ class FileKeyStore:
     #: Which of the epochs peers are told of; all, until a plan said otherwise.
     _listed: frozenset[KeyId] | None = None
     _unwrapped: dict[bytes, bytes] = field(default_factory=dict)
+    _openers: dict[KeyId, OpeningKey] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bring the opening keys to hand."""
+        self._openers = _by_key_id(self.epochs)
 
     @classmethod
     def generate(
@@ -184,10 +188,6 @@ class FileKeyStore:
             )
         return key.open(envelope)
 
-    @cached_property
-    def _openers(self) -> dict[KeyId, OpeningKey]:
-        return {epoch.key.key_id: epoch.key for epoch in self.epochs}
-
     @property
     def listed_epochs(self) -> tuple[Epoch, ...]:
         """The epochs that peers are told of."""
@@ -205,7 +205,7 @@ class FileKeyStore:
         """
         self.epochs = tuple(epochs)
         self._listed = frozenset(listed)
-        self.__dict__["_openers"] = {epoch.key.key_id: epoch.key for epoch in epochs}
+        self._openers = _by_key_id(epochs)
 
     def make_case_key(self) -> bytes:
         """Return a fresh content key, wrapped under the node key."""
@@ -233,6 +233,10 @@ class FileKeyStore:
     def __repr__(self) -> str:
         """Name the Participant, show no key."""
         return f"FileKeyStore({self.participant})"
+
+
+def _by_key_id(epochs: Iterable[Epoch]) -> dict[KeyId, OpeningKey]:
+    return {epoch.key.key_id: epoch.key for epoch in epochs}
 
 
 def _seal(key: bytes, content: bytes, *, context: str) -> bytes:
@@ -277,7 +281,8 @@ def save_keystore(
     """Write the key store, readable by its owner only, durably and all at once.
 
     Raises :class:`KeyStoreError` if there is one already and ``overwrite`` is not said: losing a
-    key store loses every case.
+    key store loses every case. Also if it holds so many keys that it could not be read again; then
+    what is there stays.
     """
     if path.exists() and not overwrite:
         raise KeyStoreError(f"{path} exists: move it away first if you mean to begin anew.")
@@ -307,9 +312,13 @@ def save_keystore(
     sealed = _seal(
         _derive(unlock, sealing), content.model_dump_json().encode(), context=_outside(sealing)
     )
-    replace_secret_file(
-        path, _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode()
-    )
+    data = _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode()
+    if len(data) > _LARGEST_FILE:
+        raise KeyStoreError(
+            "The key store would hold thousands of opening keys: the clock of this machine was set "
+            "far ahead many times. Set it right, and restore the key store from a backup."
+        )
+    replace_secret_file(path, data)
 
 
 def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:

@@ -43,7 +43,7 @@ class OwnKeys:
         ``confirmed`` as in :func:`protocol.epochs.plan_keys`. Raises ``KeyStoreError`` and
         ``OSError``; then nothing has changed in memory, and no key is published that is not saved.
         """
-        with exclusive(self.path.parent):
+        with exclusive(self.path.resolve().parent):
             self._take_in_what_others_wrote()
             store = self.store
             plan = plan_keys(

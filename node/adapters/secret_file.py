@@ -15,15 +15,22 @@ from pathlib import Path
 
 
 def replace_secret_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of what is there, all at once, and overwrite what was there."""
+    """Put ``data`` in the place of what is there, all at once, and overwrite what was there.
+
+    ``path`` may be a symbolic link: the file that it leads to is replaced, and the link stays.
+    """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(path.name + ".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Not emptied first: what a crash left there is overwritten, too.
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        file.truncate()
+        os.fchmod(file.fileno(), 0o600)
         file.flush()
         os.fsync(file.fileno())
-    old = _open_sole(path)
+    old = _open_old(path)
     try:
         beside.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
@@ -31,7 +38,8 @@ def replace_secret_file(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-        if old is not None:
+        # A second name is somebody's backup: without a key store no case can be read again.
+        if old is not None and os.fstat(old).st_nlink == 0:
             os.pwrite(old, bytes(os.fstat(old).st_size), 0)
             os.fsync(old)
     finally:
@@ -39,16 +47,10 @@ def replace_secret_file(path: Path, data: bytes) -> None:
             os.close(old)
 
 
-def _open_sole(path: Path) -> int | None:
-    """Open a file that is about to lose its name; ``None`` if there is none, or it has another.
-
-    A second name is somebody's backup: without a key store no case can be read again.
-    """
+def _open_old(path: Path) -> int | None:
+    """Open a file that is about to lose its name, for writing; ``None`` if there is none."""
     try:
-        descriptor = os.open(path, os.O_WRONLY)
+        path.chmod(0o600)  # its owner may have made it read-only
+        return os.open(path, os.O_WRONLY)
     except FileNotFoundError:
         return None
-    if os.fstat(descriptor).st_nlink == 1:
-        return descriptor
-    os.close(descriptor)
-    return None

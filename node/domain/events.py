@@ -23,6 +23,16 @@ class EventKind(StrEnum):
     ANSWER_RECEIVED = "answer_received"
     LINK_GAP = "link_gap"
     LINK_CONFLICT = "link_conflict"
+    #: Missing messages were asked for in vain.
+    LINK_GIVEN_UP = "link_given_up"
+    #: Missing messages do not exist any more, says their sender.
+    LINK_GONE = "link_gone"
+    #: A message came after its expiry, because we had asked for it.
+    MESSAGE_LATE = "message_late"
+    #: The other side asked for a message of ours again.
+    MESSAGE_ASKED_AGAIN = "message_asked_again"
+    #: The two sides act on different registries.
+    REGISTRY_CONFLICT = "registry_conflict"
 
 
 SYSTEM_ACTOR = "system"

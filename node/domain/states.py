@@ -60,6 +60,9 @@ DISPATCH_TABLE: Final[Mapping[tuple[Dispatch, DispatchEvent], Dispatch]] = Mappi
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+        # It was refused because it came too late, and asked for afterwards.
+        (Dispatch.REJECTED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.REJECTED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
     }
 )
 

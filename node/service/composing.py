@@ -19,6 +19,7 @@ from node.service.records import (
     find_case,
     find_newest_place,
     list_peers,
+    load_signed,
     open_case,
     seal_signed,
 )
@@ -29,6 +30,7 @@ from protocol.errors import LocalProtocolError, MalformedError
 from protocol.identifiers import (
     AuthorityId,
     CaseReference,
+    Channel,
     MessageId,
     ParticipantCode,
     make_case_reference,
@@ -40,6 +42,7 @@ from protocol.links import LinkHead
 from protocol.messages.catalogue import (
     encode_payload,
     get_entry,
+    parse_payload,
 )
 from protocol.messages.codes import Urgency
 from protocol.messages.entries import Expectation
@@ -168,7 +171,7 @@ def queue_message(
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = build_message(
         context,
-        draft.model_copy(update={"in_reply_to": _name_on_wire(session, draft.in_reply_to)}),
+        _refer(context, session, draft, case=case),
         entry=entry,
         case=case,
         position=position,
@@ -181,10 +184,25 @@ def queue_message(
     )
 
 
-def _name_on_wire(session: Session, message_id: str | None) -> str | None:
-    """Return what the other side calls a message of ours or theirs."""
-    row = session.get(MessageRow, message_id) if message_id else None
-    return row.wire_id if row else message_id
+def _refer(context: NodeContext, session: Session, draft: Draft, *, case: CaseRow) -> Draft:
+    """Name a message that is replied to as the other side calls it, and stay in its channel.
+
+    A trend alert is replied to outside its channel, which carries alerts alone.
+    """
+    row = session.get(MessageRow, draft.in_reply_to) if draft.in_reply_to else None
+    if row is None:
+        return draft
+    if (row.peer, row.case_id) != (draft.recipient, case.case_id):
+        raise RefusedDraftError(
+            "A message replies to one that was exchanged with its recipient in the same case: "
+            "choose it again from the case."
+        )
+    channel = draft.channel
+    if channel is None:
+        replied = parse_payload(load_signed(context, row, case).payload)
+        if isinstance(replied, CaseMessage) and replied.channel is not Channel.TREND:
+            channel = replied.channel
+    return draft.model_copy(update={"in_reply_to": row.wire_id, "channel": channel})
 
 
 def _verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, and_, col, or_, select
 
 from contact_registry.directory import Directory
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext, NodeError
+from node.service.due_rows import claim, is_due, next_due_in
 from node.service.records import add_event, load_signed, lock_message
 from node.store.tables import CaseRow, MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
@@ -28,8 +29,6 @@ from protocol.subjects import AccountId, parse_account_id
 
 _ERROR_LENGTH: Final = 200
 _DAMAGED_PAUSE: Final = timedelta(hours=1)
-#: How many of the earliest rows are looked at for when to wake: more than may be claimed at once.
-_LOOK_AHEAD: Final = 200
 
 
 class NoRecipientKeyError(NodeError):
@@ -69,8 +68,7 @@ class SealedEnvelope:
 def claim_messages(context: NodeContext, *, limit: int, may_expire: bool = True) -> list[Consigned]:
     """Claim what is due, most urgent first, and give up what has expired.
 
-    ``may_expire``: whether the clock can be trusted with ending anything. A moment that lies
-    further ahead than any pause was written by a clock that was set back since: it counts as due.
+    ``may_expire``: whether the clock can be trusted with ending anything.
     """
     if may_expire:
         _give_up_expired(context, limit=limit)
@@ -79,17 +77,9 @@ def claim_messages(context: NodeContext, *, limit: int, may_expire: bool = True)
 
 def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consigned]:
     now = context.clock()
-    beyond = now + context.rules.longest_pause
     due = session.exec(
         select(OutboxRow)
-        .where(
-            or_(OutboxRow.next_attempt_at <= now, OutboxRow.next_attempt_at > beyond),
-            or_(
-                col(OutboxRow.claimed_until).is_(None),
-                col(OutboxRow.claimed_until) < now,
-                col(OutboxRow.claimed_until) > now + context.rules.lease,
-            ),
-        )
+        .where(*is_due(OutboxRow, now=now, rules=context.rules))
         .order_by(col(OutboxRow.priority), col(OutboxRow.next_attempt_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -105,8 +95,7 @@ def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consig
             outbox.last_error = str(error)[:_ERROR_LENGTH]
             outbox.next_attempt_at = now + _DAMAGED_PAUSE
             continue
-        outbox.claimed_until = now + context.rules.lease
-        outbox.attempts += 1
+        claim(outbox, now=now, rules=context.rules)
         claimed.append(
             Consigned(
                 message_id=row.message_id,
@@ -125,7 +114,12 @@ def _give_up_expired(context: NodeContext, *, limit: int) -> None:
         expired = session.exec(
             select(OutboxRow.message_id)
             .join(MessageRow, col(MessageRow.message_id) == col(OutboxRow.message_id))
-            .where(MessageRow.expires_at <= now)
+            .where(
+                or_(
+                    and_(col(OutboxRow.once_until).is_(None), MessageRow.expires_at <= now),
+                    col(OutboxRow.once_until) <= now,
+                )
+            )
             .limit(limit)
         ).all()
     for message_id in expired:
@@ -138,7 +132,7 @@ def _give_up(session: Session, *, message_id: str, at: datetime) -> None:
     if row is None or outbox is None:
         return
     state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), DispatchEvent.EXPIRED)
-    if state is not None:
+    if state is not None and outbox.once_until is None:
         row.dispatch = state
         row.row_version += 1
         add_event(
@@ -186,7 +180,9 @@ def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
             if row is None or outbox is None or outbox.transport_id != attempt.transport_id:
                 continue  # the receipt was quicker than our record, or another worker took over
             outbox.claimed_until = None
-            if attempt.error is None:
+            if attempt.error is None and outbox.once_until is not None:
+                session.delete(outbox)  # whoever misses it still asks again
+            elif attempt.error is None:
                 outbox.sealed_for = attempt.sealed_for
                 _record_stored(context, session, row, outbox, at=now)
             else:
@@ -242,12 +238,4 @@ def hurry(context: NodeContext) -> None:
 
 def next_message_in(context: NodeContext) -> timedelta | None:
     """Return how long until the next message is due; ``None`` if the outbox is empty."""
-    now = context.clock()
-    with context.database.reading() as session:
-        moments = session.exec(
-            select(OutboxRow.next_attempt_at, OutboxRow.claimed_until)
-            .order_by(col(OutboxRow.next_attempt_at))
-            .limit(_LOOK_AHEAD)
-        ).all()
-    free = [max(due, claimed or due) for due, claimed in moments]
-    return None if not free else max(timedelta(0), min(free) - now)
+    return next_due_in(context, OutboxRow)

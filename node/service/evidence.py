@@ -12,8 +12,9 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from contact_registry.errors import RegistryError
+from contact_registry.errors import RegistryError, RegistryRefusedError
 from contact_registry.evidence.container import pack_members
+from contact_registry.evidence.errors import RegistryFileMissingError
 from contact_registry.evidence.presenting import name_participant, show_moment
 from contact_registry.evidence.registry_proof import PastRegistry, collect_objects
 from contact_registry.evidence.report import write_report
@@ -160,6 +161,13 @@ def _make_bundle(context: NodeContext, archive: RegistryArchive, found: _Found) 
             head = parse_evidence_head(signed)
             wanted.append((head.registry, ParticipantCode(head.sender)))
     objects, missing = _collect(registry, wanted)
+    key = context.keys.signing_key
+    try:
+        registry.find_signing_key(own_pin, context.participant, key.key_id, at=now)
+    except RegistryRefusedError as error:
+        missing = (*missing, f"Confirmation of this node's own signature: {error}")
+    except RegistryFileMissingError:
+        pass  # among what is missing already
     contents = BundleContents(
         messages={name_signed(it): it for it in found.messages},
         receipts={name_signed(it): it for it in found.receipts},
@@ -175,7 +183,7 @@ def _make_bundle(context: NodeContext, archive: RegistryArchive, found: _Found) 
             participant=context.participant,
             at=now,
             registry=own_pin,
-            key=context.keys.signing_key,
+            key=key,
         ),
     )
     return ExportedBundle(

@@ -18,9 +18,10 @@ from protocol.errors import (
     RemoteProtocolError,
 )
 from protocol.identifiers import ParticipantCode
+from protocol.links import LinkPosition
 from protocol.messages.catalogue import UnreadableMessage, parse_payload
-from protocol.messages.head import Head
-from protocol.messages.system import Receipt
+from protocol.messages.head import CaseMessage, Head
+from protocol.messages.system import SYSTEM_PREFIX
 from protocol.subjects import AccountId, TrafficClass
 
 
@@ -47,6 +48,13 @@ class Opened:
     consignment: Consignment
     signed: SignedPayload
     message: Head | UnreadableMessage
+    #: It came after its expiry: to be refused, unless it is one that this node asked for.
+    late: bool = False
+
+    @property
+    def position(self) -> LinkPosition | None:
+        """The message's place on the link from its sender, if it has one."""
+        return find_position(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +97,36 @@ def open_arrival(context: NodeContext, arrival: Arrival, directory: Directory) -
             )
         unverified.verify(key)
         signed = unverified
-        if context.clock() > consignment.expires_at:
-            raise ExpiredError("The message came after its expiry.")
-        message = parse_payload(signed.payload)
-        _verify_content(message, consignment=consignment, traffic=arrival.traffic)
+        late = context.clock() > consignment.expires_at
+        message = _read(signed, traffic=arrival.traffic, late=late)
     except RemoteProtocolError as error:
         return Refused(error=error, peer=peer, consignment=consignment, signed=signed)
-    return Opened(consignment=consignment, signed=signed, message=message)
+    return Opened(consignment=consignment, signed=signed, message=message, late=late)
+
+
+def _read(signed: SignedPayload, *, traffic: TrafficClass, late: bool) -> Head | UnreadableMessage:
+    """Read the payload. Of what came late, only what has a place on a link can be awaited."""
+    try:
+        message = parse_payload(signed.payload)
+        _verify_content(message, consignment=signed.consignment, traffic=traffic)
+    except RemoteProtocolError as error:
+        if late:
+            raise make_expired() from error
+        raise
+    if late and find_position(message) is None:
+        raise make_expired()
+    return message
+
+
+def make_expired() -> ExpiredError:
+    """Return what is said of a message that came too late."""
+    return ExpiredError("The message came after its expiry.")
+
+
+def find_position(message: Head | UnreadableMessage) -> LinkPosition | None:
+    """Return the place of a message on the link from its sender; machine messages have none."""
+    link = message.link if isinstance(message, CaseMessage | UnreadableMessage) else None
+    return link.position if link else None
 
 
 def _find_peer(directory: Directory, account: AccountId) -> ParticipantCode | None:
@@ -129,8 +160,6 @@ def _verify_content(
         consignment.recipient,
     ):
         raise MisaddressedError("The message and its consignment name different parties.")
-    if isinstance(message, UnreadableMessage):
-        return  # of whatever class its version uses
-    wanted = TrafficClass.RECEIPT if isinstance(message, Receipt) else TrafficClass.MESSAGE
-    if traffic is not wanted:
+    is_machine = message.type.startswith(SYSTEM_PREFIX)
+    if traffic is not (TrafficClass.RECEIPT if is_machine else TrafficClass.MESSAGE):
         raise MalformedError("The message travelled in the wrong class.")

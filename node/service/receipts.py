@@ -7,18 +7,19 @@ from functools import partial
 from itertools import groupby
 from typing import Final
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, DispatchEvent, Handling, advance_dispatch
 from node.service.context import NodeContext
+from node.service.due_rows import claim, is_due, next_due_in, try_later
+from node.service.machine_mail import Parcel, make_head, sign_machine_message
 from node.service.records import IN, OUT, add_event, find_message
 from node.store.tables import EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow, ReceiptRow
-from protocol.envelope import Consignment, SignedPayload
+from protocol.envelope import SignedPayload
 from protocol.errors import RejectionCode
-from protocol.identifiers import MessageId, ParticipantCode, make_message_id
-from protocol.messages.catalogue import encode_payload
-from protocol.messages.head import RegistryPin
+from protocol.evidence.head import parse_evidence_head
+from protocol.identifiers import ParticipantCode
 from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptStatus
 
 #: Rejections that say nothing about the message itself: sealing it again, for the newest key, may
@@ -27,7 +28,6 @@ _WORTH_ANOTHER_TRY: Final = frozenset({RejectionCode.UNOPENABLE, RejectionCode.U
 
 #: Messages that one receipt confirms at most.
 _PARCEL: Final = 64
-_LOOK_AHEAD: Final = 200
 
 _EVENT_OF_STATUS: Final = {
     ReceiptStatus.DELIVERED: (DispatchEvent.RECEIPT_DELIVERED, EventKind.MESSAGE_DELIVERED),
@@ -156,11 +156,14 @@ def _add_evidence(  # noqa: PLR0913 - what is kept of one receipt
         return False
     receipt_id = signed.digest
     if session.get(ReceiptRow, receipt_id) is None:
+        registry = parse_evidence_head(signed).registry
         session.add(
             ReceiptRow(
                 receipt_id=receipt_id,
                 signer_key_id=signed.signer,
                 signed_receipt=signed.encode(),
+                registry_version=registry.version,
+                registry_sha256=registry.sha256,
             )
         )
         session.flush()
@@ -184,14 +187,10 @@ def _add_evidence(  # noqa: PLR0913 - what is kept of one receipt
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptParcel:
+class ReceiptParcel(Parcel):
     """One signed receipt for many messages of one peer, ready to be sealed."""
 
-    peer: ParticipantCode
-    due_ids: tuple[int, ...]
     items: tuple[ReceiptItem, ...]
-    signed: SignedPayload
-    transport_id: str
 
 
 def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
@@ -208,24 +207,13 @@ def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
 def _claim(context: NodeContext, session: Session, *, now: datetime) -> Sequence[ReceiptDueRow]:
     due = session.exec(
         select(ReceiptDueRow)
-        .where(
-            or_(
-                ReceiptDueRow.next_attempt_at <= now,
-                ReceiptDueRow.next_attempt_at > now + context.rules.longest_pause,
-            ),
-            or_(
-                col(ReceiptDueRow.claimed_until).is_(None),
-                col(ReceiptDueRow.claimed_until) < now,
-                col(ReceiptDueRow.claimed_until) > now + context.rules.lease,
-            ),
-        )
+        .where(*is_due(ReceiptDueRow, now=now, rules=context.rules))
         .order_by(col(ReceiptDueRow.receipt_due_id))
         .limit(_PARCEL)
         .with_for_update(skip_locked=True)
     ).all()
     for row in due:
-        row.claimed_until = now + context.rules.lease
-        row.attempts += 1
+        claim(row, now=now, rules=context.rules)
     session.flush()
     return due
 
@@ -233,7 +221,6 @@ def _claim(context: NodeContext, session: Session, *, now: datetime) -> Sequence
 def _sign_parcel(
     context: NodeContext, peer: ParticipantCode, rows: Sequence[ReceiptDueRow], *, now: datetime
 ) -> ReceiptParcel:
-    directory = context.directory.current()
     items = tuple(
         ReceiptItem(
             message_id=row.wire_id,
@@ -245,27 +232,12 @@ def _sign_parcel(
         )
         for row in rows
     )
-    receipt = Receipt(
-        message_id=make_message_id(context.random),
-        sender=context.participant,
-        recipient=peer,
-        composed_at=now.replace(microsecond=0),
-        registry=RegistryPin(version=directory.version, sha256=directory.sha256),
-        body=ReceiptBody(items=items),
-    )
-    consignment = Consignment(
-        message_id=MessageId(receipt.message_id),
-        sender=context.participant,
-        recipient=peer,
-        expires_at=receipt.composed_at + context.rules.expiry,
-    )
+    receipt = Receipt(**make_head(context, peer, now=now), body=ReceiptBody(items=items))
     return ReceiptParcel(
         peer=peer,
         due_ids=tuple(row.receipt_due_id for row in rows if row.receipt_due_id is not None),
         items=items,
-        signed=SignedPayload.sign(
-            encode_payload(receipt), consignment=consignment, key=context.keys.signing_key
-        ),
+        signed=sign_machine_message(context, receipt),
         transport_id=context.random(16).hex(),
     )
 
@@ -296,20 +268,11 @@ def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:
         for due_id in parcel.due_ids:
             row = session.get(ReceiptDueRow, due_id)
             if row is not None:
-                row.claimed_until = None
-                row.next_attempt_at = context.clock() + context.rules.retry_pause(row.attempts)
+                try_later(row, now=context.clock(), rules=context.rules)
 
     context.transact(record)
 
 
 def next_receipt_in(context: NodeContext) -> timedelta | None:
     """Return how long until the next receipt is due; ``None`` if none is owed."""
-    now = context.clock()
-    with context.database.reading() as session:
-        moments = session.exec(
-            select(ReceiptDueRow.next_attempt_at, ReceiptDueRow.claimed_until)
-            .order_by(col(ReceiptDueRow.next_attempt_at))
-            .limit(_LOOK_AHEAD)
-        ).all()
-    free = [max(due, claimed or due) for due, claimed in moments]
-    return None if not free else max(timedelta(0), min(free) - now)
+    return next_due_in(context, ReceiptDueRow)

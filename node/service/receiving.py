@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from node.domain.events import EventKind
 from node.domain.states import Handling
 from node.service import quarantine
 from node.service.context import NodeContext
-from node.service.opening import Arrival, Opened, Refused, open_arrivals
+from node.service.gap_watching import note_arrival
+from node.service.link_judging import find_highest, judge_arrival, tell_arrival
+from node.service.opening import Arrival, Opened, Refused, make_expired, open_arrivals
+from node.service.pin_watching import apply_alarm, watch_pin
 from node.service.receipts import apply_receipt, owe_receipt
 from node.service.records import (
     IN,
@@ -28,16 +31,18 @@ from node.service.records import (
     open_case,
     seal_signed,
 )
+from node.service.repairing import apply_answer, is_wanted_late
+from node.service.resending import apply_request
 from node.service.settling import settle_ours
 from node.store.tables import CaseRow, MessageRow
 from protocol.envelope import Consignment
 from protocol.errors import RejectionCode, RemoteProtocolError
 from protocol.identifiers import CaseReference
-from protocol.links import LinkPosition, LinkVerdict, LinkView, judge_position
 from protocol.messages.catalogue import UnreadableMessage, get_entry
 from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage, Head
-from protocol.messages.system import Receipt, ReceiptItem, ReceiptStatus
+from protocol.messages.link_repair import RegistryConflict, ResendAnswer, ResendRequest
+from protocol.messages.system import SYSTEM_PREFIX, Receipt, ReceiptItem, ReceiptStatus
 from protocol.subjects import TrafficClass
 
 
@@ -47,6 +52,10 @@ class Intake(StrEnum):
     STORED = "stored"
     KNOWN = "known"
     RECEIPT = "receipt"
+    #: A machine message that was acted on.
+    HEEDED = "heeded"
+    #: A machine message that is not known here, that answers nothing, or that comes too often.
+    IGNORED = "ignored"
     QUARANTINED = "quarantined"
 
 
@@ -109,15 +118,49 @@ def handle_stumble(context: NodeContext, arrival: Arrival, *, problem: str) -> I
 def _take_in(
     context: NodeContext, session: Session, arrival: Arrival, outcome: Opened | Refused
 ) -> IntakeResult:
+    outcome = _judge_late(session, outcome)
     known = _find_known(session, outcome)
     if known is not None:
         return _answer_again(context, session, known)
     if isinstance(outcome, Refused):
         return _quarantine(context, session, arrival, outcome)
-    if isinstance(outcome.message, Receipt):
-        apply_receipt(context, session, outcome.message, signed=outcome.signed)
-        return IntakeResult(Intake.RECEIPT, message_id=outcome.message.message_id)
+    if outcome.message.type.startswith(SYSTEM_PREFIX):
+        intake = _heed(context, session, outcome)
+        return IntakeResult(intake, message_id=outcome.message.message_id)
     return _store(context, session, arrival, outcome)
+
+
+def _judge_late(session: Session, outcome: Opened | Refused) -> Opened | Refused:
+    """Refuse what came after its expiry, unless it was asked for and announced (SPEC 8.2, 6)."""
+    if isinstance(outcome, Refused) or not outcome.late:
+        return outcome
+    peer, digest, position = outcome.consignment.sender, outcome.signed.digest, outcome.position
+    if position and is_wanted_late(session, peer=peer, position=position, digest=digest):
+        return outcome
+    return Refused(
+        error=make_expired(), peer=peer, consignment=outcome.consignment, signed=outcome.signed
+    )
+
+
+def _heed(context: NodeContext, session: Session, opened: Opened) -> Intake:
+    """Act on what a machine says. It is not kept, not shown and not receipted."""
+    message, signed = opened.message, opened.signed
+    heeded, intake = True, Intake.HEEDED
+    match message:
+        case Receipt():
+            apply_receipt(context, session, message, signed=signed)
+            intake = Intake.RECEIPT
+        case ResendRequest():
+            heeded = apply_request(context, session, message)
+        case ResendAnswer():
+            heeded = apply_answer(context, session, message)
+        case RegistryConflict():
+            apply_alarm(context, session, message, payload_sha256=signed.digest)
+        case _:
+            heeded = False
+    if isinstance(message, Head):
+        watch_pin(context, session, message, payload_sha256=signed.digest)
+    return intake if heeded else Intake.IGNORED
 
 
 def _find_known(session: Session, outcome: Opened | Refused) -> MessageRow | None:
@@ -246,15 +289,17 @@ def _store(
     message_id = _choose_name(session, consignment)
     case = _find_or_open_case(context, session, message)
     case_id = case.case_id if case else None
-    link = message.link if isinstance(message, CaseMessage | UnreadableMessage) else None
-    position = link.position if link else None
-    verdict = _judge(session, consignment.sender, position, digest=signed.digest)
+    position, peer = opened.position, consignment.sender
+    verdict, highest = None, 0
+    if position is not None:
+        verdict = judge_arrival(session, peer=peer, position=position, digest=signed.digest)
+        highest = find_highest(session, peer=peer, generation=position.generation)
     row = MessageRow(
         message_id=message_id,
         wire_id=consignment.message_id,
         direction=IN,
         case_id=case_id,
-        peer=consignment.sender,
+        peer=peer,
         type=message.type,
         version=message.version,
         readable=isinstance(message, Head),
@@ -271,20 +316,24 @@ def _store(
     )
     if isinstance(message, CaseMessage):
         _fill_readable(row, message)
-    if case_id and consignment.sender not in list_peers(session, case_id):
+    if case_id and peer not in list_peers(session, case_id):
         add_event(
             session,
             kind=EventKind.PARTICIPANT_JOINED,
             at=now,
-            actor=consignment.sender,
+            actor=peer,
             case_id=case_id,
-            code=consignment.sender,
+            code=peer,
         )
     session.add(row)
     session.flush()
-    _tell(session, row, verdict=verdict)
+    tell_arrival(session, row, late=opened.late)
     _owe_delivered(context, session, row)
     settle_ours(session, row, message)
+    if position is not None:
+        note_arrival(context, session, peer=peer, position=position, highest=highest)
+    if isinstance(message, Head):
+        watch_pin(context, session, message, payload_sha256=signed.digest, about=row)
     return IntakeResult(Intake.STORED, message_id=row.message_id)
 
 
@@ -311,56 +360,3 @@ def _find_or_open_case(
     return find_case(session, reference) or open_case(
         context, session, reference=reference, actor=message.sender
     )
-
-
-def _judge(
-    session: Session, peer: str, position: LinkPosition | None, *, digest: str
-) -> LinkVerdict | None:
-    if position is None:
-        return None
-    mine = (col(MessageRow.direction) == IN, col(MessageRow.peer) == peer)
-    generation = session.exec(select(func.max(MessageRow.link_generation)).where(*mine)).one()
-    here = (*mine, col(MessageRow.link_generation) == position.generation)
-    highest = session.exec(select(func.max(MessageRow.link_seq)).where(*here)).one()
-    around = {
-        row.link_seq: row
-        for row in session.exec(
-            select(MessageRow).where(
-                *here,
-                col(MessageRow.link_seq).between(position.seq - 1, position.seq + 1),
-            )
-        )
-    }
-    before, at, after = (around.get(position.seq + step) for step in (-1, 0, 1))
-    return judge_position(
-        position,
-        digest=digest,
-        view=LinkView(
-            generation=generation or 0,
-            highest=highest or 0,
-            digest_before=before.payload_sha256 if before else None,
-            prev_named_after=after.link_prev if after else None,
-            digest_at=at.payload_sha256 if at else None,
-        ),
-    )
-
-
-_TOLD_OF = {
-    LinkVerdict.AFTER_GAP: EventKind.LINK_GAP,
-    LinkVerdict.CONFLICT: EventKind.LINK_CONFLICT,
-}
-
-
-def _tell(session: Session, row: MessageRow, *, verdict: LinkVerdict | None) -> None:
-    kinds = [EventKind.MESSAGE_RECEIVED if row.readable else EventKind.MESSAGE_UNREADABLE]
-    if verdict in _TOLD_OF:
-        kinds.append(_TOLD_OF[verdict])
-    for kind in kinds:
-        add_event(
-            session,
-            kind=kind,
-            at=row.stored_at,
-            actor=row.peer,
-            case_id=row.case_id,
-            message_id=row.message_id,
-        )

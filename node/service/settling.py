@@ -7,7 +7,7 @@ from node.domain.states import Handling, TransitionError, answer_handling, decid
 from node.service.context import RefusedDraftError
 from node.service.records import IN, OUT, add_event, find_message
 from node.store.tables import MessageRow
-from protocol.messages.catalogue import UnreadableMessage, get_entry
+from protocol.messages.catalogue import CATALOGUE, UnreadableMessage
 from protocol.messages.general import Decision
 from protocol.messages.head import CaseMessage, Head
 from protocol.messages.response import Response
@@ -88,7 +88,10 @@ def settle_theirs(session: Session, row: MessageRow, message: CaseMessage, *, ac
 
 def _answers(message: Response, about: MessageRow) -> bool:
     """Whether the answer, if there is one, is of the type that was asked for."""
-    answer = message.body.answer
-    return get_entry(about.type).answer is not None and (
-        answer is None or answer.answers == about.type
+    # A type that came from a newer version is not in our catalogue, and so nothing answers it.
+    entry, answer = CATALOGUE.get(about.type), message.body.answer
+    return (
+        entry is not None
+        and entry.answer is not None
+        and (answer is None or answer.answers == about.type)
     )

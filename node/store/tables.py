@@ -65,7 +65,7 @@ class MessageRow(SQLModel, table=True):
     link_prev: str | None = Field(default=None, max_length=64)
     link_verdict: str | None = Field(default=None, max_length=20)
     registry_version: int | None = None
-    registry_sha256: str | None = Field(default=None, max_length=64)
+    registry_sha256: str | None = Field(default=None, max_length=64, index=True)
     #: The signed payload exactly as it was signed: the evidence.
     signed_payload_sealed: bytes = Field(sa_type=LargeBinary)
     #: Outgoing only: see ``node.domain.states.Dispatch``.
@@ -104,6 +104,9 @@ class OutboxRow(SQLModel, table=True):
     last_error: str | None = Field(default=None, max_length=200)
     #: The recipient's key that the last confirmed hand-over was sealed for.
     sealed_for: str | None = Field(default=None, max_length=32)
+    #: Its recipient asked for it again after we had stopped: one confirmed hand-over more, tried
+    #: until then whatever its expiry. Whoever misses it then asks again.
+    once_until: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class ReceiptDueRow(SQLModel, table=True):
@@ -137,6 +140,9 @@ class ReceiptRow(SQLModel, table=True):
     signer_key_id: str = Field(max_length=32)
     #: It names messages and digests only.
     signed_receipt: bytes = Field(sa_type=LargeBinary)
+    #: The registry that its signer acted on; None in what was kept before this was noted.
+    registry_version: int | None = None
+    registry_sha256: str | None = Field(default=None, max_length=64, index=True)
 
 
 class EvidenceRow(SQLModel, table=True):
@@ -156,6 +162,38 @@ class EvidenceRow(SQLModel, table=True):
     payload_sha256: str | None = Field(default=None, max_length=64)
     stored_at: datetime = Field(sa_type=Moment)
     receipt_id: str = Field(foreign_key="receipt.receipt_id", max_length=64)
+
+
+class RegistryVersionRow(SQLModel, table=True):
+    """A version of the registry whose signed files are all kept, so that keys of then are proved.
+
+    It rests on :class:`RegistryFileRow` by hash alone: snapshot, targets, roles and documents.
+    """
+
+    __tablename__: ClassVar[str] = "registry_version"
+
+    #: Of the snapshot file: what messages name.
+    sha256: str = Field(primary_key=True, max_length=64)
+    version: int
+    kept_at: datetime = Field(sa_type=Moment)
+
+
+class RegistryFileRow(SQLModel, table=True):
+    """A signed file of the registry under its own hash; what did not change is kept once."""
+
+    __tablename__: ClassVar[str] = "registry_file"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class RegistryRootRow(SQLModel, table=True):
+    """A root of the registry, as it was verified from the trusted one."""
+
+    __tablename__: ClassVar[str] = "registry_root"
+
+    version: int = Field(primary_key=True)
+    content: bytes = Field(sa_type=LargeBinary)
 
 
 class LinkHeadRow(SQLModel, table=True):

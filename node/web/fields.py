@@ -308,14 +308,22 @@ _FIRST: Final = (
 
 
 def sort_facts(fields: Iterator[ShownField]) -> list[ShownField]:
-    """Put what decides first; the age says by itself whether the person may be under 18."""
+    """Put what decides first; an age that nobody doubts says by itself who is a child."""
     found = list(fields)
     by_name = {field.name: field for field in found}
-    age = by_name.get("age_group")
-    if age is not None and CODE_LABELS[AgeGroup][AgeGroup.UNKNOWN] not in age.words:
+    age, doubt = by_name.get("age_group"), by_name.get("possibly_under_18")
+    if age is not None and doubt is not None and not _is_doubted(age, doubt):
         found = [field for field in found if field.name != "possibly_under_18"]
     place = {name: index for index, name in enumerate(_FIRST)}
     return sorted(found, key=lambda field: place.get(field.name, len(place)))
+
+
+def _is_doubted(age: ShownField, doubt: ShownField) -> bool:
+    """Whether the age group alone would not tell whether the person is treated as a child."""
+    if CODE_LABELS[AgeGroup][AgeGroup.UNDER_18] in age.words:
+        return False
+    unknown = CODE_LABELS[AgeGroup][AgeGroup.UNKNOWN] in age.words
+    return unknown or say_code(TriState.YES) in doubt.words
 
 
 def _words(name: str, value: Any) -> Iterator[Message | str]:

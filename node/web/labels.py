@@ -30,7 +30,7 @@ from protocol.messages.codes import (
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.general import DeclineReason, Outcome
 from protocol.messages.head import ConsentGiver, ExceptionGround
-from protocol.messages.identification import Handover, ReferralReason
+from protocol.messages.identification import HandoverMode, ReferralReason
 
 Labels = Mapping[str, Message]
 
@@ -142,9 +142,9 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         Whereabouts.ELSEWHERE: msg("Somewhere else"),
         Whereabouts.UNKNOWN: _UNKNOWN,
     },
-    Handover: {
-        Handover.OPENED_WITH_RECIPIENT: msg("Both sides work on it; the sender leads"),
-        Handover.TRANSFERRED_TO_RECIPIENT: msg("The recipient takes over"),
+    HandoverMode: {
+        HandoverMode.OPENED_WITH_RECIPIENT: msg("Both sides work on it; the sender leads"),
+        HandoverMode.TRANSFERRED_TO_RECIPIENT: msg("The recipient takes over"),
     },
     ReferralReason: {
         ReferralReason.RETURN_IS_PLANNED: msg("A return is planned"),
@@ -201,6 +201,7 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         FallBack.IDENTIFICATION_DESK: msg(
             "The focal point, because nobody reachable is listed for this phase"
         ),
+        FallBack.RESERVE: msg("It cannot be reached itself, but its reserve can"),
     },
     GapReason: {
         GapReason.UNKNOWN_PARTICIPANT: msg("Does not take part"),

@@ -162,6 +162,27 @@ _ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
     EventKind.LINK_CONFLICT: TimelineLook(
         msg("Two messages claim the same place: tell your administrator"), "danger", "shield-alert"
     ),
+    EventKind.LINK_GIVEN_UP: TimelineLook(
+        msg("Earlier messages were asked for in vain: telephone the other desk"),
+        "danger",
+        "circle-alert",
+    ),
+    EventKind.LINK_GONE: TimelineLook(
+        msg("Earlier messages never arrived, and the other side no longer has them"),
+        "warn",
+        "circle-alert",
+    ),
+    EventKind.MESSAGE_LATE: TimelineLook(
+        msg("It came after its time, because it was missing and asked for"), "warn", "alarm-clock"
+    ),
+    EventKind.MESSAGE_ASKED_AGAIN: TimelineLook(
+        pmsg("timeline", "%(what)s: asked for again by the other side"), "info", "send"
+    ),
+    EventKind.REGISTRY_CONFLICT: TimelineLook(
+        msg("The two sides act on different directories: tell your administrator"),
+        "danger",
+        "shield-alert",
+    ),
 }
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import structlog
 
 from node.domain.ports import LinkDownError, MailboxFullError, MailboxLink, NoMailboxError
-from node.service import dispatching, receipts
+from node.service import dispatching, machine_mail, receipts
 from node.service.context import NodeContext
 from node.service.dispatching import Attempt, Consigned, NoRecipientKeyError
+from node.service.machine_mail import Parcel
 from node.service.receipts import ReceiptParcel
 from node.workers.clock_watch import ClockWatch
 from node.workers.waiting import wait_for_event
@@ -28,11 +30,41 @@ _LONGEST_WAIT: Final = 2.0
 
 _EXPECTED: Final = (LinkDownError, MailboxFullError, NoMailboxError, NoRecipientKeyError)
 
+P = TypeVar("P", bound=Parcel)
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelSource(Generic[P]):
+    """Where signed parcels of one kind come from, and who is told what became of them."""
+
+    kind: str
+    claim: Callable[[NodeContext], list[P]]
+    record_sent: Callable[[NodeContext, P], None]
+    record_failed: Callable[[NodeContext, P], None]
+    next_in: Callable[[NodeContext], timedelta | None]
+
+
+_RECEIPTS: Final[ParcelSource[ReceiptParcel]] = ParcelSource(
+    "receipts",
+    receipts.claim_receipts,
+    receipts.record_receipts_sent,
+    receipts.record_receipts_failed,
+    receipts.next_receipt_in,
+)
+_MACHINE_MAIL: Final[ParcelSource[Parcel]] = ParcelSource(
+    "machine_mail",
+    machine_mail.claim_machine_mail,
+    machine_mail.record_machine_mail_sent,
+    machine_mail.record_machine_mail_failed,
+    machine_mail.next_machine_mail_in,
+)
+
 
 class Relay:
     """One worker. Several may share one database: each unit of work is claimed by one.
 
-    Messages and receipts are handed over side by side: trouble with one never holds up the other.
+    Messages, receipts and what else machines say are handed over side by side: trouble with one
+    never holds up the others.
     """
 
     def __init__(self, context: NodeContext, link: MailboxLink) -> None:
@@ -52,7 +84,10 @@ class Relay:
             await asyncio.to_thread(dispatching.hurry, self._context)
             self._was_up = True
         outcomes = await asyncio.gather(
-            self._relay_messages(), self._relay_receipts(), return_exceptions=True
+            self._relay_messages(),
+            self._relay_parcels(_RECEIPTS),
+            self._relay_parcels(_MACHINE_MAIL),
+            return_exceptions=True,
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -73,16 +108,17 @@ class Relay:
             await asyncio.to_thread(dispatching.record_attempts, self._context, attempts)
         return len(messages)
 
-    async def _relay_receipts(self) -> int:
-        """Hand over receipts that are due; returns how many parcels were tried."""
-        parcels = await asyncio.to_thread(receipts.claim_receipts, self._context)
-        await asyncio.gather(*(self._send_receipts(parcel) for parcel in parcels))
+    async def _relay_parcels(self, source: ParcelSource[P]) -> int:
+        """Hand over what machines have to say; returns how many parcels were tried."""
+        parcels = await asyncio.to_thread(source.claim, self._context)
+        await asyncio.gather(*(self._send_parcel(parcel, source) for parcel in parcels))
         return len(parcels)
 
     async def _rest(self) -> None:
         nexts: list[Callable[[NodeContext], timedelta | None]] = [
             dispatching.next_message_in,
-            receipts.next_receipt_in,
+            _RECEIPTS.next_in,
+            _MACHINE_MAIL.next_in,
         ]
         spans = [await asyncio.to_thread(next_in, self._context) for next_in in nexts]
         seconds = [span.total_seconds() for span in spans if span is not None]
@@ -113,7 +149,7 @@ class Relay:
             sealed_for=sealed_for,
         )
 
-    async def _send_receipts(self, parcel: ReceiptParcel) -> None:
+    async def _send_parcel(self, parcel: P, source: ParcelSource[P]) -> None:
         try:
             await self._publish(
                 peer=parcel.peer,
@@ -123,14 +159,15 @@ class Relay:
             )
         except Exception as problem:  # noqa: BLE001 - tried again until it succeeds, and logged
             log.warning(
-                "receipts_not_handed_over",
+                "parcel_not_handed_over",
+                parcel=source.kind,
                 peer=parcel.peer,
-                count=len(parcel.items),
+                count=len(parcel.due_ids),
                 problem=type(problem).__name__,
             )
-            await asyncio.to_thread(receipts.record_receipts_failed, self._context, parcel)
+            await asyncio.to_thread(source.record_failed, self._context, parcel)
         else:
-            await asyncio.to_thread(receipts.record_receipts_sent, self._context, parcel)
+            await asyncio.to_thread(source.record_sent, self._context, parcel)
 
     async def _publish(
         self,

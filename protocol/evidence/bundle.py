@@ -164,6 +164,9 @@ def parse_bundle(members: Mapping[str, bytes]) -> EvidenceBundle:
     for sha256, data in found[FileKind.REGISTRY_OBJECT].items():
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ForgedError("A registry file stands under another hash than its own.")
+    events = parse_events(_require(members, EVENTS_PATH))
+    if events.claimed_by != manifest.made_by:
+        raise ForgedError("The event log is not of the node that made the bundle.")
     return EvidenceBundle(
         manifest=manifest,
         manifest_bytes=manifest_bytes,
@@ -175,7 +178,7 @@ def parse_bundle(members: Mapping[str, bytes]) -> EvidenceBundle:
                 {int(stem): data for stem, data in found[FileKind.REGISTRY_ROOT].items()}
             ),
             objects=MappingProxyType(found[FileKind.REGISTRY_OBJECT]),
-            events=parse_events(_require(members, EVENTS_PATH)),
+            events=events,
             report=_require(members, REPORT_PATH),
         ),
     )

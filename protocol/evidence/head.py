@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from protocol.envelope import SignedPayload
 from protocol.errors import ForgedError, MalformedError
+from protocol.limits import LIMITS
 from protocol.messages.fields import CaseField, Instant, MessageIdField, Model, ParticipantField
 from protocol.messages.head import LinkField, RegistryPin
 
@@ -55,13 +56,27 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a number of JSON")
 
 
+def _verify_depth(tree: Any) -> None:
+    level = [tree]
+    for _ in range(LIMITS.json_depth + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise MalformedError("The message is nested too deeply: it is not a message of TRM1.")
+
+
 def parse_evidence_head(signed: SignedPayload) -> EvidenceHead:
     """Read the head of a signed payload, and hold it against the consignment that was signed too.
 
     Raises :class:`~protocol.errors.MalformedError` or, where payload and consignment name different
     things, :class:`~protocol.errors.ForgedError`.
     """
-    read_json(signed.payload, limit=len(signed.payload), what="message")
+    tree = read_json(signed.payload, limit=len(signed.payload), what="message")
+    _verify_depth(tree)
     try:
         head = EvidenceHead.model_validate_json(signed.payload)
     except ValidationError as error:

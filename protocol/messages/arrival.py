@@ -159,10 +159,10 @@ _MISSING: Final = frozenset({ArrivalOutcome.ARRIVED_BUT_LEFT, ArrivalOutcome.DID
 class ArrivalConfirmationBody(GuardedPersonBody):
     """Arrived, received by, state, next step; or did not arrive.
 
-    Rules: the moment and the state are given if, and only if, the person came; who stays has a
-    reception; a delay has a new moment; search measures and suspected danger are given for a
-    missing person, and only then; whether the guardian took over, for a child who arrived, and
-    only then.
+    Rules: the moment and the state are given if, and only if, the person came (``arrived``,
+    ``arrived_but_left``); who stays has a reception; a delay has a new moment; search measures and
+    suspected danger are given for a missing person (``did_not_arrive``, ``arrived_but_left``), and
+    only then; whether the guardian took over, for a child who ``arrived``, and only then.
     """
 
     outcome: Annotated[ArrivalOutcome, Sensitivity.NONE]

@@ -68,6 +68,15 @@ class CatalogueEntry:
         tells_only = tells or kind is Kind.UPDATE
         return Expectation.NOTHING if tells_only else self.expects
 
+    def conversation_of(self, kind: Kind) -> Kind:
+        """Return as what kind the conversation about one such message is followed.
+
+        A notification that expects a response is followed as if it were a request; else its answer
+        would not be in order (SPEC section 14.2).
+        """
+        is_answered = self.expectation_of(kind) is Expectation.RESPONSE
+        return Kind.REQUEST if is_answered else kind
+
 
 #: Tags that were published once and are withdrawn. They stay here for good: what they meant is
 #: still in the archives of nodes, so none of them may ever mean something else.

@@ -1,6 +1,5 @@
 """Message of the phase return: tracing of the family."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind
 from protocol.messages.fields import (
+    Day,
     Model,
     Narrative,
     Sensitivity,
@@ -61,14 +61,14 @@ class LastKnownPlace(Model):
     """Where a person who is sought was last."""
 
     contact: PersonalContact
-    until_on: Annotated[date | None, Sensitivity.CONTACT] = None
+    until_on: Annotated[Day | None, Sensitivity.CONTACT] = None
 
 
 class PersonSought(Model):
     """One person who is sought, and what they may be told.
 
-    Rules: an identity or a last known place is given; who is under suspicion is told nothing;
-    another relation has a note.
+    Rules: an identity or a last known place is given; who is under suspicion (``yes``) is told
+    nothing; another relation has a note.
     """
 
     relation: Annotated[SoughtRelation, Sensitivity.FAMILY]
@@ -103,7 +103,7 @@ class FamilyTracingBody(GuardedPersonBody):
     sought: Annotated[tuple[PersonSought, ...], Field(min_length=1, max_length=10)]
     #: Who the person of the case is, where the search cannot do without.
     identity: Identity | None = None
-    search_until: Annotated[date | None, Sensitivity.NONE] = None
+    search_until: Annotated[Day | None, Sensitivity.NONE] = None
     stop_if: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
     case_manager: CaseManager
     note: Annotated[Narrative | None, Sensitivity.FAMILY] = None
@@ -140,8 +140,8 @@ class TracingOutcome(StrEnum):
 class TracingResult(Model):
     """What was found of one person who is sought.
 
-    Rules: the wish for contact and the readiness to receive the person are given for who was
-    found, and only then; a search stopped as unsafe says the concern.
+    Rules: the wish for contact and the readiness to receive the person are given for who was found
+    (``found``, ``found_elsewhere``), and only then; a search stopped as unsafe says the concern.
     """
 
     #: The place in the request's list, counted from 1: so that no name has to travel back.
@@ -179,7 +179,7 @@ class FamilyTracingAnswer(Answer):
 
     answers: Literal["return.family_tracing"] = "return.family_tracing"
     results: Annotated[tuple[TracingResult, ...], Field(min_length=1, max_length=10)]
-    search_continues_until: Annotated[date | None, Sensitivity.NONE] = None
+    search_continues_until: Annotated[Day | None, Sensitivity.NONE] = None
     note: Annotated[Narrative | None, Sensitivity.FAMILY] = None
 
     @model_validator(mode="after")

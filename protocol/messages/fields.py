@@ -4,13 +4,21 @@ Every field of a message body is annotated with its :class:`Sensitivity`. The an
 source for what needs a legal basis, for redaction, and for forms.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 
 from protocol.errors import MalformedError
 from protocol.identifiers import (
@@ -87,7 +95,31 @@ def _whole_utc(moment: datetime) -> datetime:
         raise ValueError("A moment lies within the years 1 to 9999, also in UTC.") from error
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_whole_utc)]
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(_DAY.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _read_day(value: object) -> object:
+    """Take a day in its one form; the library would also take seconds since 1970, and more."""
+    if not isinstance(value, str):
+        return value
+    if not _DAY.fullmatch(value):
+        raise ValueError("A day is written as in 2026-03-04.")
+    return date.fromisoformat(value)
+
+
+def _read_moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not _MOMENT.fullmatch(value):
+        raise ValueError("A moment is written in whole seconds, as in 2026-03-04T11:00:00Z.")
+    return datetime.fromisoformat(value)
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+"""A calendar day."""
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_read_moment), AfterValidator(_whole_utc)]
 """A moment, in UTC and whole seconds."""
 
 

@@ -1,6 +1,5 @@
 """Messages of the phase first assistance that ask or tell: options, needs, security."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, Need, RiskLevel, Service, TraffickingStatus
 from protocol.messages.fields import (
+    Day,
     LanguageField,
     Line,
     Model,
@@ -62,7 +62,7 @@ class OptionsQuestion(Model):
         tuple[OptionTopic, ...], Field(min_length=1, max_length=len(OptionTopic)), Sensitivity.NONE
     ]
     status: Annotated[TraffickingStatus, Sensitivity.NONE]
-    from_date: Annotated[date | None, Sensitivity.NONE] = None
+    from_date: Annotated[Day | None, Sensitivity.NONE] = None
     region: Annotated[Line | None, Sensitivity.PROTECTION] = None
     accompanying_children: Annotated[int | None, Field(ge=0, le=20), Sensitivity.FAMILY] = None
     special_needs: Annotated[Narrative | None, Sensitivity.HEALTH] = None
@@ -111,7 +111,7 @@ class OptionProvider(StrEnum):
 class AssistanceOption(Model):
     """One option and its conditions. It speaks of the offer, never of the person.
 
-    Rules: conditions are named if it depends on some; ``other`` is described.
+    Rules: conditions are named if it depends on some; ``other`` as topic or condition is described.
     """
 
     topic: Annotated[OptionTopic, Sensitivity.NONE]
@@ -141,7 +141,7 @@ class OptionsAnswer(Answer):
     answers: Literal["first_assistance.options_information"] = (
         "first_assistance.options_information"
     )
-    as_of: Annotated[date, Sensitivity.NONE]
+    as_of: Annotated[Day, Sensitivity.NONE]
     options: Annotated[tuple[AssistanceOption, ...], Field(min_length=1, max_length=40)]
     leaflets_in: Annotated[tuple[LanguageField, ...], Field(max_length=20), Sensitivity.NONE] = ()
     desk: CaseManager | None = None
@@ -213,7 +213,7 @@ class NeedsAssessmentBody(CasePersonBody):
     Rules: each need stands once; the review comes after the assessment.
     """
 
-    assessed_on: Annotated[date, Sensitivity.NONE]
+    assessed_on: Annotated[Day, Sensitivity.NONE]
     assessed_by: Annotated[Line, Sensitivity.NONE]
     person_took_part: Annotated[TriState, Sensitivity.NONE]
     interpreter_present: Annotated[TriState, Sensitivity.NONE]
@@ -226,7 +226,7 @@ class NeedsAssessmentBody(CasePersonBody):
     accompanying_children: Annotated[int | None, Field(ge=0, le=20), Sensitivity.FAMILY] = None
     family_note: Annotated[Narrative | None, Sensitivity.FAMILY] = None
     wishes_of_the_person: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-    review_on: Annotated[date | None, Sensitivity.NONE] = None
+    review_on: Annotated[Day | None, Sensitivity.NONE] = None
     case_manager: CaseManager
 
     @model_validator(mode="after")
@@ -296,7 +296,7 @@ class SecurityQuestion(Model):
         Sensitivity.NONE,
     ]
     places: Annotated[tuple[PlaceConcerned, ...], Field(min_length=1, max_length=10)]
-    planned_from: Annotated[date | None, Sensitivity.PROTECTION] = None
+    planned_from: Annotated[Day | None, Sensitivity.PROTECTION] = None
     known_threats: Annotated[tuple[Threat, ...], Field(max_length=20)] = ()
     suspects: Annotated[tuple[Suspect, ...], Field(max_length=20)] = ()
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
@@ -350,9 +350,9 @@ class SecurityAnswer(Answer):
     answers: Literal["first_assistance.security_assessment"] = (
         "first_assistance.security_assessment"
     )
-    assessed_on: Annotated[date, Sensitivity.NONE]
+    assessed_on: Annotated[Day, Sensitivity.NONE]
     assessed_by: Annotated[Line, Sensitivity.NONE]
-    valid_until: Annotated[date | None, Sensitivity.NONE] = None
+    valid_until: Annotated[Day | None, Sensitivity.NONE] = None
     places: Annotated[tuple[PlaceSecurity, ...], Field(min_length=1, max_length=10)]
     offenders_at_liberty: Annotated[TriState, Sensitivity.INTELLIGENCE]
     advice: Annotated[SecurityAdvice, Sensitivity.PROTECTION]

@@ -1,6 +1,5 @@
 """The request for medical records of the phase first assistance, and what was found."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind
 from protocol.messages.fields import (
+    Day,
     LanguageField,
     Line,
     Model,
@@ -114,8 +114,8 @@ class RecordOutcome(StrEnum):
 class RecordFound(Model):
     """What became of one record that was asked for.
 
-    Rules: what follows says when it is expected; what is withheld says why in the note, and so does
-    the kind ``other``.
+    Rules: what follows, and nothing else, says when it is expected; what is withheld says why in
+    the note, and so does the kind ``other``.
     """
 
     kind: Annotated[RecordKind, Sensitivity.HEALTH]
@@ -123,7 +123,7 @@ class RecordFound(Model):
     provider: Annotated[Line | None, Sensitivity.HEALTH] = None
     period: Period | None = None
     language: Annotated[LanguageField | None, Sensitivity.NONE] = None
-    expected_on: Annotated[date | None, Sensitivity.NONE] = None
+    expected_on: Annotated[Day | None, Sensitivity.NONE] = None
     note: Annotated[Line | None, Sensitivity.HEALTH] = None
 
     @model_validator(mode="after")

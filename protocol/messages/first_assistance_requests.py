@@ -1,6 +1,5 @@
 """Requests of the phase first assistance: earlier social protection, and the family."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import AgeGroup, Kind, RiskLevel
 from protocol.messages.fields import (
+    Day,
     Line,
     Model,
     Narrative,
@@ -119,7 +119,8 @@ class EarlierAssistance(Model):
 class ProtectionHistoryAnswer(Answer):
     """Earlier assistance with providers and periods, and what the person is entitled to now.
 
-    Rules: spells of assistance are listed if, and only if, the person was assisted before.
+    Rules: spells of assistance are listed if, and only if, the person was assisted before;
+    ``other`` among what the person is entitled to now has a note.
     """
 
     answers: Literal["first_assistance.social_protection_history"] = (
@@ -191,7 +192,9 @@ class FamilyTie(StrEnum):
 class FamilySituationBody(CasePersonBody):
     """What to find out about the family, and how discreetly.
 
-    Rules: if the family, or part of it, may have taken part in trafficking, records only.
+    Rules: if the family, or part of it, is suspected of having taken part in trafficking
+    (``family_suspected`` is ``yes``), or the person does not agree to contact (``no``), the
+    approach is ``records_only``.
     """
 
     purpose: Annotated[FamilyPurpose, Sensitivity.NONE]
@@ -289,7 +292,8 @@ class FamilyInquiry(StrEnum):
 class FamilySituationAnswer(Answer):
     """Household, guardianship, and known risks in the family.
 
-    Rules: a home visit or conversation has a date; the risk ``other`` has a note.
+    Rules: ``visited_on`` is given if, and only if, there was a home visit or a conversation; the
+    risk ``other`` has a note.
     """
 
     answers: Literal["first_assistance.family_situation"] = "first_assistance.family_situation"
@@ -298,7 +302,7 @@ class FamilySituationAnswer(Answer):
         Field(min_length=1, max_length=len(FamilyInquiry)),
         Sensitivity.NONE,
     ]
-    visited_on: Annotated[date | None, Sensitivity.NONE] = None
+    visited_on: Annotated[Day | None, Sensitivity.NONE] = None
     assessed_by: Annotated[Line, Sensitivity.NONE]
     household: Annotated[tuple[HouseholdPerson, ...], Field(max_length=30)] = ()
     guardianship: Annotated[Guardianship, Sensitivity.FAMILY]

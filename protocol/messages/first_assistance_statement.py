@@ -1,6 +1,5 @@
 """The request for a statement of the phase first assistance, and the statement."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, PersonGroup
 from protocol.messages.fields import (
+    Day,
     Instant,
     LanguageField,
     Line,
@@ -88,7 +88,7 @@ class StatementRequestBody(CasePersonBody):
     """Whose statement, on which questions, under which conditions.
 
     Rules: a child's statement needs the guardian and a psychologist there; a statement of somebody
-    else says who that is.
+    else names ``witness_role``, one of the person neither ``witness`` nor ``witness_role``.
     """
 
     statement_of: Annotated[StatementOf, Sensitivity.NONE]
@@ -106,7 +106,7 @@ class StatementRequestBody(CasePersonBody):
     conditions: StatementConditions
     #: Whoever has spoken once should not have to say it all again.
     earlier_statement: Annotated[TriState, Sensitivity.JUDICIAL]
-    needed_by: Annotated[date | None, Sensitivity.NONE] = None
+    needed_by: Annotated[Day | None, Sensitivity.NONE] = None
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
 
     @model_validator(mode="after")
@@ -170,7 +170,7 @@ class StatementAnswer(Answer):
 
     answers: Literal["first_assistance.statement_request"] = "first_assistance.statement_request"
     outcome: Annotated[StatementOutcome, Sensitivity.JUDICIAL]
-    taken_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    taken_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     taken_by: Annotated[Line | None, Sensitivity.NONE] = None
     arranged_for: Annotated[Instant | None, Sensitivity.JUDICIAL] = None
     form: Annotated[StatementForm | None, Sensitivity.NONE] = None

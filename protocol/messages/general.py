@@ -1,6 +1,5 @@
 """Messages that belong to every phase: how a conversation goes on, ends, or is taken back."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -11,6 +10,7 @@ from protocol.limits import LIMITS
 from protocol.messages.codes import Kind
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     FieldPath,
     Instant,
     Line,
@@ -265,7 +265,7 @@ class KeptMessage(Model):
 
     message_id: Annotated[MessageIdField, Sensitivity.NONE]
     duty: Annotated[Line, Sensitivity.NONE]
-    until: Annotated[date | None, Sensitivity.NONE] = None
+    until: Annotated[Day | None, Sensitivity.NONE] = None
 
 
 class DeletionReport(Answer):
@@ -277,7 +277,7 @@ class DeletionReport(Answer):
 
     outcome: Annotated[ErasureOutcome, Sensitivity.NONE]
     erased_at: Annotated[Instant | None, Sensitivity.NONE] = None
-    gone_from_backups_by: Annotated[date | None, Sensitivity.NONE] = None
+    gone_from_backups_by: Annotated[Day | None, Sensitivity.NONE] = None
     kept: Annotated[tuple[KeptMessage, ...], Field(max_length=LIMITS.listed_messages)] = ()
     onward_recipients_told: Annotated[TriState, Sensitivity.NONE]
 
@@ -324,9 +324,9 @@ class CaseClosedBody(Body):
     """
 
     outcome: Annotated[CaseOutcome, Sensitivity.NONE]
-    closed_on: Annotated[date, Sensitivity.NONE]
+    closed_on: Annotated[Day, Sensitivity.NONE]
     recipient_may_go_on: Annotated[bool, Sensitivity.NONE]
-    retention_until: Annotated[date | None, Sensitivity.NONE] = None
+    retention_until: Annotated[Day | None, Sensitivity.NONE] = None
     procedure_note: Annotated[Line | None, Sensitivity.NONE] = None
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
 

@@ -192,17 +192,19 @@ class PersonBody(Body):
 
     @property
     def treated_as_child(self) -> bool:
-        """Under 18, or of unknown age and not known to be an adult."""
-        return self.age_group is AgeGroup.UNDER_18 or (
-            self.age_group is AgeGroup.UNKNOWN and self.possibly_under_18 is not TriState.NO
+        """Under 18, possibly so whatever age was noted, or of unknown age and not said adult."""
+        return (
+            self.age_group is AgeGroup.UNDER_18
+            or self.possibly_under_18 is TriState.YES
+            or (self.age_group is AgeGroup.UNKNOWN and self.possibly_under_18 is not TriState.NO)
         )
 
     @model_validator(mode="after")
     def _verify_child(self) -> Self:
         if self.treated_as_child != (self.child is not None):
             raise ValueError(
-                "Say who acts for the child, or, for an adult, leave the child's part out. Unknown "
-                "age and possibly under 18 counts as a child."
+                "Say who acts for the child, or, for an adult, leave the child's part out. Whoever "
+                "is possibly under 18 counts as a child."
             )
         return self
 
@@ -337,3 +339,8 @@ class Answer(Model):
     """
 
     answers: str
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Whether the answer itself says that its person is a child."""
+        return False

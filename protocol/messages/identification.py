@@ -1,6 +1,5 @@
 """Messages of the phase identification: who was found, in what danger, by whose decision."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -18,6 +17,7 @@ from protocol.messages.codes import (
     Whereabouts,
 )
 from protocol.messages.fields import (
+    Day,
     Instant,
     Line,
     Model,
@@ -39,11 +39,11 @@ class PresumedVictimBody(PersonFacts):
         Field(min_length=1, max_length=len(ParticipantTie)),
         Sensitivity.NONE,
     ]
-    found_on: Annotated[date, Sensitivity.NONE]
+    found_on: Annotated[Day, Sensitivity.NONE]
     immediate_needs: Annotated[tuple[Need, ...], Field(max_length=len(Need)), Sensitivity.NONE] = ()
     needs_note: Annotated[Narrative | None, Sensitivity.HEALTH] = None
     circumstances: Annotated[Narrative | None, Sensitivity.INTELLIGENCE] = None
-    reflection_period_until: Annotated[date | None, Sensitivity.NONE] = None
+    reflection_period_until: Annotated[Day | None, Sensitivity.NONE] = None
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
 
 
@@ -59,7 +59,7 @@ class PresumedVictimNotification(CaseMessage):
     body: PresumedVictimBody
 
 
-class Handover(StrEnum):
+class HandoverMode(StrEnum):
     """Who leads the case after a referral."""
 
     OPENED_WITH_RECIPIENT = "opened_with_recipient"
@@ -80,7 +80,7 @@ class ReferralReason(StrEnum):
 class InitialReferralBody(PersonFacts):
     """A case is handed to, or opened with, the recipient's authority."""
 
-    handover: Annotated[Handover, Sensitivity.NONE]
+    handover: Annotated[HandoverMode, Sensitivity.NONE]
     reason: Annotated[ReferralReason, Sensitivity.NONE]
     reason_note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
     services_requested: Annotated[
@@ -92,7 +92,7 @@ class InitialReferralBody(PersonFacts):
     ]
     whereabouts: Annotated[Whereabouts, Sensitivity.NONE]
     shelter_code: Annotated[ShelterCode | None, Sensitivity.PROTECTION] = None
-    expected_arrival: Annotated[date | None, Sensitivity.PROTECTION] = None
+    expected_arrival: Annotated[Day | None, Sensitivity.PROTECTION] = None
     risk: RiskPicture
     summary: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
     health_note: Annotated[Narrative | None, Sensitivity.HEALTH] = None
@@ -159,8 +159,8 @@ class EarlyRiskQuestion(Model):
 class EarlyRiskAnswer(Answer):
     """An early risk assessment: threats with their sources, the level, what was done.
 
-    Rules: ``assessed_at`` is given if, and only if, the level is an assessed one; the review comes
-    after the assessment; the measure ``other`` has a note.
+    Rules: ``assessed_at`` is given if, and only if, the level is an assessed one; ``review_on`` is
+    not before the UTC day of ``assessed_at``; the measure ``other`` has a note.
     """
 
     answers: Literal["identification.early_risk_assessment"] = (
@@ -180,7 +180,7 @@ class EarlyRiskAnswer(Answer):
     ] = ()
     measures_note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
     shelter_code: Annotated[ShelterCode | None, Sensitivity.PROTECTION] = None
-    review_on: Annotated[date | None, Sensitivity.NONE] = None
+    review_on: Annotated[Day | None, Sensitivity.NONE] = None
 
     @model_validator(mode="after")
     def _verify_assessment(self) -> Self:
@@ -223,22 +223,22 @@ class FormalStatusBody(CasePersonBody):
     """How formal identification ended, or stands, and the recovery and reflection period.
 
     Rules: a decided status (formally identified, not identified) names the day and the authority,
-    an undecided one neither; who is formally identified was exploited in a known form; an appeal
-    ends after the decision.
+    an undecided one neither; who is formally identified was exploited in at least one form other
+    than ``unknown``; an appeal ends after the day of the decision, never on it.
     """
 
     status: Annotated[TraffickingStatus, Sensitivity.NONE]
-    decided_on: Annotated[date | None, Sensitivity.NONE] = None
+    decided_on: Annotated[Day | None, Sensitivity.NONE] = None
     decided_by: Annotated[Line | None, Sensitivity.NONE] = None
     decision_reference: Annotated[Line | None, Sensitivity.JUDICIAL] = None
     exploitation_forms: Annotated[
         tuple[ExploitationForm, ...], Field(max_length=len(ExploitationForm)), Sensitivity.NONE
     ] = ()
     grounds: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
-    appeal_possible_until: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    appeal_possible_until: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     reflection_period: Period | None = None
     permit: Annotated[PermitState | None, Sensitivity.JUDICIAL] = None
-    permit_valid_until: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    permit_valid_until: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     assistance_goes_on: Annotated[TriState, Sensitivity.NONE]
     person_informed: Annotated[TriState, Sensitivity.NONE]
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None

@@ -1,7 +1,6 @@
 """Requests of the phase identification that help to know the person and to speak with them."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
@@ -11,6 +10,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind
 from protocol.messages.fields import (
+    Day,
     Instant,
     LanguageField,
     Line,
@@ -184,12 +184,17 @@ class IdentityCheckAnswer(Answer):
         Field(min_length=1, max_length=len(IdentityRecord)),
         Sensitivity.NONE,
     ]
-    checked_on: Annotated[date, Sensitivity.NONE]
+    checked_on: Annotated[Day, Sensitivity.NONE]
     under_18: Annotated[TriState, Sensitivity.NONE]
     document_state: Annotated[DocumentStanding | None, Sensitivity.IDENTITY] = None
     reported_missing: Annotated[TriState | None, Sensitivity.PROTECTION] = None
     recorded: Identity | None = None
     note: Annotated[Narrative | None, Sensitivity.IDENTITY] = None
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Whether the records say that the person is under 18."""
+        return self.under_18 is TriState.YES
 
     @model_validator(mode="after")
     def _verify_result(self) -> Self:

@@ -1,13 +1,12 @@
 """The request for evidence of the phase identification, and what was obtained."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from protocol.identifiers import Phase
 from protocol.messages.codes import Formality, Kind
-from protocol.messages.fields import Line, Narrative, Sensitivity
+from protocol.messages.fields import Day, Line, Narrative, Sensitivity
 from protocol.messages.head import Answer, CaseMessage
 from protocol.messages.judicial import PaperForms, ProceedingsBody, Provision, verify_each_once
 from protocol.messages.proceedings import EvidenceItem, EvidenceReply
@@ -20,7 +19,7 @@ class EvidenceRequestBody(ProceedingsBody):
     purpose: Annotated[Narrative, Sensitivity.JUDICIAL]
     items: Annotated[tuple[EvidenceItem, ...], Field(min_length=1, max_length=30)]
     forms: PaperForms = ()
-    needed_by: Annotated[date, Sensitivity.JUDICIAL]
+    needed_by: Annotated[Day, Sensitivity.JUDICIAL]
     needed_because: Annotated[Line | None, Sensitivity.JUDICIAL] = None
     #: Oath, presence of the requesting authority, admonitions: what the sender's law asks for.
     procedure_wanted: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
@@ -48,8 +47,8 @@ class EvidenceObtained(EvidenceReply):
     Rules: what follows, and nothing else, says when it is expected.
     """
 
-    expected_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
-    preserved_until: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    expected_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
+    preserved_until: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     #: In whose hands it was since it was taken.
     custody: Annotated[Line | None, Sensitivity.JUDICIAL] = None
 
@@ -72,7 +71,7 @@ class EvidenceRequestAnswer(Answer):
     items: Annotated[tuple[EvidenceObtained, ...], Field(min_length=1, max_length=30)]
     #: What binds its use: this file only, sealing, no disclosure to the defence without asking.
     conditions: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
-    originals_back_by: Annotated[date | None, Sensitivity.NONE] = None
+    originals_back_by: Annotated[Day | None, Sensitivity.NONE] = None
 
     @model_validator(mode="after")
     def _verify_items(self) -> Self:

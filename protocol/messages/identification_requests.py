@@ -1,6 +1,5 @@
 """What police and judiciary ask each other in the phase identification."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -10,6 +9,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import ExploitationForm, Formality, Kind
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     Instant,
     Line,
     Model,
@@ -118,7 +118,8 @@ class ControlMeans(StrEnum):
 class TraffickingInformationAnswer(Answer):
     """What is known of a trafficking case, and how far it can be trusted.
 
-    Rules: something is said beside the grading; ``other`` has a note.
+    Rules: something is said beside the grading; ``other`` among the forms of exploitation, the
+    recruitment or the means of control has a note.
     """
 
     answers: Literal["identification.trafficking_information"] = (
@@ -237,8 +238,8 @@ class JointInvestigationBody(CasePersonBody):
         Field(max_length=len(InvestigativeMeasure)),
         Sensitivity.JUDICIAL,
     ] = ()
-    starts_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
-    ends_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    starts_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
+    ends_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     first_meeting_at: Annotated[Instant | None, Sensitivity.JUDICIAL] = None
     suspects: Annotated[tuple[Suspect, ...], Field(max_length=20)] = ()
     #: How the trafficked person is kept safe while it goes on.
@@ -282,9 +283,9 @@ class JointInvestigationAnswer(Answer):
     liaison: CaseManager
     conditions: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
     approval_by: Annotated[Line | None, Sensitivity.NONE] = None
-    approval_expected_on: Annotated[date | None, Sensitivity.NONE] = None
+    approval_expected_on: Annotated[Day | None, Sensitivity.NONE] = None
     file_reference: Annotated[Line | None, Sensitivity.JUDICIAL] = None
-    starts_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    starts_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     first_meeting_at: Annotated[Instant | None, Sensitivity.JUDICIAL] = None
 
     @model_validator(mode="after")

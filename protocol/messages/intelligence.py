@@ -1,13 +1,12 @@
 """What is known of traffickers and of their ways: every field is intelligence."""
 
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
 from protocol.messages.codes import Sex
-from protocol.messages.fields import Line, Model, Narrative, Sensitivity
+from protocol.messages.fields import Day, Line, Model, Narrative, Sensitivity
 from protocol.messages.person import NationalityCode
 
 
@@ -38,6 +37,9 @@ class SuspectTie(StrEnum):
     UNKNOWN = "unknown"
 
 
+_RELATED: Final = frozenset({SuspectTie.PARTNER, SuspectTie.PARENT, SuspectTie.OTHER_RELATIVE})
+
+
 class Suspect(Model):
     """A suspect or accomplice, as far as known.
 
@@ -49,7 +51,7 @@ class Suspect(Model):
     family_name: Annotated[Line | None, Sensitivity.INTELLIGENCE] = None
     given_names: Annotated[Line | None, Sensitivity.INTELLIGENCE] = None
     other_names: Annotated[tuple[Line, ...], Field(max_length=10), Sensitivity.INTELLIGENCE] = ()
-    birth_date: Annotated[date | None, Sensitivity.INTELLIGENCE] = None
+    birth_date: Annotated[Day | None, Sensitivity.INTELLIGENCE] = None
     sex: Annotated[Sex | None, Sensitivity.INTELLIGENCE] = None
     nationalities: Annotated[
         tuple[NationalityCode, ...], Field(max_length=5), Sensitivity.INTELLIGENCE
@@ -67,6 +69,18 @@ class Suspect(Model):
                 "Say something of the suspect beside the role: at least a description."
             )
         return self
+
+    @property
+    def points_at_relative(self) -> bool:
+        """Whether this tells who a relative or partner is, and so who the person may be."""
+        told = (
+            self.family_name,
+            self.given_names,
+            self.other_names,
+            self.birth_date,
+            self.reached_by,
+        )
+        return self.tie in _RELATED and any(told)
 
 
 class TransportMode(StrEnum):
@@ -119,6 +133,6 @@ class PlaceUsed(Model):
     use: Annotated[PlaceUse, Sensitivity.INTELLIGENCE]
     place: Annotated[Line, Sensitivity.INTELLIGENCE]
     lies_in: Annotated[NationalityCode | None, Sensitivity.INTELLIGENCE] = None
-    on: Annotated[date | None, Sensitivity.INTELLIGENCE] = None
+    on: Annotated[Day | None, Sensitivity.INTELLIGENCE] = None
     reached_by: Annotated[TransportMode | None, Sensitivity.INTELLIGENCE] = None
     note: Annotated[Line | None, Sensitivity.INTELLIGENCE] = None

@@ -111,7 +111,8 @@ class Restored(Model):
 class ResendRequestBody(Model):
     """What is missing.
 
-    Rules: numbers, chunks or a restore are named, at least one of them.
+    Rules: numbers, chunks or a restore are named, at least one of them; each attachment stands
+    once.
     """
 
     numbers: Annotated[tuple[NumbersField, ...], Field(max_length=LIMITS.ranges)] = ()
@@ -122,6 +123,9 @@ class ResendRequestBody(Model):
     def _verify_something_is_asked(self) -> Self:
         if not self.numbers and not self.chunks and self.restored is None:
             raise ValueError("A request for what is missing names something that is missing.")
+        attachments = [wanted.attachment_id for wanted in self.chunks]
+        if len(set(attachments)) != len(attachments):
+            raise ValueError("A request names each attachment once: put its ranges together.")
         return self
 
 

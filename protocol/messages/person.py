@@ -1,6 +1,5 @@
 """What bodies say of the person: facts that do not identify, and, kept apart, who it is."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -12,6 +11,7 @@ from protocol.messages.codes import (
     TraffickingStatus,
 )
 from protocol.messages.fields import (
+    Day,
     LanguageField,
     Line,
     Model,
@@ -67,7 +67,7 @@ class IdentityDocument(Model):
     kind: Annotated[IdentityDocumentKind, Sensitivity.IDENTITY]
     number: Annotated[Line | None, Sensitivity.IDENTITY] = None
     issued_by: Annotated[Line | None, Sensitivity.IDENTITY] = None
-    valid_until: Annotated[date | None, Sensitivity.IDENTITY] = None
+    valid_until: Annotated[Day | None, Sensitivity.IDENTITY] = None
     note: Annotated[Line | None, Sensitivity.IDENTITY] = None
 
     @model_validator(mode="after")
@@ -85,7 +85,7 @@ class Identity(Model):
     family_name: Annotated[Line | None, Sensitivity.IDENTITY] = None
     given_names: Annotated[Line | None, Sensitivity.IDENTITY] = None
     other_names: Annotated[tuple[Line, ...], Field(max_length=10), Sensitivity.IDENTITY] = ()
-    birth_date: Annotated[date | None, Sensitivity.IDENTITY] = None
+    birth_date: Annotated[Day | None, Sensitivity.IDENTITY] = None
     birth_place: Annotated[Line | None, Sensitivity.IDENTITY] = None
     sex: Annotated[Sex | None, Sensitivity.IDENTITY] = None
     nationalities: Annotated[

@@ -4,7 +4,6 @@ Support of witnesses is in :mod:`protocol.messages.witnesses`; tracing of assets
 :mod:`protocol.messages.redress`.
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -13,6 +12,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Formality, Kind
 from protocol.messages.fields import (
+    Day,
     Instant,
     Line,
     Model,
@@ -68,7 +68,7 @@ class EvidenceExchangeBody(ProceedingsBody):
     use: Annotated[IntendedUse, Sensitivity.JUDICIAL]
     suspects: Annotated[tuple[Suspect, ...], Field(max_length=20)] = ()
     forms: PaperForms = ()
-    needed_by: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    needed_by: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     #: The suspects must not learn of it.
     keep_secret: Annotated[bool, Sensitivity.NONE]
     #: Whether the person may be asked anything for it; else only records are searched.
@@ -186,7 +186,7 @@ class CaseFileCopiesBody(ProceedingsBody):
     readers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=10), Sensitivity.JUDICIAL]
     person_agrees: Annotated[TriState, Sensitivity.NONE]
     forms: PaperForms = ()
-    needed_by: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    needed_by: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     redacted_copies_suffice: Annotated[bool, Sensitivity.NONE]
     note: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
 
@@ -247,7 +247,7 @@ class CaseFileCopiesAnswer(Answer):
         Field(min_length=1, max_length=len(IntendedUse)),
         Sensitivity.JUDICIAL,
     ]
-    return_or_destroy_by: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    return_or_destroy_by: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     conditions: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
 
     @model_validator(mode="after")

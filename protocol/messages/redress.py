@@ -1,6 +1,5 @@
 """Messages of the phase proceedings about money: tracing of assets, and compensation."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Formality, Kind
 from protocol.messages.fields import (
+    Day,
     Line,
     Model,
     Narrative,
@@ -94,7 +94,7 @@ class AssetTracingBody(ProceedingsBody):
     court_order: Annotated[TriState, Sensitivity.JUDICIAL]
     #: The holders must not learn of it, or the money is gone.
     keep_secret: Annotated[bool, Sensitivity.NONE]
-    needed_by: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    needed_by: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     note: Annotated[Narrative | None, Sensitivity.INTELLIGENCE] = None
 
     @model_validator(mode="after")
@@ -183,7 +183,7 @@ class AssetTracingAnswer(Answer):
         Field(min_length=1, max_length=len(AssetSource)),
         Sensitivity.JUDICIAL,
     ]
-    searched_on: Annotated[date, Sensitivity.JUDICIAL]
+    searched_on: Annotated[Day, Sensitivity.JUDICIAL]
     #: Empty: nothing was found where was searched.
     found: Annotated[tuple[AssetFound, ...], Field(max_length=50)] = ()
     formal_request_needed: Annotated[TriState, Sensitivity.NONE]
@@ -260,7 +260,8 @@ class CrossBorderSituation(Model):
 class CompensationSupportBody(ProceedingsBody):
     """A claim, the cross-border situation, and the support it needs.
 
-    Rules: a claim that was made says its route; other support has a note.
+    Rules: a claim that was made says its route (``not_yet_chosen`` is none); other support has a
+    note.
     """
 
     route: Annotated[ClaimRoute, Sensitivity.JUDICIAL]
@@ -276,7 +277,7 @@ class CompensationSupportBody(ProceedingsBody):
     ] = ()
     amount_claimed: Amount | None = None
     #: The last day on which the claim can be made or the step taken.
-    time_limit: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    time_limit: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     against_persons: Annotated[tuple[Suspect, ...], Field(max_length=10)] = ()
     against_companies: Annotated[tuple[Company, ...], Field(max_length=10)] = ()
     person_wants_claim: Annotated[TriState, Sensitivity.JUDICIAL]
@@ -315,15 +316,15 @@ class Eligibility(StrEnum):
 class RouteOffer(Model):
     """One route, whether it is open, and what it takes.
 
-    Rules: the route is named; one that is closed, or open under conditions, says the conditions
-    or why.
+    Rules: the route is named (``not_yet_chosen`` is none); one that is closed, or open under
+    conditions, says the conditions or why.
     """
 
     route: Annotated[ClaimRoute, Sensitivity.JUDICIAL]
     eligibility: Annotated[Eligibility, Sensitivity.JUDICIAL]
     #: The programme, commission or court.
     office: Annotated[Line | None, Sensitivity.JUDICIAL] = None
-    time_limit: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    time_limit: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     papers_needed: Annotated[tuple[Line, ...], Field(max_length=20), Sensitivity.JUDICIAL] = ()
     conditions: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
 
@@ -353,8 +354,8 @@ class CompensationSupportAnswer(Answer):
     ] = ()
     stage: Annotated[ClaimStage, Sensitivity.JUDICIAL]
     amount_granted: Amount | None = None
-    decided_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
-    paid_on: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    decided_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
+    paid_on: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     contact: CaseManager | None = None
     note: Annotated[Narrative | None, Sensitivity.JUDICIAL] = None
 

@@ -4,7 +4,6 @@ A new type that asks something is a new version of ``general.response``, too: a 
 answers a reader must know.
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -13,7 +12,7 @@ from pydantic import Field, model_validator
 from protocol.messages.arrival import ArrivalReceptionAnswer
 from protocol.messages.codes import Kind
 from protocol.messages.family_tracing import FamilyTracingAnswer
-from protocol.messages.fields import Line, MessageIdField, Narrative, Sensitivity
+from protocol.messages.fields import Day, Line, MessageIdField, Narrative, Sensitivity
 from protocol.messages.first_assistance import OptionsAnswer, SecurityAnswer
 from protocol.messages.first_assistance_records import MedicalRecordsAnswer
 from protocol.messages.first_assistance_requests import (
@@ -111,10 +110,15 @@ class ResponseBody(Body):
     completeness: Annotated[Completeness, Sensitivity.NONE]
     answer: AnyAnswer | None = None
     none_reason: Annotated[NoAnswerReason | None, Sensitivity.NONE] = None
-    rest_expected_on: Annotated[date | None, Sensitivity.NONE] = None
+    rest_expected_on: Annotated[Day | None, Sensitivity.NONE] = None
     #: One line that speaks of the procedure only, never of the person.
     procedure_note: Annotated[Line | None, Sensitivity.NONE] = None
     note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Whether the answer says that its person is a child."""
+        return self.answer is not None and self.answer.treated_as_child
 
     @model_validator(mode="after")
     def _verify_answer(self) -> Self:

@@ -1,6 +1,5 @@
 """Messages of the phase return that prepare one: risk assessment, family tracing, documents."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -10,6 +9,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import RiskLevel
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     Line,
     Model,
     Narrative,
@@ -56,7 +56,7 @@ class ReturnRiskQuestion(Model):
         Sensitivity.NONE,
     ]
     known_risks: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-    return_expected_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    return_expected_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     management_plan_wanted: Annotated[bool, Sensitivity.NONE]
     #: Whether the assessor may speak with the family or neighbours at all.
     may_approach_family: Annotated[TriState, Sensitivity.PROTECTION]
@@ -95,9 +95,9 @@ class RiskMeasure(Model):
 
     measure: Annotated[Line, Sensitivity.PROTECTION]
     responsible: Annotated[AuthorityField | None, Sensitivity.NONE] = None
-    responsible_provider: Annotated[Line | None, Sensitivity.NONE] = None
-    from_on: Annotated[date | None, Sensitivity.PROTECTION] = None
-    until_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    responsible_provider: Annotated[Line | None, Sensitivity.PROTECTION] = None
+    from_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
+    until_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     #: The event on which it is taken, if it is not taken at once.
     taken_if: Annotated[Line | None, Sensitivity.PROTECTION] = None
 
@@ -131,17 +131,22 @@ class ReturnRiskAnswer(Answer):
     """
 
     answers: Literal["return.risk_assessment"] = "return.risk_assessment"
-    assessed_on: Annotated[date, Sensitivity.NONE]
+    assessed_on: Annotated[Day, Sensitivity.NONE]
     #: The office or post, not a person.
     assessed_by: Annotated[Line, Sensitivity.NONE]
-    level: Annotated[RiskLevel, Sensitivity.NONE]
+    level: Annotated[RiskLevel, Sensitivity.PROTECTION]
     recommendation: Annotated[ReturnRecommendation, Sensitivity.PROTECTION]
     findings: Annotated[tuple[RiskFinding, ...], Field(min_length=1, max_length=20)]
     plan: Annotated[tuple[RiskMeasure, ...], Field(max_length=20)] = ()
     plan_agreed_with_person: Annotated[TriState | None, Sensitivity.NONE] = None
     best_interest: BestInterest | None = None
-    review_on: Annotated[date | None, Sensitivity.NONE] = None
+    review_on: Annotated[Day | None, Sensitivity.NONE] = None
     summary: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
+
+    @property
+    def treated_as_child(self) -> bool:
+        """Whether the best interest of a child is spoken of."""
+        return self.best_interest is not None
 
     @model_validator(mode="after")
     def _verify_level(self) -> Self:

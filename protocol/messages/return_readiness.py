@@ -5,7 +5,6 @@ told as such, so that nobody has to write "voluntary" to be heard. What a return
 :mod:`protocol.messages.return_gates`.
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -13,6 +12,7 @@ from pydantic import Field, model_validator
 
 from protocol.messages.codes import GuardianSituation, RiskLevel
 from protocol.messages.fields import (
+    Day,
     LanguageField,
     Line,
     MessageIdField,
@@ -60,7 +60,7 @@ class ReturnDecision(Model):
     voluntary: Annotated[TriState, Sensitivity.NONE]
     #: In writing, at the sender.
     on_file: Annotated[TriState, Sensitivity.NONE]
-    decided_on: Annotated[date | None, Sensitivity.NONE] = None
+    decided_on: Annotated[Day | None, Sensitivity.NONE] = None
     decided_by: Annotated[ConsentGiver | None, Sensitivity.NONE] = None
     explained_in: Annotated[LanguageField | None, Sensitivity.NONE] = None
     informed_of: Annotated[
@@ -86,8 +86,8 @@ class ReturnRisk(Model):
     Rules: the day of the assessment is given if, and only if, there is one.
     """
 
-    level: Annotated[RiskLevel, Sensitivity.NONE]
-    assessed_on: Annotated[date | None, Sensitivity.NONE] = None
+    level: Annotated[RiskLevel, Sensitivity.PROTECTION]
+    assessed_on: Annotated[Day | None, Sensitivity.NONE] = None
     management_plan: Annotated[TriState, Sensitivity.NONE]
     #: The message that carried the assessment, if one crossed the border.
     assessment_message: Annotated[MessageIdField | None, Sensitivity.NONE] = None
@@ -159,7 +159,7 @@ class BestInterest(Model):
     """
 
     outcome: Annotated[BestInterestOutcome, Sensitivity.FAMILY]
-    determined_on: Annotated[date | None, Sensitivity.NONE] = None
+    determined_on: Annotated[Day | None, Sensitivity.NONE] = None
     #: The office or post, not a person.
     determined_by: Annotated[Line | None, Sensitivity.NONE] = None
     child_heard: Annotated[TriState, Sensitivity.NONE]
@@ -194,7 +194,7 @@ class FamilyReturn(Model):
     """
 
     assessment: Annotated[FamilyAssessment, Sensitivity.FAMILY]
-    assessed_on: Annotated[date | None, Sensitivity.FAMILY] = None
+    assessed_on: Annotated[Day | None, Sensitivity.FAMILY] = None
     person_agrees: Annotated[TriState, Sensitivity.FAMILY]
     family_agrees: Annotated[TriState, Sensitivity.FAMILY]
     #: So that nobody tells the family by mistake.
@@ -241,7 +241,7 @@ class ReturnBody(GuardedPersonBody):
     """A body about a return: it carries the gates.
 
     Rules: the best-interest part is there for a child, and only then; a child's return is not
-    decided by the child alone.
+    decided by the child alone, and an adult's not by a parent.
     """
 
     gates: ReturnGates
@@ -257,6 +257,10 @@ class ReturnBody(GuardedPersonBody):
             raise ValueError(
                 "For a child the guardian or a parent who is no suspect decides, and the child is "
                 "heard: correct who decided."
+            )
+        if not self.treated_as_child and self.gates.decision.decided_by is ConsentGiver.PARENT:
+            raise ValueError(
+                "An adult decides in person, or by an appointed guardian: correct who decided."
             )
         return self
 

@@ -5,7 +5,6 @@ What precedes them (risk assessment, family tracing, travel documents) is in
 :mod:`protocol.messages.arrival`; what a return must have in :mod:`protocol.messages.return_gates`.
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -15,6 +14,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, Need, Service
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     Line,
     MessageIdField,
     Model,
@@ -46,8 +46,8 @@ class ReturnNotificationBody(ReturnBody):
     """
 
     stage: Annotated[NoticeStage, Sensitivity.NONE]
-    earliest_on: Annotated[date | None, Sensitivity.PROTECTION] = None
-    latest_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    earliest_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
+    latest_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     journey: Journey | None = None
     companions: Annotated[tuple[Companion, ...], Field(max_length=6)] = ()
     reception: Reception | None = None
@@ -111,8 +111,8 @@ class PlanStep(Model):
     step: Annotated[StepKind, Sensitivity.NONE]
     responsible: Annotated[AuthorityField | None, Sensitivity.NONE] = None
     #: An organisation or post that the registry does not list.
-    responsible_provider: Annotated[Line | None, Sensitivity.NONE] = None
-    due_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    responsible_provider: Annotated[Line | None, Sensitivity.PROTECTION] = None
+    due_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     note: Annotated[Line | None, Sensitivity.PROTECTION] = None
 
     @model_validator(mode="after")
@@ -176,8 +176,8 @@ class PlanAgreement(StrEnum):
 class AssistedReturnAnswer(Answer):
     """The plan as the recipient carries it, or why not.
 
-    Rules: who does not agree says why in the note; who agrees names a case manager; agreed
-    changes are named.
+    Rules: who does not agree says why in the note; who agrees names a case manager; agreed changes
+    name a step, the journey, the handover, or say in the note what changes.
     """
 
     answers: Literal["return.assisted_voluntary_return"] = "return.assisted_voluntary_return"

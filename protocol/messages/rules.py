@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import model_validator
 
-from protocol.messages.fields import Model, Sensitivity
+from protocol.messages.fields import Day, Model, Sensitivity
 
 
 def verify_order(first: date | None, last: date | None) -> None:
@@ -27,8 +27,8 @@ class Period(Model):
     Rules: at least one day is given; the days are in order.
     """
 
-    first_day: Annotated[date | None, Sensitivity.NONE] = None
-    last_day: Annotated[date | None, Sensitivity.NONE] = None
+    first_day: Annotated[Day | None, Sensitivity.NONE] = None
+    last_day: Annotated[Day | None, Sensitivity.NONE] = None
 
     @model_validator(mode="after")
     def _verify_days(self) -> Self:

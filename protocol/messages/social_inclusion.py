@@ -1,6 +1,5 @@
 """The individual assistance plan of the phase social inclusion."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -10,6 +9,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, PersonGroup, Service, Whereabouts
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     Line,
     Model,
     Narrative,
@@ -47,7 +47,7 @@ class PlanConsent(Model):
 
     decision: Annotated[PlanDecision, Sensitivity.NONE]
     decided_by: Annotated[ConsentGiver | None, Sensitivity.NONE] = None
-    decided_on: Annotated[date | None, Sensitivity.NONE] = None
+    decided_on: Annotated[Day | None, Sensitivity.NONE] = None
     written: Annotated[TriState, Sensitivity.NONE]
     part_note: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
 
@@ -109,9 +109,9 @@ class PlanActivity(Model):
     provider: Annotated[Line | None, Sensitivity.PROTECTION] = None
     provider_authority: Annotated[AuthorityField | None, Sensitivity.PROTECTION] = None
     #: A post, never a private person.
-    responsible: Annotated[Line | None, Sensitivity.NONE] = None
-    starts_on: Annotated[date | None, Sensitivity.NONE] = None
-    ends_on: Annotated[date | None, Sensitivity.NONE] = None
+    responsible: Annotated[Line | None, Sensitivity.PROTECTION] = None
+    starts_on: Annotated[Day | None, Sensitivity.NONE] = None
+    ends_on: Annotated[Day | None, Sensitivity.NONE] = None
     progress: Annotated[PlanProgress, Sensitivity.NONE]
 
     @model_validator(mode="after")
@@ -132,7 +132,7 @@ class PlanGoal(Model):
     #: In the person's own words where possible; what concerns health stands in the health note.
     goal: Annotated[Line | None, Sensitivity.PROTECTION] = None
     term: Annotated[PlanTerm, Sensitivity.NONE]
-    reach_by: Annotated[date | None, Sensitivity.NONE] = None
+    reach_by: Annotated[Day | None, Sensitivity.NONE] = None
     progress: Annotated[PlanProgress, Sensitivity.NONE]
     activities: Annotated[tuple[PlanActivity, ...], Field(max_length=12)] = ()
 
@@ -151,10 +151,10 @@ class AssistancePlanBody(CasePersonBody):
     """
 
     change: Annotated[PlanChange, Sensitivity.NONE]
-    drawn_up_on: Annotated[date, Sensitivity.NONE]
-    review_on: Annotated[date | None, Sensitivity.NONE] = None
-    starts_on: Annotated[date | None, Sensitivity.NONE] = None
-    ends_on: Annotated[date | None, Sensitivity.NONE] = None
+    drawn_up_on: Annotated[Day, Sensitivity.NONE]
+    review_on: Annotated[Day | None, Sensitivity.NONE] = None
+    starts_on: Annotated[Day | None, Sensitivity.NONE] = None
+    ends_on: Annotated[Day | None, Sensitivity.NONE] = None
     carried_out: Annotated[Whereabouts, Sensitivity.NONE]
     took_part: Annotated[TriState, Sensitivity.NONE]
     consent: PlanConsent

@@ -1,6 +1,5 @@
 """Requests of the phase social inclusion about the person's place, family and civil documents."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -10,6 +9,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, RiskLevel
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     Line,
     Model,
     Narrative,
@@ -84,7 +84,7 @@ class SecurityFamilyCheckBody(CasePersonBody):
     place: Annotated[Line, Sensitivity.PROTECTION]
     #: Of the household, never of a shelter.
     address: Annotated[Line | None, Sensitivity.CONTACT] = None
-    planned_from: Annotated[date | None, Sensitivity.PROTECTION] = None
+    planned_from: Annotated[Day | None, Sensitivity.PROTECTION] = None
     household: Annotated[tuple[HouseholdMember, ...], Field(max_length=12)] = ()
     person_agrees: Annotated[TriState, Sensitivity.NONE]
     manner: Annotated[CheckManner, Sensitivity.NONE]
@@ -168,7 +168,7 @@ class SecurityFamilyCheckAnswer(Answer):
     answers: Literal["social_inclusion.security_family_check"] = (
         "social_inclusion.security_family_check"
     )
-    checked_on: Annotated[date, Sensitivity.NONE]
+    checked_on: Annotated[Day, Sensitivity.NONE]
     #: The institution and post that made the check.
     checked_by: Annotated[Line, Sensitivity.NONE]
     manner: Annotated[CheckManner, Sensitivity.NONE]
@@ -178,7 +178,7 @@ class SecurityFamilyCheckAnswer(Answer):
     household_size: Annotated[int | None, Field(ge=1, le=50), Sensitivity.FAMILY] = None
     advice: Annotated[PlacementAdvice, Sensitivity.PROTECTION]
     conditions: Annotated[Narrative | None, Sensitivity.PROTECTION] = None
-    check_again_on: Annotated[date | None, Sensitivity.NONE] = None
+    check_again_on: Annotated[Day | None, Sensitivity.NONE] = None
     intelligence_note: Annotated[Narrative | None, Sensitivity.INTELLIGENCE] = None
 
     @model_validator(mode="after")
@@ -256,7 +256,7 @@ class WantedDocument(Model):
     apostille: Annotated[TriState, Sensitivity.NONE]
     #: Registry office, school or court that keeps the record.
     kept_by: Annotated[Line | None, Sensitivity.IDENTITY] = None
-    event_on: Annotated[date | None, Sensitivity.IDENTITY] = None
+    event_on: Annotated[Day | None, Sensitivity.IDENTITY] = None
     event_place: Annotated[Line | None, Sensitivity.IDENTITY] = None
     #: As recorded there, where it differs from the person's or is another's.
     recorded_as: Identity | None = None
@@ -332,9 +332,10 @@ class DocumentOutcome(Model):
     result: Annotated[DocumentResult, Sensitivity.NONE]
     number: Annotated[Line | None, Sensitivity.IDENTITY] = None
     issued_by: Annotated[Line | None, Sensitivity.IDENTITY] = None
-    issued_on: Annotated[date | None, Sensitivity.NONE] = None
+    #: Of a birth certificate it is often the day of birth, or near it.
+    issued_on: Annotated[Day | None, Sensitivity.IDENTITY] = None
     delivery: Annotated[DocumentDelivery | None, Sensitivity.NONE] = None
-    expected_on: Annotated[date | None, Sensitivity.NONE] = None
+    expected_on: Annotated[Day | None, Sensitivity.NONE] = None
     requirement: Annotated[Line | None, Sensitivity.PROTECTION] = None
 
     @model_validator(mode="after")

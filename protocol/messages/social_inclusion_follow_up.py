@@ -4,7 +4,6 @@ Every question of the form may stay open: a part that does not apply is left out
 ``unknown`` is an answer.
 """
 
-from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -13,7 +12,7 @@ from pydantic import Field, model_validator
 
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, PersonGroup, Service
-from protocol.messages.fields import Line, Model, Narrative, Sensitivity, TriState
+from protocol.messages.fields import Day, Line, Model, Narrative, Sensitivity, TriState
 from protocol.messages.head import CaseManager, CaseMessage, CasePersonBody
 from protocol.messages.person import Identity, PersonalContact
 from protocol.messages.risk import ShelterCode
@@ -169,7 +168,7 @@ class ForeignPersonPart(Model):
     """For a foreign person: legal status, and the support that only foreigners need."""
 
     status: Annotated[StayStatus, Sensitivity.PROTECTION]
-    status_until: Annotated[date | None, Sensitivity.PROTECTION] = None
+    status_until: Annotated[Day | None, Sensitivity.PROTECTION] = None
     temporary_residence: ServiceRecord | None = None
     work_permit: ServiceRecord | None = None
     financial_means: ServiceRecord | None = None
@@ -247,7 +246,7 @@ class AfterShelterPart(Model):
     ``resettled_elsewhere``; ``destination`` = ``other`` is explained in ``destination_note``.
     """
 
-    left_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    left_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     destination: Annotated[Destination, Sensitivity.PROTECTION]
     destination_note: Annotated[Line | None, Sensitivity.PROTECTION] = None
     health_assessed: Annotated[TriState | None, Sensitivity.HEALTH] = None
@@ -324,15 +323,15 @@ class ProposedAction(Model):
 
     action: Annotated[Line, Sensitivity.PROTECTION]
     #: A post, never a private person.
-    responsible: Annotated[Line, Sensitivity.NONE]
-    due_on: Annotated[date | None, Sensitivity.NONE] = None
+    responsible: Annotated[Line, Sensitivity.PROTECTION]
+    due_on: Annotated[Day | None, Sensitivity.NONE] = None
 
 
 class FollowUpReview(Model):
     """One follow-up review."""
 
     at: Annotated[ReviewPoint, Sensitivity.NONE]
-    held_on: Annotated[date, Sensitivity.NONE]
+    held_on: Annotated[Day, Sensitivity.NONE]
     occupation: Annotated[Occupation, Sensitivity.NONE]
     occupation_note: Annotated[Line | None, Sensitivity.PROTECTION] = None
     health: Annotated[Narrative | None, Sensitivity.HEALTH] = None
@@ -348,7 +347,7 @@ class CaseFollowUpBody(CasePersonBody):
     """
 
     confidential: ConfidentialPart | None = None
-    reported_on: Annotated[date, Sensitivity.NONE]
+    reported_on: Annotated[Day, Sensitivity.NONE]
     case_manager: CaseManager
     #: Number of the case or programme at the sender, a pseudonym of the person.
     programme_number: Annotated[Line | None, Sensitivity.IDENTITY] = None

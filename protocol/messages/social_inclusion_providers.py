@@ -1,6 +1,5 @@
 """Requests of the phase social inclusion about services: who provides them, and who is credible."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -10,6 +9,7 @@ from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, Service, Sex
 from protocol.messages.fields import (
     AuthorityField,
+    Day,
     LanguageField,
     Line,
     Model,
@@ -53,7 +53,7 @@ class ServiceContactsBody(CasePersonBody):
     ] = ()
     #: A town or region, never an address. It tells where the person will be.
     place: Annotated[Line | None, Sensitivity.PROTECTION] = None
-    needed_from: Annotated[date | None, Sensitivity.PROTECTION] = None
+    needed_from: Annotated[Day | None, Sensitivity.PROTECTION] = None
     sex: Annotated[Sex | None, Sensitivity.NONE] = None
     with_children: Annotated[TriState | None, Sensitivity.FAMILY] = None
     accessible: Annotated[TriState | None, Sensitivity.HEALTH] = None
@@ -99,7 +99,7 @@ class ServiceProvider(Model):
     """An organisation that provides services, with its office data: no private person's.
 
     Rules: a provider is reachable by telephone, mailbox, or an authority of the registry; a
-    shelter has a ``shelter_code``, and neither a place nor an office address.
+    shelter, and nothing else, has a ``shelter_code``, and neither a place nor an office address.
     """
 
     name: Annotated[Line, Sensitivity.NONE]
@@ -119,7 +119,7 @@ class ServiceProvider(Model):
     cost: Annotated[ProviderCost, Sensitivity.NONE]
     capacity: Annotated[ProviderCapacity, Sensitivity.NONE]
     conditions: Annotated[Line | None, Sensitivity.NONE] = None
-    confirmed_on: Annotated[date | None, Sensitivity.NONE] = None
+    confirmed_on: Annotated[Day | None, Sensitivity.NONE] = None
 
     @model_validator(mode="after")
     def _verify_reach(self) -> Self:
@@ -245,9 +245,9 @@ class ProviderCredibilityAnswer(Answer):
     findings: Annotated[
         tuple[CredibilityFinding, ...], Field(max_length=len(CredibilityQuestion))
     ] = ()
-    registered_since: Annotated[date | None, Sensitivity.NONE] = None
-    licence_until: Annotated[date | None, Sensitivity.NONE] = None
-    established_on: Annotated[date, Sensitivity.NONE]
+    registered_since: Annotated[Day | None, Sensitivity.NONE] = None
+    licence_until: Annotated[Day | None, Sensitivity.NONE] = None
+    established_on: Annotated[Day, Sensitivity.NONE]
     intelligence_note: Annotated[Narrative | None, Sensitivity.INTELLIGENCE] = None
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Messages that machines send to machines."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,9 @@ from protocol.errors import RejectionCode
 from protocol.limits import LIMITS
 from protocol.messages.fields import DigestField, Instant, MessageIdField, Model
 from protocol.messages.head import Head
+
+#: Types whose name begins so are for machines alone, and travel in a class of their own.
+SYSTEM_PREFIX: Final = "system."
 
 
 class ReceiptStatus(StrEnum):

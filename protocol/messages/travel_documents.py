@@ -1,6 +1,5 @@
 """Message of the phase return: travel documents."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind
 from protocol.messages.fields import (
+    Day,
     Line,
     Narrative,
     Sensitivity,
@@ -76,7 +76,7 @@ class TravelDocumentsBody(GuardedPersonBody):
 
     document: Annotated[TravelDocumentKind, Sensitivity.NONE]
     reason: Annotated[DocumentReason, Sensitivity.PROTECTION]
-    needed_by: Annotated[date, Sensitivity.NONE]
+    needed_by: Annotated[Day, Sensitivity.NONE]
     #: The mission and its town.
     consulate: Annotated[Line | None, Sensitivity.NONE] = None
     consulate_may_know: Annotated[ConsulateMayKnow, Sensitivity.PROTECTION]
@@ -134,7 +134,7 @@ class TravelDocumentsAnswer(Answer):
     answers: Literal["return.travel_documents"] = "return.travel_documents"
     state: Annotated[DocumentState, Sensitivity.NONE]
     document: IdentityDocument | None = None
-    available_on: Annotated[date | None, Sensitivity.NONE] = None
+    available_on: Annotated[Day | None, Sensitivity.NONE] = None
     #: The mission or office that hands it out.
     collect_at: Annotated[Line | None, Sensitivity.NONE] = None
     missing: Annotated[

@@ -1,6 +1,5 @@
 """Alerts on trends: they concern nobody in particular, and travel in a channel of their own."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -8,7 +7,7 @@ from pydantic import Field, model_validator
 
 from protocol.identifiers import Channel
 from protocol.messages.codes import AgeGroup, ExploitationForm, Kind, Sex
-from protocol.messages.fields import Line, Narrative, ParticipantField, Sensitivity
+from protocol.messages.fields import Day, Line, Narrative, ParticipantField, Sensitivity
 from protocol.messages.head import Body, CaseMessage, NoPersonalData
 
 
@@ -46,8 +45,8 @@ class TrendAlertBody(Body):
     participants_concerned: Annotated[
         tuple[ParticipantField, ...], Field(max_length=64), Sensitivity.NONE
     ] = ()
-    observed_from: Annotated[date | None, Sensitivity.NONE] = None
-    observed_to: Annotated[date | None, Sensitivity.NONE] = None
+    observed_from: Annotated[Day | None, Sensitivity.NONE] = None
+    observed_to: Annotated[Day | None, Sensitivity.NONE] = None
     advice: Annotated[Narrative | None, Sensitivity.NONE] = None
 
     @model_validator(mode="after")

@@ -1,6 +1,5 @@
 """Messages of the phase proceedings about the person as a witness: support, and condition."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, RiskLevel
 from protocol.messages.fields import (
+    Day,
     Instant,
     LanguageField,
     Line,
@@ -160,8 +160,8 @@ class SupportOffer(Model):
     service: Annotated[WitnessService, Sensitivity.NONE]
     stage: Annotated[TrialStage, Sensitivity.NONE]
     provider: Annotated[Line, Sensitivity.PROTECTION]
-    from_on: Annotated[date | None, Sensitivity.PROTECTION] = None
-    until_on: Annotated[date | None, Sensitivity.PROTECTION] = None
+    from_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
+    until_on: Annotated[Day | None, Sensitivity.PROTECTION] = None
     note: Annotated[Line | None, Sensitivity.PROTECTION] = None
 
     @model_validator(mode="after")
@@ -252,7 +252,7 @@ class WitnessConditionBody(ProceedingsBody):
     known_condition: Annotated[Narrative | None, Sensitivity.HEALTH] = None
     #: Offices and functions; the accused reads along where the defence does.
     readers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=10), Sensitivity.JUDICIAL]
-    needed_by: Annotated[date | None, Sensitivity.JUDICIAL] = None
+    needed_by: Annotated[Day | None, Sensitivity.JUDICIAL] = None
     note: Annotated[Narrative | None, Sensitivity.HEALTH] = None
 
     @model_validator(mode="after")
@@ -307,7 +307,7 @@ class WitnessConditionAnswer(Answer):
     """
 
     answers: Literal["proceedings.witness_condition"] = "proceedings.witness_condition"
-    assessed_on: Annotated[date, Sensitivity.HEALTH]
+    assessed_on: Annotated[Day, Sensitivity.HEALTH]
     assessor: Annotated[Assessor, Sensitivity.NONE]
     institution: Annotated[Line, Sensitivity.HEALTH]
     fitness: Annotated[Fitness, Sensitivity.HEALTH]
@@ -316,7 +316,7 @@ class WitnessConditionAnswer(Answer):
         Field(max_length=len(HearingCondition)),
         Sensitivity.HEALTH,
     ] = ()
-    assess_again_on: Annotated[date | None, Sensitivity.HEALTH] = None
+    assess_again_on: Annotated[Day | None, Sensitivity.HEALTH] = None
     able_to_travel: Annotated[TriState | None, Sensitivity.HEALTH] = None
     retraumatization_risk: Annotated[RiskLevel | None, Sensitivity.HEALTH] = None
     participation_advised: Annotated[

@@ -7,6 +7,7 @@ from protocol.policy.competence import is_bound_elsewhere, is_stand_in
 from protocol.policy.decision import Finding, Outcome, Rule
 from protocol.policy.facts import Approval, Basis, Facts, Role
 from protocol.policy.gates import travels_unprepared
+from protocol.policy.roles import SEES_NO_CONTENT
 
 
 def rests_on_exception(facts: Facts) -> bool:
@@ -32,11 +33,25 @@ def leaves_channel(facts: Facts) -> bool:
     return recipient is not None and not is_bound_elsewhere(facts) and is_stand_in(recipient, facts)
 
 
+def sends_unclassed_file(facts: Facts) -> bool:
+    """Whether a file travels of which only the sender's word says that nobody is in it."""
+    return facts.message.has_unclassed_file
+
+
+def tells_relative(facts: Facts) -> bool:
+    """Whether a suspect is named by whom the person, unnamed, is known."""
+    return facts.message.names_suspected_relative and Sensitivity.IDENTITY not in (
+        facts.message.classes
+    )
+
+
 def _needs_approval(facts: Facts) -> bool:
     return (
         rests_on_exception(facts)
         or may_tell_shelter(facts)
         or tells_unconfirmed_desk(facts)
+        or sends_unclassed_file(facts)
+        or tells_relative(facts)
         or leaves_channel(facts)
         or travels_unprepared(facts)
     )
@@ -47,7 +62,7 @@ def _is_own(approval: Approval, facts: Facts) -> bool:
 
 
 def _lacks_role(approval: Approval) -> bool:
-    return Role.APPROVER not in approval.by.roles or Role.NODE_ADMIN in approval.by.roles
+    return Role.APPROVER not in approval.by.roles or bool(SEES_NO_CONTENT & approval.by.roles)
 
 
 def _lacks_clearance(approval: Approval, facts: Facts) -> bool:
@@ -108,9 +123,10 @@ RULES: Final = (
         outcome=Outcome.NEEDS_SECOND_PERSON,
         check=_is_without_role,
         statement="Only somebody with the role of approver approves, and never a node "
-        "administrator.",
+        "administrator or an auditor.",
         sentence="Whoever approved the message may not approve.",
-        remedy="Ask a person with the role of approver who is not a node administrator.",
+        remedy="Ask a person with the role of approver who is neither node administrator nor "
+        "auditor.",
     ),
     Rule(
         code="approval.clearance",

@@ -43,11 +43,22 @@ ABOUT_CARE: Final = frozenset(
 
 def _carry_other_type(facts: Facts) -> Finding | None:
     message = facts.message
-    if (message.channel is Channel.ASSISTANCE and message.type in ABOUT_SUSPECTS) or (
-        message.channel is Channel.POLICE and message.type in ABOUT_CARE
+    carried = {message.type, message.answers}
+    if (message.channel is Channel.ASSISTANCE and carried & ABOUT_SUSPECTS) or (
+        message.channel is Channel.POLICE and carried & ABOUT_CARE
     ):
         return Finding((str(message.channel),))
     return None
+
+
+def _leave_channel_of_question(facts: Facts) -> Finding | None:
+    """Find a reply elsewhere; none to a trend alert, and none that comes under protection."""
+    asked_in = facts.case.replies_in
+    if asked_in in {None, Channel.TREND, facts.message.channel}:
+        return None
+    if facts.message.channel is Channel.WITNESS_PROTECTION:
+        return None
+    return Finding((str(asked_in),))
 
 
 def _mix_with_trends(facts: Facts) -> Finding | None:
@@ -92,9 +103,18 @@ RULES: Final = (
         outcome=Outcome.REFUSE,
         check=_carry_other_type,
         statement="What is about suspects stays out of assistance, what is about care out of "
-        "police.",
+        "police; so do the answers to it.",
         sentence="A message of this type does not travel in this channel.",
         remedy="Send it in the channel that it belongs to, by somebody cleared for that one.",
+    ),
+    Rule(
+        code="channels.reply",
+        outcome=Outcome.REFUSE,
+        check=_leave_channel_of_question,
+        statement="What replies to a message stays in its channel. Two things differ: a trend "
+        "alert is replied to in another one, and a case may move to witness protection.",
+        sentence="The message that this one replies to came in another channel.",
+        remedy="Reply in the channel of that message, by somebody cleared for it.",
     ),
     Rule(
         code="channels.trend_only",

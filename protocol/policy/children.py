@@ -58,9 +58,10 @@ RULES: Final = (
         code="children.no_such_guardian",
         outcome=Outcome.REFUSE,
         check=make_flaw_check("children.no_such_guardian"),
-        statement="A guardian consents once appointed.",
-        sentence="A guardian consented, and the case has no appointed guardian.",
-        remedy="Record the appointment, or obtain the consent of whoever may give it.",
+        statement="A guardian consents once appointed, and the message does not say otherwise.",
+        sentence="A guardian consented, and by the case or the message none is appointed.",
+        remedy="Record the appointment, and say so in the message; or obtain the consent of "
+        "whoever may give it.",
     ),
     Rule(
         code="children.not_informed",

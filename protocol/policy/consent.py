@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from protocol.identifiers import Channel
-from protocol.messages.fields import Sensitivity
+from protocol.messages.codes import GuardianSituation
+from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.policy.decision import Check, Finding, make_refusal
 from protocol.policy.facts import IDENTIFYING, Basis, ConsentRecord, Facts
@@ -87,6 +88,18 @@ def _is_withdrawn(record: ConsentRecord, mark: Sensitivity, facts: Facts) -> boo
     )
 
 
+#: What is known of the giver that keeps a consent from counting. A guardian is appointed by an
+#: authority that looked; a parent is just there.
+_BARS_GIVER: Final = {
+    ConsentGiver.PERSON: frozenset[TriState](),
+    ConsentGiver.PARENT: frozenset({TriState.YES, TriState.UNKNOWN}),
+    ConsentGiver.GUARDIAN: frozenset({TriState.YES}),
+}
+
+#: What a message may say of the guardian whose consent it rests on; ``None``: it does not speak
+#: of it.
+_HAS_GUARDIAN: Final = frozenset({None, GuardianSituation.APPOINTED})
+
 _FLAWS: Final[dict[str, Flaw]] = {
     "consent.withdrawn": _is_withdrawn,
     "consent.not_free": lambda record, _, __: not record.is_free,
@@ -99,7 +112,7 @@ _FLAWS: Final[dict[str, Flaw]] = {
         not facts.about_child and record.given_by is ConsentGiver.PARENT
     ),
     "consent.giver_is_suspect": lambda record, _, __: (
-        record.given_by is not ConsentGiver.PERSON and record.giver_is_suspect
+        record.giver_is_suspect in _BARS_GIVER[record.given_by]
     ),
     "children.consent_by_child": lambda record, _, facts: (
         facts.about_child and record.given_by is ConsentGiver.PERSON
@@ -107,7 +120,7 @@ _FLAWS: Final[dict[str, Flaw]] = {
     "children.no_such_guardian": lambda record, _, facts: (
         facts.about_child
         and record.given_by is ConsentGiver.GUARDIAN
-        and not facts.case.guardian_appointed
+        and not (facts.case.guardian_appointed and facts.message.guardian in _HAS_GUARDIAN)
     ),
     "children.not_informed": lambda record, _, facts: (
         facts.about_child and not record.child_informed
@@ -245,7 +258,8 @@ def has_standing_withdrawal(facts: Facts) -> bool:
 
 def _goes_on_after_withdrawal(facts: Facts) -> Finding | None:
     message = facts.message
-    if message.channel is Channel.TREND or message.type in SENT_AFTER_WITHDRAWAL:
+    is_ending = message.type in SENT_AFTER_WITHDRAWAL and not message.classes
+    if message.channel is Channel.TREND or is_ending:
         return None
     if not has_standing_withdrawal(facts):
         return None
@@ -324,8 +338,8 @@ RULES: Final = (
         _goes_on_after_withdrawal,
         statement="A withdrawal stops further sending at once. What is left: messages that end the"
         " matter (the withdrawal itself, a request to delete, a correction, a decision, a "
-        "response, the closing of the case), and an exception for danger to life, for the child, "
-        "or by law.",
+        "response, the closing of the case) and hold no personal data, and an exception for danger "
+        "to life, for the child, or by law.",
         sentence="The person withdrew consent: nothing further is sent to this recipient.",
         remedy="Send the withdrawal and the request to delete. If there is danger to life, a child "
         "to protect, or a duty under law, use that exception; otherwise wait for a new consent.",
@@ -382,8 +396,11 @@ RULES: Final = (
     make_refusal(
         "consent.giver_is_suspect",
         make_flaw_check("consent.giver_is_suspect"),
-        statement="Nobody who is a suspect consents for another person, least of all a parent.",
-        sentence="Whoever consented for the person is a suspect.",
-        remedy="Have a guardian appointed, and obtain the guardian's consent.",
+        statement="Nobody who is a suspect consents for another person. Of a parent it is "
+        "recorded that they are none.",
+        sentence="Whoever consented for the person is a suspect, or is a parent of whom nobody "
+        "recorded that they are none.",
+        remedy="Have a guardian appointed, and obtain the guardian's consent; or ask the police "
+        "about the parent, and record the answer.",
     ),
 )

@@ -11,6 +11,7 @@ from protocol.policy import (
     children,
     consent,
     exceptions,
+    files,
     names,
     onward,
     registry,
@@ -50,6 +51,7 @@ RULES: Final = make_table(
     *returning.RULES,
     *onward.RULES,
     *shelters.RULES,
+    *files.RULES,
     *approval.RULES,
 )
 """Every rule, in the order in which its findings are shown."""

@@ -63,6 +63,13 @@ def _leave_person_untold(facts: Facts) -> Finding | None:
     return None
 
 
+def _tell_otherwise(facts: Facts) -> Finding | None:
+    record, claimed = facts.exception, facts.message.claims_person_told
+    if record is None or claimed in {None, record.person_told}:
+        return None
+    return Finding()
+
+
 def _lack_second_person(facts: Facts) -> Finding | None:
     return Finding() if rests_on_exception(facts) and not is_approved(facts) else None
 
@@ -112,6 +119,15 @@ RULES: Final = (
         statement="The person is told, or the reason why not is written down.",
         sentence="It is not recorded that the person was told, nor why not.",
         remedy="Tell the person what is sent and why, or write down why that cannot be done now.",
+    ),
+    Rule(
+        code="exceptions.not_as_recorded",
+        outcome=Outcome.REFUSE,
+        check=_tell_otherwise,
+        statement="What a message tells the recipient of an exception is what the record says: "
+        "nobody must think that the person knows who was never told.",
+        sentence="The message says otherwise than the record whether the person was told.",
+        remedy="Let the message say what is recorded.",
     ),
     Rule(
         code="exceptions.second_person",

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from protocol.identifiers import AuthorityId, Channel, ParticipantCode, Phase
-from protocol.messages.codes import Formality, Kind, PersonGroup, Urgency
+from protocol.messages.codes import Formality, GuardianSituation, Kind, PersonGroup, Urgency
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround, OnwardScope
 from protocol.messages.return_gates import ReturnGate
@@ -66,8 +66,9 @@ class ConsentClaim:
 class MessageFacts:
     """What the message says of itself.
 
-    ``classes`` leaves ``none`` out. ``ground`` is there under an exception, ``claim`` under
-    consent.
+    ``classes`` leaves ``none`` out. ``ground`` and ``claims_person_told`` are there under an
+    exception, ``claim`` under consent. ``answers`` is the tag that a typed answer answers, and
+    ``guardian`` what the body says of who acts for a child.
     """
 
     type: str
@@ -86,6 +87,13 @@ class MessageFacts:
     basis: Basis
     ground: ExceptionGround | None = None
     claim: ConsentClaim | None = None
+    claims_person_told: TriState | None = None
+    answers: str | None = None
+    guardian: GuardianSituation | None = None
+    #: A file of which its sender says that it holds no personal data.
+    has_unclassed_file: bool = False
+    #: Name, birth date or contact of a suspect who is a relative or partner of the person.
+    names_suspected_relative: bool = False
     shelter_codes: frozenset[str] = frozenset()
     forwarded_to: AuthorityId | None = None
     #: Conditions of a return that the message itself says are not met.
@@ -121,8 +129,8 @@ class ConsentRecord:
 
     ``reference`` is the sender's own name for the record. ``explained_in`` is the language it was
     explained in, ``None`` if nobody wrote that down. ``child_informed`` means in a way that fits
-    the child's age. Somebody who withdraws a part only gives a new, narrower consent: the old
-    record is withdrawn whole.
+    the child's age. ``giver_is_suspect`` matters where another than the person gave it. Somebody
+    who withdraws a part only gives a new, narrower consent: the old record is withdrawn whole.
     """
 
     reference: str
@@ -136,7 +144,7 @@ class ConsentRecord:
     is_informed: bool = False
     is_written: bool = False
     is_on_file: bool = False
-    giver_is_suspect: bool = False
+    giver_is_suspect: TriState = TriState.UNKNOWN
     child_informed: bool = False
     withdrawn_at: datetime | None = None
 
@@ -201,6 +209,8 @@ class CaseFacts:
     in_witness_protection: bool = False
     #: The authority whose message this one answers (``in_reply_to``); ``None``: it answers none.
     asked_by: AuthorityId | None = None
+    #: The channel of the message that this one names in ``in_reply_to``.
+    replies_in: Channel | None = None
     #: Codes that software issued for shelters, or that came from others in this case.
     shelter_codes: frozenset[str] = frozenset()
 

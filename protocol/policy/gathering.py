@@ -10,7 +10,15 @@ from pydantic import BaseModel
 
 from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.messages.fields import Sensitivity
-from protocol.messages.head import Body, CaseMessage, ConsentBasis, ExceptionBasis
+from protocol.messages.head import (
+    Answer,
+    Body,
+    CaseMessage,
+    ChildSituation,
+    ConsentBasis,
+    ExceptionBasis,
+)
+from protocol.messages.intelligence import Suspect
 from protocol.messages.return_gates import ReturnGate, find_unmet_gates
 from protocol.messages.return_readiness import ReturnBody
 from protocol.messages.returning import NoticeStage
@@ -27,9 +35,10 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
     called ``shelter_code`` or ``forwarded_to`` has that meaning in every type, at whatever depth of
     the body.
     """
-    basis = message.legal_basis
+    basis, body = message.legal_basis, message.body
+    answer, child = getattr(body, "answer", None), getattr(body, "child", None)
     classes = {mark for _, mark in message.list_classified()}
-    forwarded = sorted(_find_texts(message.body, _FORWARDED_TO))
+    forwarded = sorted(_find_texts(body, _FORWARDED_TO))
     return MessageFacts(
         type=message.type,
         kind=message.kind,
@@ -43,14 +52,21 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
         instrument=message.instrument,
         urgency=message.urgency,
         classes=frozenset(classes) - {Sensitivity.NONE},
-        treated_as_child=message.body.treated_as_child,
+        treated_as_child=body.treated_as_child,
         basis=Basis(basis.kind),
         ground=basis.ground if isinstance(basis, ExceptionBasis) else None,
         claim=_read_claim(basis) if isinstance(basis, ConsentBasis) else None,
-        shelter_codes=frozenset(_find_texts(message.body, _SHELTER_CODE)),
+        claims_person_told=basis.person_informed if isinstance(basis, ExceptionBasis) else None,
+        answers=answer.answers if isinstance(answer, Answer) else None,
+        guardian=child.guardian if isinstance(child, ChildSituation) else None,
+        has_unclassed_file=any(f.sensitivity is Sensitivity.NONE for f in message.attachments),
+        names_suspected_relative=any(
+            part.points_at_relative for part in _find_parts(body) if isinstance(part, Suspect)
+        ),
+        shelter_codes=frozenset(_find_texts(body, _SHELTER_CODE)),
         forwarded_to=AuthorityId(forwarded[0]) if forwarded else None,
-        unmet_gates=_list_unmet_gates(message.body),
-        is_under_way=getattr(message.body, "stage", None) is NoticeStage.UNDER_WAY,
+        unmet_gates=_list_unmet_gates(body),
+        is_under_way=getattr(body, "stage", None) is NoticeStage.UNDER_WAY,
     )
 
 
@@ -69,12 +85,19 @@ def _read_claim(basis: ConsentBasis) -> ConsentClaim:
     )
 
 
-def _find_texts(model: BaseModel, wanted: str) -> Iterator[str]:
-    """Yield the texts of all fields of this name, nested models included."""
+def _find_parts(model: BaseModel) -> Iterator[BaseModel]:
+    """Yield the model and every model inside it."""
+    yield model
     for name in type(model).model_fields:
         value = getattr(model, name)
-        if name == wanted and isinstance(value, str):
-            yield value
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, BaseModel):
-                yield from _find_texts(item, wanted)
+                yield from _find_parts(item)
+
+
+def _find_texts(model: BaseModel, wanted: str) -> Iterator[str]:
+    """Yield the texts of all fields of this name, nested models included."""
+    for part in _find_parts(model):
+        value = getattr(part, wanted, None)
+        if isinstance(value, str):
+            yield value

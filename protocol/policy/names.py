@@ -8,6 +8,7 @@ from typing import Final
 
 from protocol.messages.fields import Sensitivity
 from protocol.policy.agreements import Agreement
+from protocol.policy.approval import is_approved, tells_relative
 from protocol.policy.consent import find_covering
 from protocol.policy.decision import Finding, Outcome, Rule
 from protocol.policy.facts import IDENTIFYING, Basis, Facts
@@ -110,6 +111,10 @@ def _rest_on_exception(facts: Facts) -> Finding | None:
     )
 
 
+def _tell_by_relative(facts: Facts) -> Finding | None:
+    return Finding() if tells_relative(facts) and not is_approved(facts) else None
+
+
 RULES: Final = (
     Rule(
         code="names.no_agreement",
@@ -162,5 +167,15 @@ RULES: Final = (
         sentence="An exception cannot carry a name or other identifier.",
         remedy="Send what is needed under the case reference, without these fields: the recipient "
         "can act on it and ask.",
+    ),
+    Rule(
+        code="names.suspected_relative",
+        outcome=Outcome.NEEDS_SECOND_PERSON,
+        check=_tell_by_relative,
+        statement="Who a suspected relative or partner is tells who the person is. Where the "
+        "person's own identity does not go along, a second person approves.",
+        sentence="A suspected relative or partner is named, and by that the person can be known.",
+        remedy="Leave name, birth date and contact of the relative out, or ask an approver whether "
+        "the police on the other side cannot do without.",
     ),
 )

@@ -5,7 +5,8 @@ from typing import Final
 from protocol.policy.decision import Finding, Outcome, Rule
 from protocol.policy.facts import Facts, Role
 
-_SEES_NO_CONTENT: Final = frozenset({Role.NODE_ADMIN, Role.AUDITOR})
+SEES_NO_CONTENT: Final = frozenset({Role.NODE_ADMIN, Role.AUDITOR})
+"""Who neither writes nor approves, whatever other role they hold."""
 
 
 def _is_no_focal_point(facts: Facts) -> Finding | None:
@@ -13,7 +14,7 @@ def _is_no_focal_point(facts: Facts) -> Finding | None:
 
 
 def _keeps_out_of_content(facts: Facts) -> Finding | None:
-    found = facts.author.roles & _SEES_NO_CONTENT
+    found = facts.author.roles & SEES_NO_CONTENT
     return Finding(tuple(sorted(found))) if found else None
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -387,8 +387,9 @@ class EvidenceWorld:
     ) -> dict[str, bytes]:
         """Return the members of the bundle that a Participant makes of them."""
         first = next(iter(contents.messages.values())).consignment
+        events = contents.events.model_copy(update={"claimed_by": maker})
         return encode_bundle(
-            contents,
+            replace(contents, events=events),
             covers=covers or CoversMessage(sender=first.sender, message_id=first.message_id),
             exporter=Exporter(
                 participant=maker,

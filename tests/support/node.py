@@ -25,19 +25,19 @@ from contact_registry.models import (
     Telephone,
 )
 from node.adapters.keystore import FileKeyStore
-from node.service import dispatching, receipts
+from node.service import dispatching, machine_mail, receipts
 from node.service.building import Draft
 from node.service.context import DeliveryRules, NodeContext
 from node.service.dispatching import Attempt
 from node.service.opening import Arrival
 from node.service.receiving import IntakeResult, handle_arrivals
-from node.store import account_tables, tables
+from node.store import account_tables, link_tables, pin_tables, tables
 from node.store.database import Database
 from protocol.epochs import Validity
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 from protocol.subjects import TrafficClass, parse_account_id
 
-REGISTERED = (account_tables, tables)
+REGISTERED = (account_tables, link_tables, pin_tables, tables)
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
 NAMES = {"AL": "Albania", "XK": "Kosovo*", "MK": "North Macedonia", "RS": "Serbia"}
 ZONES = {"AL": "Europe/Tirane", "XK": "Europe/Belgrade", "MK": "Europe/Skopje"}
@@ -211,6 +211,13 @@ class Network:
             self._carry(context, parcel.peer, sealed.envelope, TrafficClass.RECEIPT)
             receipts.record_receipts_sent(context, parcel)
             count += 1
+        for mail in machine_mail.claim_machine_mail(context):
+            sealed = dispatching.seal_for(
+                directory, peer=mail.peer, signed=mail.signed, at=self.clock()
+            )
+            self._carry(context, mail.peer, sealed.envelope, TrafficClass.RECEIPT)
+            machine_mail.record_machine_mail_sent(context, mail)
+            count += 1
         return count
 
     def _carry(
@@ -245,7 +252,7 @@ class Network:
     def settle(self) -> None:
         """Carry everything until nobody owes anything now."""
         while True:
-            moved = sum(self.collect(code) for code in self.nodes)
+            moved = sum(self.collect(code) for code in self.nodes) + len(self.mailbox)
             while self.mailbox:
                 self.deliver(self.mailbox.popleft())
             if not moved:

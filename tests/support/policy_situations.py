@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from protocol.identifiers import AuthorityId, Channel, ParticipantCode, Phase
-from protocol.messages.codes import Formality, Kind, PersonGroup, Urgency
+from protocol.messages.codes import Formality, GuardianSituation, Kind, PersonGroup, Urgency
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround, OnwardScope
 from protocol.messages.return_gates import ReturnGate
@@ -126,7 +126,7 @@ _CONSENT_WORDS: Final[Mapping[str, tuple[str, Parse]]] = {
     "informed": ("is_informed", _is_yes),
     "written": ("is_written", _is_yes),
     "on file": ("is_on_file", _is_yes),
-    "giver is a suspect": ("giver_is_suspect", _is_yes),
+    "giver is a suspect": ("giver_is_suspect", _of(TriState)),
     "child informed": ("child_informed", _is_yes),
     "withdrawn on": ("withdrawn_at", _noon_of),
 }
@@ -147,12 +147,18 @@ _WORDS: Final[Mapping[str, tuple[str, Parse]]] = {
     "claimed phases": ("message.claim.phases", _PHASES),
     "claimed recipients": ("message.claim.recipients", _PARTICIPANTS),
     "shelter code": ("message.shelter_codes", _list(str)),
+    "typed answer to": ("message.answers", str),
+    "message says guardian": ("message.guardian", _of(GuardianSituation)),
+    "message says person told": ("message.claims_person_told", _of(TriState)),
+    "file said to hold nothing": ("message.has_unclassed_file", _is_yes),
+    "names suspected relative": ("message.names_suspected_relative", _is_yes),
     "forwards to": ("message.forwarded_to", _optional),
     "message says child": ("message.treated_as_child", _is_yes),
     "sent on": ("at", _noon_of),
     "author": ("author.roles", _ROLES),
     "author cleared for": ("author.channels", _CHANNELS),
     "registry": ("registry.staleness", _of(Staleness)),
+    "sender in registry as": ("registry.sender.authority", AuthorityId),
     "sender listed": ("registry.sender.is_valid", _is_yes),
     "sender listed for": ("registry.sender.competences", _competences),
     "recipient entry holds": ("registry.recipient.is_valid", _is_yes),
@@ -183,6 +189,7 @@ _WORDS: Final[Mapping[str, tuple[str, Parse]]] = {
     "witness protection": ("case.in_witness_protection", _is_yes),
     "issued shelter codes": ("case.shelter_codes", _list(str)),
     "answers": ("case.asked_by", _optional),
+    "replies in channel": ("case.replies_in", _of(Channel)),
     "message says unmet": ("message.unmet_gates", _list(lambda text: ReturnGate(_code(text)))),
     "message says under way": ("message.is_under_way", _is_yes),
     "under way": ("returning.is_under_way", _is_yes),
@@ -231,6 +238,7 @@ def make_consent(reference: str, **changes: Any) -> ConsentRecord:
         "is_informed": True,
         "is_written": True,
         "is_on_file": True,
+        "giver_is_suspect": TriState.NO,
     }
     return ConsentRecord(**fields | changes)
 

@@ -6,11 +6,11 @@ from alembic import context
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from node.store import account_tables, draft_tables, tables
+from node.store import account_tables, draft_tables, link_tables, pin_tables, tables
 from node.store.columns import Moment
 
 #: Importing the tables registers them.
-REGISTERED = (tables, account_tables, draft_tables)
+REGISTERED = (tables, account_tables, draft_tables, link_tables, pin_tables)
 
 
 def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:

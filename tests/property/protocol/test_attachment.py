@@ -212,6 +212,26 @@ def test_a_sender_that_lies_about_its_file_is_found_out() -> None:
             reopen(manifest, chunks)
 
 
+def test_a_small_size_does_not_let_long_chunks_in() -> None:
+    """A manifest announces longer chunks than its size allows: they are not even stored."""
+    parts = cut(FILE)
+    for lie in (
+        [parts[0] + bytes(500 * KIB), *parts[1:]],
+        [*parts[:-1], parts[-1] + b"\x00"],
+        [*parts[:-1], parts[-1][:-1]],
+    ):
+        manifest, chunks = seal_by_hand(lie)
+        assembly = Assembly(manifest)
+        refused = 0
+        for chunk in chunks:
+            try:
+                assembly.accept(Chunk.parse(chunk.encode()))
+            except MalformedError:
+                refused += 1
+        assert refused == 1
+        assert not assembly.is_complete
+
+
 @pytest.mark.parametrize(
     ("arriving", "error"),
     [

@@ -213,9 +213,21 @@ def test_rules_are_refused_by_name(tag: str, changes: dict[str, Any], says: str)
 CHILD = {"guardian": "not_yet_appointed", "child_informed": "no"}
 
 
-@pytest.mark.parametrize("age", [("under_18", "yes"), ("unknown", "unknown"), ("unknown", "yes")])
+@pytest.mark.parametrize(
+    "age",
+    [
+        ("under_18", "yes"),
+        ("under_18", "no"),
+        ("unknown", "unknown"),
+        ("unknown", "yes"),
+        ("18_22", "yes"),
+    ],
+)
 def test_children_have_their_rules(age: tuple[str, str]) -> None:
-    """Under 18, or possibly: at least urgent, and somebody acts for the child who may consent."""
+    """Under 18, or possibly: at least urgent, and somebody acts for the child who may consent.
+
+    An age group that somebody noted does not outweigh the doubt.
+    """
     tag = "identification.presumed_victim_notification"
     body = {**make_fields(tag)["body"], "age_group": age[0], "possibly_under_18": age[1]}
     with pytest.raises(MalformedError, match="who acts for the child"):

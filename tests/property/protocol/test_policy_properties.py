@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.identifiers import AuthorityId, Channel, ParticipantCode, Phase
-from protocol.messages.codes import Formality, Kind, Urgency
+from protocol.messages.codes import Formality, GuardianSituation, Kind, Urgency
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.messages.return_gates import ReturnGate
@@ -99,7 +99,7 @@ consents = st.builds(
     is_informed=booleans,
     is_written=booleans,
     is_on_file=booleans,
-    giver_is_suspect=booleans,
+    giver_is_suspect=st.sampled_from(TriState),
     child_informed=booleans,
     withdrawn_at=st.none() | moments,
 )
@@ -139,6 +139,11 @@ def made_messages(draw: st.DrawFn) -> MessageFacts:
         basis=st.just(basis),
         ground=st.just(ground),
         claim=st.none() if basis is not Basis.CONSENT else st.none() | claims,
+        claims_person_told=st.none() if ground is None else st.sampled_from(TriState),
+        answers=st.none() | st.sampled_from(TYPES),
+        guardian=st.none() | st.sampled_from(GuardianSituation),
+        has_unclassed_file=booleans,
+        names_suspected_relative=booleans,
         shelter_codes=st.frozensets(st.sampled_from(["Q7", "R4"]), max_size=1),
         forwarded_to=st.none() | authorities,
         unmet_gates=st.frozensets(st.sampled_from(ReturnGate), max_size=1),
@@ -159,7 +164,11 @@ made_facts = st.builds(
         recipient=st.none() | listings,
         agreements=st.lists(agreements, max_size=2).map(tuple),
     ),
-    case=st.builds(CaseFacts, asked_by=st.none() | authorities),
+    case=st.builds(
+        CaseFacts,
+        asked_by=st.none() | authorities,
+        replies_in=st.none() | st.sampled_from(Channel),
+    ),
     consents=st.lists(consents, max_size=3).map(tuple),
     exception=st.none()
     | st.builds(

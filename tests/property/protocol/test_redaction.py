@@ -159,7 +159,8 @@ def test_published_examples_lose_what_is_withheld_and_nothing_else(
     restored = redaction.tree
     for field in redaction.withheld:
         *parents, last = field.path.split(".")
-        owner = get_place(restored, ".".join(parents)) if parents else restored
-        assert owner[last] == {"withheld": field.sensitivity.value}
-        owner[last] = get_place(whole, field.path)
+        owner: Any = get_place(restored, ".".join(parents)) if parents else restored
+        place = int(last) if isinstance(owner, list) else last
+        assert owner[place] == {"withheld": field.sensitivity.value}
+        owner[place] = get_place(whole, field.path)
     assert restored == whole

@@ -102,9 +102,17 @@ def test_a_peer_that_invents_versions_pushes_out_its_own_words_only() -> None:
     book, _ = PinBook().hear(AL, Named(4, HASHES[0]))
     for version in range(10, 10 + 2 * REMEMBERED):
         book, _ = book.hear(XK, Named(version, HASHES[1]))
-    assert len(book.named[XK]) == REMEMBERED
+    assert set(book.named[XK]) == set(range(10 + REMEMBERED, 10 + 2 * REMEMBERED))  # the newest
     _, conflicts = book.hear(MK, Named(4, HASHES[1]))
     assert [conflict.held_by for conflict in conflicts] == [AL]
+
+
+def test_the_first_word_of_a_peer_stays() -> None:
+    """Who names another hash later contradicts itself, and cannot take back what it said first."""
+    book, _ = PinBook().hear(AL, Named(4, HASHES[0]))
+    book, conflicts = book.hear(AL, Named(4, HASHES[1]))
+    assert [conflict.held_by for conflict in conflicts] == [AL]
+    assert book.named[AL] == {4: HASHES[0]}
 
 
 def test_verifying_two_hashes_for_one_version_is_our_own_fault() -> None:

@@ -75,9 +75,10 @@ def test_nobody_signs_a_manifest_in_the_name_of_anothers_key(world: EvidenceWorl
 
 def test_a_maker_cannot_sign_as_another_participant(world: EvidenceWorld) -> None:
     """XK's key is listed, but not for MK."""
-    members = unpack_members(world.make_proved())
-    verdict = judge(world, sign_again(members, world.keys[XK], made_by=MK))
-    assert verdict.outcome is not Outcome.PROVED
+    message, receipt = exchange(world, recipient=MK)
+    data = world.make_bundle([message], [receipt], maker=MK, key=world.keys[XK])
+    verdict = judge(world, data)
+    assert verdict.outcome is Outcome.UNTRUSTED
     assert verdict.maker is None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlmodel import select
 from starlette.responses import PlainTextResponse
 from typer.testing import CliRunner
 
@@ -19,6 +20,9 @@ from console.process.file_modes import (
 from node.adapters.keystore import KeyStoreError, load_passphrase, load_unlock_key
 from node.cli import app, main
 from node.settings import NodeSettings
+from node.store.database import Database
+from node.store.link_tables import MachineMailRow
+from node.store.tables import LinkHeadRow
 from tests.support.http_server import serve
 
 SECRET = "k" * 32
@@ -125,6 +129,21 @@ def test_people_are_added_and_listed(node: Run) -> None:
         "boss          active      auditor, node_admin",
         "duty-officer  active      focal_point",
     ]
+
+
+def test_links_begin_anew_after_a_restore(node: Run, settings: Path) -> None:
+    """Each link gets a generation that was never used, and a question that waits for the start."""
+    node("migrate")
+    database = Database(f"sqlite:///{settings / 'node.db'}")
+    with database.transaction() as session:
+        session.add(LinkHeadRow(peer="XK", generation=1, seq=4, digest="a" * 64))
+    assert "New generation on 1 links" in node("begin-new-generation").out
+    with database.reading() as session:
+        head = session.get_one(LinkHeadRow, "XK")
+        asked = session.exec(select(MachineMailRow)).one()
+    database.close()
+    assert head.generation > 29_000_000  # minutes since 1970
+    assert (head.seq, asked.peer, asked.type) == (0, "XK", "system.resend_request")
 
 
 def test_a_token_is_taken_back_by_its_label(node: Run) -> None:

@@ -165,6 +165,22 @@ def test_a_version_that_was_never_kept_is_named(nodes: EvidenceNetwork) -> None:
     assert nodes.archives["XK"].list_missing() == []
 
 
+def test_a_signature_that_the_registry_will_not_confirm_is_said(nodes: EvidenceNetwork) -> None:
+    """A node long cut off rests on a registry that has run out: whoever exports learns it first."""
+    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    nodes.network.settle()
+    assert export(nodes, "AL", sent.message_id).missing == ()
+    nodes.advance(days=10)
+    made = export(nodes, "AL", sent.message_id)
+    (line,) = made.missing
+    assert line.startswith("Confirmation of this node's own signature")
+    assert "had run out" in line
+    verdict = judge(nodes, made)
+    assert verdict.outcome is Outcome.UNTRUSTED
+    assert verdict.maker is None
+    assert steps(verdict) == [Step.SIGNED, Step.DELIVERED]
+
+
 def make_draft_of_xk() -> Draft:
     """Return a notification in the other direction."""
     body = dict(make_draft().body)

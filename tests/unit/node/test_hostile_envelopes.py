@@ -13,6 +13,7 @@ from sqlmodel import select
 from node.domain.states import Dispatch
 from node.service import quarantine, reading
 from node.service.composing import handle_send
+from node.service.context import RefusedDraftError
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.opening import Arrival
 from node.service.receiving import Intake, IntakeResult, handle_arrivals
@@ -156,6 +157,21 @@ def test_an_unknown_type_is_kept_shown_and_receipted_as_such(network: Network) -
     with xk.database.reading() as session:
         due = session.exec(select(ReceiptDueRow)).one()
     assert (due.status, due.readable) == ("delivered", False)
+
+
+def test_an_unknown_type_is_answered_by_nothing(network: Network) -> None:
+    """Nobody can know what answers it: an answer is refused in words, and the message is kept."""
+    fields = make_fields("general.message") | {"type": "return.something_new", "novelty": 1}
+    take_in(network, craft(network, fields))
+    answer = make_draft(
+        type="general.response",
+        recipient="AL",
+        case=fields["case"],
+        in_reply_to=ID,
+        body={"completeness": "none_available", "none_reason": "not_known_here"},
+    )
+    with pytest.raises(RefusedDraftError, match="not of the type"):
+        handle_send(network.node("XK"), answer, actor="u2")
 
 
 def test_one_id_for_two_messages_is_a_conflict(network: Network) -> None:

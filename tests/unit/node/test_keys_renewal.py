@@ -47,7 +47,7 @@ class FakePublisher(OwnKeys):
     @override
     def rotate(self, *, now: datetime, confirmed: datetime | None) -> KeyPlan:
         self.rotated.append((now, confirmed))
-        return KeyPlan(make=(), publish=(), erase=(), look_again_at=now)
+        return KeyPlan(make=(), publish=(), erase=())
 
     @override
     def describe(self, *, at: datetime) -> KeysDocument:

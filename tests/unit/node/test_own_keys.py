@@ -1,10 +1,13 @@
 """A node's own keys over the weeks: new ones before they are needed, old ones gone for good."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
@@ -124,6 +127,25 @@ def test_two_processes_of_one_node_see_each_others_keys(path: Path, http: httpx.
     assert second.store.epochs == first.store.epochs
 
 
+def test_nobody_else_rotates_while_the_file_is_written(
+    path: Path, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that begin at once take turns: the later does not lose what was made."""
+    held = []
+
+    def save_and_try_the_lock(*args: Any, **kwargs: Any) -> None:
+        with (path.parent / ".lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+        save_keystore(*args, **kwargs)
+
+    monkeypatch.setattr("node.adapters.own_keys.save_keystore", save_and_try_the_lock)
+    start(path, http).rotate(now=NOON + 10 * DAY, confirmed=NOON)
+    assert held == [True]
+
+
 def test_another_key_store_in_the_file_is_not_mixed_in(path: Path, http: httpx.Client) -> None:
     """Replaced under a running node, the file is left alone and the node says: restart."""
     keys = start(path, http)
@@ -182,3 +204,63 @@ def test_a_backup_by_a_second_name_is_left_alone(path: Path) -> None:
     store = load_keystore(path, unlock=UNLOCK)
     save_keystore(store, path, unlock=UNLOCK, overwrite=True)
     assert backup.read_bytes() == before
+
+
+def test_a_link_to_the_file_stays_a_link(path: Path, http: httpx.Client) -> None:
+    """The file behind a symbolic link is the one that is replaced: it is never left as zeros."""
+    link = path.with_name("elsewhere") / "keystore.json"
+    link.parent.mkdir(mode=0o700)
+    link.symlink_to(path)
+    keys = start(link, http)
+    assert keys.rotate(now=NOON + 60 * DAY, confirmed=NOON + 60 * DAY).erase
+    assert link.is_symlink()
+    assert load_keystore(path, unlock=UNLOCK).epochs == keys.store.epochs
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """Go on as somebody who has no special rights, with a folder of their own."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)  # nobody
+    try:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+    finally:
+        os.seteuid(before)
+
+
+def test_a_read_only_file_is_replaced_and_overwritten(ordinary_user: Path) -> None:
+    """Who protects the key store with mode 400 has its keys rotated as well."""
+    path = ordinary_user / "keystore.json"
+    store = make_keystore("XK")
+    save_keystore(store, path, unlock=UNLOCK)
+    path.chmod(0o400)
+    with path.open("rb") as held:
+        size = os.fstat(held.fileno()).st_size
+        save_keystore(store, path, unlock=UNLOCK, overwrite=True)
+        assert held.read() == bytes(size)
+    assert load_keystore(path, unlock=UNLOCK).epochs == store.epochs
+
+
+def test_what_a_crash_left_beside_is_overwritten_and_closed_to_others(path: Path) -> None:
+    """A new file that never got its name is written over in place, whatever its mode was."""
+    beside = path.with_name("keystore.json.new")
+    beside.write_bytes(b"left by a crash" * 10_000)
+    beside.chmod(0o644)
+    inode = beside.stat().st_ino
+    store = load_keystore(path, unlock=UNLOCK)
+    save_keystore(store, path, unlock=UNLOCK, overwrite=True)
+    assert path.stat().st_ino == inode
+    assert load_keystore(path, unlock=UNLOCK).epochs == store.epochs
+
+
+def test_a_store_that_could_not_be_read_again_is_not_written(path: Path) -> None:
+    """With thousands of keys, after many leaps of the clock, the file stays as it was."""
+    store = load_keystore(path, unlock=UNLOCK)
+    before = path.read_bytes()
+    with pytest.raises(KeyStoreError, match="clock"):
+        save_keystore(
+            replace(store, epochs=store.epochs[:1] * 5000), path, unlock=UNLOCK, overwrite=True
+        )
+    assert path.read_bytes() == before

@@ -9,13 +9,17 @@ from node.service import reading
 from node.service.building import Draft
 from node.service.composing import Sent, handle_send
 from node.service.context import RefusedDraftError
+from node.service.deciding import CaseManagerDraft, DecisionDraft, handle_decide
 from node.web.fields import show_body
+from protocol.identifiers import Channel
 from protocol.messages.catalogue import CATALOGUE
+from protocol.messages.general import Outcome
 from protocol.messages.head import CaseMessage
 from tests.support.examples import list_good, list_good_answers
 from tests.support.node import NO_PERSONAL_DATA, Network, make_draft
 
 QUESTION = "social_inclusion.service_contacts"
+DESK = "XK-anti-trafficking-desk"
 TYPES = sorted(tag for tag, entry in CATALOGUE.items() if issubclass(entry.model, CaseMessage))
 _DRAFTED = frozenset(Draft.model_fields) - {"recipient", "answer_by", "case"}
 
@@ -96,7 +100,6 @@ def test_what_can_ask_or_tell_says_which(network: Network) -> None:
 def test_every_type_crosses(network: Network) -> None:
     """One example of every type arrives readable, and all that it holds can be shown."""
     al, xk = network.node("AL"), network.node("XK")
-    desk = "XK-anti-trafficking-desk"
     question = ask(network)
     for tag in TYPES:
         fields = list_good(tag)[-1][1]
@@ -104,7 +107,7 @@ def test_every_type_crosses(network: Network) -> None:
             continue  # it needs a question: above
         sent = handle_send(
             al,
-            draft_example(fields, case=question.case_reference, to_authority=desk),
+            draft_example(fields, case=question.case_reference, to_authority=DESK),
             actor="u1",
         )
         network.settle()
@@ -114,3 +117,28 @@ def test_every_type_crosses(network: Network) -> None:
         assert [field for field in show_body(message.body) if not field.label] == []
         shown = {field.name for field in show_body(message.body)}
         assert shown or not message.body.model_dump(exclude_none=True)
+
+
+def test_a_reply_stays_in_the_channel_of_what_it_replies_to(network: Network) -> None:
+    """A decision about what the police sent, and a message after it, are not seen by carers."""
+    al, xk = network.node("AL"), network.node("XK")
+    desks = {"from_authority": "AL-anti-trafficking-desk", "to_authority": DESK}
+    notified = handle_send(al, make_draft(channel="police", **desks), actor="u1")
+    network.settle()
+    accept = DecisionDraft(outcome=Outcome.ACCEPTED, case_manager=CaseManagerDraft(post="Desk"))
+    decided = handle_decide(xk, notified.message_id, accept, actor="u2")
+    message = reading.get_message(xk, decided.message_id).message
+    assert isinstance(message, CaseMessage)
+    assert message.channel is Channel.POLICE
+
+
+def test_a_reply_is_to_a_message_of_the_same_case_and_recipient(network: Network) -> None:
+    """Naming a message of another case is refused: the other side could not make sense of it."""
+    al = network.node("AL")
+    one = handle_send(al, make_draft(), actor="u1")
+    other = handle_send(al, make_draft(), actor="u1")
+    for case in (other.case_reference, None):
+        draft = make_draft(case=case, in_reply_to=one.message_id)
+        with pytest.raises(RefusedDraftError, match="in the same case"):
+            handle_send(al, draft, actor="u1")
+    handle_send(al, make_draft(case=one.case_reference, in_reply_to=one.message_id), actor="u1")

@@ -113,6 +113,8 @@ def test_a_manifest_that_does_not_add_up_is_refused(changes: dict[str, Any]) -> 
         "a\nb",
         "photo\u202egpj.exe",
         "photo\u200b.jpg",
+        "photo\u2028.jpg",
+        "photo\u2029.jpg",
         " a.txt",
         "",
         "x" * 256,

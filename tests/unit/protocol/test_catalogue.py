@@ -5,15 +5,19 @@ from typing import Any, Final
 import pytest
 from pydantic import BaseModel
 
+from protocol.conversation.table import Act, Side, list_possible, start_state
 from protocol.errors import LocalProtocolError
+from protocol.identifiers import Phase
 from protocol.messages.catalogue import CATALOGUE, parse_payload
 from protocol.messages.codes import Kind
 from protocol.messages.describing import list_unstated_rules
 from protocol.messages.entries import RETIRED_TAGS, CatalogueEntry, Expectation, register
+from protocol.messages.fields import Sensitivity
 from protocol.messages.general import TextMessage
 from protocol.messages.head import CaseMessage, CasePersonBody, Head, PersonBody
 from protocol.messages.response import ResponseBody
 from protocol.messages.social_inclusion_follow_up import CaseFollowUp
+from tests.support.checkout import ROOT
 from tests.support.examples import (
     EXAMPLES,
     as_parameters,
@@ -250,3 +254,72 @@ def test_the_confidential_part_alone_says_who_the_person_is() -> None:
     shorter = read_as(CaseFollowUp, fields).model_dump_json()
     assert secrets
     assert not any(f'"{secret}"' in shorter for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "followed_as"),
+    [
+        ("general.consent_withdrawn", Kind.NOTIFICATION, Kind.REQUEST),
+        ("general.erasure", Kind.REQUEST, Kind.REQUEST),
+        ("identification.presumed_victim_notification", Kind.NOTIFICATION, Kind.NOTIFICATION),
+        ("identification.trafficking_information", Kind.NOTIFICATION, Kind.NOTIFICATION),
+        ("social_inclusion.assistance_plan", Kind.UPDATE, Kind.UPDATE),
+    ],
+)
+def test_what_is_answered_is_followed_as_a_request(tag: str, kind: Kind, followed_as: Kind) -> None:
+    """The answer to a withdrawal of consent is in order, though the withdrawal only notifies."""
+    entry = CATALOGUE[tag]
+    assert entry.conversation_of(kind) is followed_as
+    expects_response = entry.expectation_of(kind) is Expectation.RESPONSE
+    state = start_state(entry.conversation_of(kind), expects_decision=True)
+    possible = list_possible(entry.conversation_of(kind), state, Side.RECIPIENT)
+    assert (Act.ANSWER in possible) is expects_response
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "value"),
+    [
+        ("identification.identity_check", "under_18", "yes"),
+        (
+            "return.risk_assessment",
+            "best_interest",
+            {
+                "outcome": "not_yet_determined",
+                "child_heard": "unknown",
+                "guardian_agrees": "unknown",
+                "guardian_after_return": "unknown",
+            },
+        ),
+    ],
+)
+def test_an_answer_that_finds_a_child_is_about_a_child(tag: str, name: str, value: Any) -> None:
+    """Who is found to be under 18 is treated as a child from that answer on, not only later."""
+    answer = {**list_good_answers(tag)[0][1], name: value}
+    _, fields = list_good("general.response")[0]
+    fields |= {
+        "urgency": "urgent",
+        "body": {"completeness": "full", "answer": answer},
+        "legal_basis": {
+            "kind": "consent",
+            "given_by": "guardian",
+            "given_at": "2026-03-03T09:00:00Z",
+            "explained_in": "sq",
+            "classes": list(Sensitivity),
+            "phases": list(Phase),
+            "recipients": [fields["recipient"]],
+        },
+    }
+    model = CATALOGUE["general.response"].model
+    response = read_as(model, fields)
+    assert isinstance(response, CaseMessage)
+    assert response.body.treated_as_child
+    with pytest.raises(ValueError, match="at least urgent"):
+        read_as(model, fields | {"urgency": "standard"})
+
+
+def test_the_annex_has_each_heading_once() -> None:
+    """Links of the annex lead to headings by their words: two of one name, and one is not found."""
+    annex = (ROOT / "protocol" / "MESSAGES.md").read_text(encoding="utf-8")
+    headings = [line for line in annex.splitlines() if line.startswith("### ")]
+    assert len(headings) > 200
+    assert [line for line in set(headings) if headings.count(line) > 1] == []

@@ -100,7 +100,11 @@ BAD: dict[str, tuple[type[Head], dict[str, Any]]] = {
     "range-downwards": (ResendRequest, {"numbers": [{**NUMBERS, "last": 1}]}),
     "number-0": (ResendRequest, {"numbers": [{**NUMBERS, "first": 0}]}),
     "too-many-ranges": (ResendRequest, {"numbers": [NUMBERS] * (LIMITS.ranges + 1)}),
-    "too-many-files": (ResendRequest, {"chunks": [CHUNKS] * 17}),
+    "too-many-files": (
+        ResendRequest,
+        {"chunks": [{**CHUNKS, "attachment_id": f"{number:032x}"} for number in range(17)]},
+    ),
+    "one-file-twice": (ResendRequest, {"chunks": [CHUNKS, CHUNKS]}),
     "chunks-downwards": (
         ResendRequest,
         {"chunks": [{**CHUNKS, "ranges": [{"first": 2, "last": 1}]}]},

@@ -10,7 +10,8 @@ from node.service import people
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.messages.catalogue import CATALOGUE
-from protocol.messages.fields import Sensitivity, find_classified
+from protocol.messages.codes import GuardianSituation
+from protocol.messages.fields import Sensitivity, TriState, find_classified
 from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis, ExceptionGround
 from protocol.messages.return_gates import ReturnGate
 from protocol.policy.agreements import Agreement, Notice, NoticeRule, compute_end
@@ -156,6 +157,14 @@ def test_reasons_name_codes_and_never_contents() -> None:
     assert facts.exception.justification not in repr(decision)
 
 
+EXCEPTION = {
+    "kind": "exception",
+    "ground": "vital_interest",
+    "justification": "Threats.",
+    "approved_by_post": "Head of the desk",
+    "approved_at": "2026-03-04T10:00:00Z",
+    "person_informed": "yes",
+}
 CASE_TYPES = [tag for tag, entry in CATALOGUE.items() if issubclass(entry.model, CaseMessage)]
 
 
@@ -180,14 +189,7 @@ def test_facts_reach_into_the_body() -> None:
     """A shelter code and a forwarding are found by their fields; attachments add their classes."""
     name, fields = list_good("identification.initial_referral")[0]
     fields["body"]["shelter_code"] = "Q7-X2"
-    fields["legal_basis"] = {
-        "kind": "exception",
-        "ground": "vital_interest",
-        "justification": "Threats.",
-        "approved_by_post": "Head of the desk",
-        "approved_at": "2026-03-04T10:00:00Z",
-        "person_informed": "yes",
-    }
+    fields["legal_basis"] = EXCEPTION
     written = dict(list_good("general.message"))["with a file"]
     fields["attachments"] = [{**written["attachments"][0], "sensitivity": "judicial"}]
     referral = read_as(CATALOGUE["identification.initial_referral"].model, fields)
@@ -221,3 +223,86 @@ def test_a_return_states_its_own_gates() -> None:
     assert (ready.unmet_gates, ready.is_under_way) == (frozenset(), False)
     assert ReturnGate.VOLUNTARY in forced.unmet_gates
     assert forced.is_under_way
+
+
+SUSPECTED_FATHER = {
+    "role": "recruiter",
+    "tie": "parent",
+    "family_name": "Invented",
+    "description": "Took her across the border.",
+}
+
+
+@pytest.mark.parametrize(
+    ("suspect", "is_told"),
+    [
+        pytest.param(SUSPECTED_FATHER, True, id="a named father"),
+        pytest.param(SUSPECTED_FATHER | {"tie": "stranger"}, False, id="a named stranger"),
+        pytest.param(SUSPECTED_FATHER | {"family_name": None}, False, id="a father without name"),
+        pytest.param(
+            SUSPECTED_FATHER | {"family_name": None, "reached_by": ["invented-telephone"]},
+            True,
+            id="a father's telephone",
+        ),
+    ],
+)
+def test_a_suspected_relative_is_a_fact(suspect: dict[str, Any], *, is_told: bool) -> None:
+    """Who a suspected parent is tells who the person is; a stranger or a mere role does not."""
+    _, fields = list_good("identification.trafficking_information")[0]
+    part = fields["body"].get("question") or fields["body"]["information"]
+    part["suspects"] = [{name: value for name, value in suspect.items() if value is not None}]
+    fields["legal_basis"] = EXCEPTION | {"ground": "duty_under_law"}
+    message = read_as(CATALOGUE["identification.trafficking_information"].model, fields)
+    assert isinstance(message, CaseMessage)
+    assert gather_message_facts(message).names_suspected_relative is is_told
+
+
+def test_what_a_message_says_beside_its_fields_is_known() -> None:
+    """A file under no class, the answer that travels, the guardian, and what is said of telling."""
+    written = dict(list_good("general.message"))["with a file"]
+    _, fields = list_good("identification.presumed_victim_notification")[0]
+    fields["body"] |= {
+        "age_group": "under_18",
+        "possibly_under_18": "yes",
+        "child": {"guardian": "not_yet_appointed", "child_informed": "no"},
+    }
+    fields |= {"urgency": "urgent", "legal_basis": EXCEPTION}
+    fields["attachments"] = [{**written["attachments"][0], "sensitivity": "none"}]
+    notice = read_as(CATALOGUE["identification.presumed_victim_notification"].model, fields)
+    assert isinstance(notice, CaseMessage)
+    facts = gather_message_facts(notice)
+    assert facts.has_unclassed_file
+    assert facts.guardian is GuardianSituation.NOT_YET_APPOINTED
+    assert facts.claims_person_told is TriState.YES
+    assert facts.answers is None
+    _, fields = list_good("general.response")[0]
+    response = read_as(CATALOGUE["general.response"].model, fields)
+    assert isinstance(response, CaseMessage)
+    facts = gather_message_facts(response)
+    assert facts.answers == fields["body"]["answer"]["answers"]
+    assert (facts.has_unclassed_file, facts.guardian, facts.claims_person_told) == (
+        False,
+        None,
+        None,
+    )
+
+
+def test_what_a_second_person_can_settle_is_written_down_here() -> None:
+    """Making a rule softer, or a warning, is a decision: this list has to be changed, too."""
+    mild = {rule.code: rule.outcome for rule in RULES if rule.outcome is not Outcome.REFUSE}
+    notes = {code for code, outcome in mild.items() if outcome is Outcome.ALLOW}
+    assert notes == {"registry.stale", "return.unannounced"}
+    assert set(mild) - notes == {
+        "approval.clearance",
+        "approval.other_content",
+        "approval.own",
+        "approval.role",
+        "channels.last_resort",
+        "children.onward_not_approved",
+        "exceptions.second_person",
+        "files.no_class",
+        "names.suspected_relative",
+        "registry.unconfirmed_desk",
+        "return.under_way",
+        "shelters.contact_beside_shelter",
+    }

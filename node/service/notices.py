@@ -1,0 +1,113 @@
+"""What an administrator should know of links and registry, in plain words and without content.
+
+These are no faults of this node, and any peer can cause some of them: so they are shown, and never
+make the node count as not ready.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from node.domain.alarms import AlarmStanding
+from node.service.context import NodeContext
+from node.service.resending import ANSWERED_IN_AN_HOUR
+from node.store.link_tables import LinkGapRow, LinkGoneRow, LinkWatchRow
+from node.store.pin_tables import RegistryAlarmRow
+from protocol.links import HeadVerdict
+
+#: What happened once is shown so long.
+_SHOWN_FOR: Final = timedelta(days=30)
+_HOUR: Final = timedelta(hours=1)
+_HASH: Final = 12
+
+_HEAD_TROUBLES: Final = {
+    HeadVerdict.BEHIND: "does not know of messages that it sent us: it was restored from a backup "
+    "and has not begun a new generation. Telephone its administrators",
+    HeadVerdict.CONFLICT: "names another last message than the one it sent us: its history was "
+    "rewritten. Telephone its administrators",
+}
+_STANDINGS: Final = {
+    AlarmStanding.CERTAIN: "certain: {held_by} verified {held}, {named_by} names {named}. Compare "
+    "both registries with the operators, by telephone",
+    AlarmStanding.SUSPECTED: "not verified here: {held_by} names {held}, {named_by} names {named}",
+    AlarmStanding.CONFIRMED: "{held_by} says that it holds {held}; {named_by} acted on {named}. "
+    "Compare both registries with the operators, by telephone",
+    AlarmStanding.UNFOUNDED: "{held_by} says that it holds {held} and that {named_by} named "
+    "{named}, which nothing here confirms",
+}
+
+
+def list_notices(context: NodeContext) -> list[str]:
+    """Return one line for each thing that people should look into; empty if there is none."""
+    with context.database.reading() as session:
+        return [
+            *_list_missing(session),
+            *_list_gone(context, session),
+            *_list_troubled_links(context, session),
+            *_list_alarms(context, session),
+        ]
+
+
+def _list_missing(session: Session) -> list[str]:
+    counts: dict[str, int] = {}
+    for row in session.exec(
+        select(LinkGapRow).where(col(LinkGapRow.given_up).is_(True)).order_by(LinkGapRow.peer)
+    ):
+        counts[row.peer] = counts.get(row.peer, 0) + row.last - row.first + 1
+    return [
+        f"link from {peer}: {count} messages are missing and were asked for in vain. Telephone it"
+        for peer, count in counts.items()
+    ]
+
+
+def _list_gone(context: NodeContext, session: Session) -> list[str]:
+    counts: dict[str, int] = {}
+    for row in session.exec(
+        select(LinkGoneRow)
+        .where(col(LinkGoneRow.told_at) > context.clock() - _SHOWN_FOR)
+        .order_by(LinkGoneRow.peer)
+    ):
+        counts[row.peer] = counts.get(row.peer, 0) + row.last - row.first + 1
+    return [
+        f"link from {peer}: {count} messages never arrived, and {peer} reports them gone"
+        for peer, count in counts.items()
+    ]
+
+
+def _list_troubled_links(context: NodeContext, session: Session) -> list[str]:
+    lines = []
+    now = context.clock()
+    for row in session.exec(select(LinkWatchRow).order_by(LinkWatchRow.peer)):
+        if row.head_trouble is not None:
+            lines.append(f"link from {row.peer}: {_HEAD_TROUBLES[HeadVerdict(row.head_trouble)]}")
+        if row.forgotten:
+            lines.append(
+                f"link to {row.peer}: it holds {row.forgotten} messages of ours that the backup "
+                "did not have. Ask it for copies"
+            )
+        is_recent = row.answering_since is not None and now - row.answering_since < _HOUR
+        if is_recent and row.answered > ANSWERED_IN_AN_HOUR:
+            lines.append(
+                f"link to {row.peer}: it asks for messages again more often than is answered"
+            )
+    return lines
+
+
+def _list_alarms(context: NodeContext, session: Session) -> list[str]:
+    rows = session.exec(
+        select(RegistryAlarmRow)
+        .where(col(RegistryAlarmRow.at) > context.clock() - _SHOWN_FOR)
+        .order_by(col(RegistryAlarmRow.alarm_id).desc())
+        .limit(20)
+    )
+    return [f"registry: two versions {row.version}, {_describe(row)}" for row in rows]
+
+
+def _describe(row: RegistryAlarmRow) -> str:
+    return _STANDINGS[AlarmStanding(row.standing)].format(
+        held_by=row.held_by,
+        held=row.held_sha256[:_HASH],
+        named_by=row.named_by,
+        named=row.named_sha256[:_HASH],
+    )
