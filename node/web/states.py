@@ -157,7 +157,7 @@ _ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
         names_message=True,
     ),
     EventKind.LINK_GAP: TimelineLook(
-        msg("An earlier message of the other side is still missing"), "warn", "hourglass"
+        msg("An earlier message of the other side was missing when this came"), "warn", "hourglass"
     ),
     EventKind.LINK_CONFLICT: TimelineLook(
         msg("Two messages claim the same place: tell your administrator"), "danger", "shield-alert"
