@@ -53,7 +53,7 @@ which a field with a default, lists among them, does not take.
 
 | value | form on the wire |
 |---|---|
-| line | text of 1 to {LIMITS.line} characters in NFC: no control character, no mark that changes \
+| line | text of 1 to {LIMITS.line} characters (a writer uses NFC): no control character, no mark that changes \
 the direction of text, no blank at either end |
 | narrative | as a line, up to {LIMITS.narrative} characters, with line feeds and tabs |
 | text `pattern` | text that the regular expression matches |

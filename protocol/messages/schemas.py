@@ -15,7 +15,7 @@ from protocol.messages.describing import TEXT_KINDS, ValueKind
 from protocol.messages.fields import StatedClass, get_sensitivity
 from protocol.messages.head import Head
 
-_CROCKFORD: Final = "[0-9A-HJKMNP-TV-Z]{5}"
+_CROCKFORD: Final = "[0-9A-HJKMNP-TV-Z]"
 
 TEXT_KEYWORDS: Final[Mapping[ValueKind, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -30,7 +30,7 @@ TEXT_KEYWORDS: Final[Mapping[ValueKind, Mapping[str, Any]]] = MappingProxyType(
         },
         ValueKind.MESSAGE: {"pattern": "^[0-9a-f]{32}$"},
         # The last character checks the others, which no pattern can.
-        ValueKind.CASE: {"pattern": f"^TRM-{_CROCKFORD}-{_CROCKFORD}-[0-9A-Z]$"},
+        ValueKind.CASE: {"pattern": f"^TRM-{_CROCKFORD}{{5}}-{_CROCKFORD}{{5}}-{_CROCKFORD}$"},
         ValueKind.LANGUAGE: {"pattern": "^[a-z]{2,3}(-[A-Z][a-z]{3})?$"},
     }
 )

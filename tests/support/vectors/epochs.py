@@ -90,7 +90,7 @@ def make_families() -> list[Family]:
         "there is none. Keys that are made are listed, too. When the keys begin that are made is "
         "a choice within the rules: another implementation may cover the same time otherwise. "
         "`list` and `erase` are exact.",
-        spec=("12.1",),
+        spec=("12.2",),
         operations={"plan": Operation("What a node does with its keys now.", _plan)},
     )
     for name, days, confirmed, held, counts in _CASES:

@@ -65,7 +65,7 @@ def make_pins() -> Family:
         name="registry_pins",
         description="Comparing the registry that a message names with what is known. Hashes stand "
         "for themselves.",
-        spec=("12.2",),
+        spec=("12.3",),
         operations={
             "judge": Operation("How a pin compares with the versions that are known.", _judge),
             "follow": Operation(
