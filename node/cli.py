@@ -312,8 +312,7 @@ def export_evidence(
         else:
             reference = parse_case_reference(case or "")
             made = export_case(parts.context, parts.archive, reference)
-        # It holds the messages in clear: a file for nobody but its owner.
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with out.open("xb") as file:
             file.write(made.data)
         print(f"{out}: {made.messages} messages, {made.receipts} receipts.")
         for line in made.missing:

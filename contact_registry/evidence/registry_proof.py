@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from tuf.api.metadata import Root
+from tuf.api.metadata import Root, Snapshot
 
 from contact_registry.errors import RegistryRefusedError
 from contact_registry.evidence.errors import OtherRegistryError, RegistryFileMissingError
@@ -125,13 +125,16 @@ class PastRegistry:
             )
         return found
 
-    def list_versions(self) -> set[RegistryPin]:
-        """Return every version that was asked for and verified."""
-        return {
-            RegistryPin(version=found.snapshot.version, sha256=sha256)
-            for sha256, found in self._versions.items()
-            if not isinstance(found, RegistryRefusedError)
-        }
+    def list_snapshots(self) -> list[Snapshot]:
+        """Return every version that was asked for and verified; what says the same, once.
+
+        Blanks around signed JSON change the hash of a file and nothing of what it says.
+        """
+        different: list[Snapshot] = []
+        for found in self._versions.values():
+            if not isinstance(found, RegistryRefusedError) and found.snapshot not in different:
+                different.append(found.snapshot)
+        return different
 
     def _verify_version(self, pin: RegistryPin) -> PastVersion:
         source = _ByHash(self.find_object)

@@ -19,7 +19,7 @@ after the registry version that it names by hash existed, and before a receipt t
 digest.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -208,7 +208,7 @@ def judge_contents(contents: BundleContents, registry: PastRegistry) -> Judgemen
         _judge_message(signed, registry, steps[name], claims[name])
         for name, signed in by_name.items()
     )
-    problems += _find_contradictions(messages, registry.list_versions())
+    problems += _find_forks(registry) + _find_contradictions(messages)
     return Judgement(messages=messages, problems=tuple(problems))
 
 
@@ -294,14 +294,23 @@ def _judge_receipt(
 # ------------------------------------------------------------------ what does not fit
 
 
-def _find_contradictions(
-    messages: Iterable[MessageVerdict], versions: Iterable[RegistryPin]
-) -> list[Problem]:
-    """Find signed statements that cannot both be true (links, SPEC 6; registries, SPEC 12)."""
+def _find_forks(registry: PastRegistry) -> list[Problem]:
+    """Find versions of the registry that say two things (SPEC 12)."""
+    found = Counter(snapshot.version for snapshot in registry.list_snapshots())
+    return [
+        Problem(
+            Outcome.INCOMPLETE,
+            f"Signed objects name {count} different registries of version {version}: the "
+            "registry showed different things to different Participants. Tell its operators.",
+        )
+        for version, count in sorted(found.items())
+        if count > 1
+    ]
+
+
+def _find_contradictions(messages: Iterable[MessageVerdict]) -> list[Problem]:
+    """Find signed statements of the parties that cannot both be true (links: SPEC 6)."""
     links: dict[tuple[str, str, int], list[tuple[int, str, str, str]]] = defaultdict(list)
-    hashes: dict[int, set[str]] = defaultdict(set)
-    for pin in versions:
-        hashes[pin.version].add(pin.sha256)
     problems: list[Problem] = []
     for message in messages:
         if message.find_proof(Step.REJECTED) and (
@@ -314,15 +323,6 @@ def _find_contradictions(
             continue
         place = (head.sender, head.recipient, head.link.generation)
         links[place].append((head.link.seq, message.digest, head.link.prev, message.name))
-    problems += [
-        Problem(
-            Outcome.INCOMPLETE,
-            f"Signed objects name {len(found)} different registries of version {version}: the "
-            "registry showed different things to different Participants. Tell its operators.",
-        )
-        for version, found in sorted(hashes.items())
-        if len(found) > 1
-    ]
     for (sender, recipient, _), places in sorted(links.items()):
         for (seq, digest, _, name), (next_seq, _, prev, next_name) in pairwise(sorted(places)):
             if next_seq == seq or (next_seq == seq + 1 and prev != digest):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuf.api.metadata import Snapshot
+from tuf.api.metadata import Metadata, Snapshot
 
 from contact_registry.errors import RegistryRefusedError
 from contact_registry.evidence import cli
@@ -86,7 +86,7 @@ def test_an_entry_that_never_ends_is_no_crash(world: EvidenceWorld) -> None:
         "length": len(submission.metadata),
         "hashes": {"sha256": _hash(submission.metadata)},
     }
-    metadata = past.Metadata[Snapshot].from_dict(snapshot)
+    metadata = Metadata[Snapshot].from_dict(snapshot)
     metadata.sign(world.online.snapshot)
     data = metadata.to_bytes()
     files = (data, submission.metadata, *submission.targets.values())
