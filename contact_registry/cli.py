@@ -4,12 +4,9 @@ Exit codes: 0 done; 1 done, but something needs a person (rows held back, a gap,
 signature); 2 not done, and nothing was changed.
 """
 
-import json
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,26 +15,26 @@ import httpx
 import structlog
 import typer
 
+from contact_registry.asking import (
+    Repository,
+    resolve_desk,
+    show_agreements,
+    show_coverage,
+)
 from contact_registry.directory import Directory
-from contact_registry.errors import ContactListError, RegistryError, SubmissionRefusedError
+from contact_registry.errors import RegistryError, SubmissionRefusedError
+from contact_registry.exporting.cli import export_list
+from contact_registry.files import read_bounded, using
 from contact_registry.founding import FOUNDING_PARTICIPANTS
-from contact_registry.importing.findings import Severity
-from contact_registry.importing.importer import ImportDefaults, ImportResult, import_contact_list
+from contact_registry.history_cli import mount_history
+from contact_registry.importing.cli import import_list
 from contact_registry.models import (
     MAX_DOCUMENT_BYTES,
     ListedBy,
     ParticipantEntry,
     parse_contacts,
-    serialize_document,
 )
-from contact_registry.presenting import (
-    describe_import,
-    describe_resolution,
-    format_directory,
-    format_import,
-    format_resolution,
-)
-from contact_registry.routing import Gap, resolve
+from contact_registry.presenting import format_directory
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import ExpiryPeriods
 from contact_registry.trust.repository import NewParticipant, OnlineSigners, RegistryRepository
@@ -50,10 +47,9 @@ from contact_registry.trust.signers import (
 )
 from contact_registry.trust.submitting import build_contacts_submission
 from protocol.errors import ProtocolError
-from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
+from protocol.identifiers import ParticipantCode, parse_participant_code
 from protocol.signing import SigningKey
 
-_LARGEST_LIST: Final = 8_000_000
 _NEEDS_A_PERSON: Final = 1
 _NOT_DONE: Final = 2
 
@@ -84,13 +80,11 @@ published with it, 'trm-node publish-keys' brings the node's own keys into the r
 Exit codes: 0 done; 1 done, but something needs a person; 2 not done, nothing changed.""",
 )
 
-RepositoryOption = Annotated[Path, typer.Option("--repository", help="Folder of the repository.")]
 OperatorKeys = Annotated[
     list[Path],
     typer.Option("--operator-key", help="An operator's key file; repeat for each operator."),
 ]
 OnlineKey = Annotated[Path, typer.Option("--online-key", help="The hub's online key file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def _now() -> datetime:
@@ -110,24 +104,6 @@ def _load_signers(paths: list[Path]) -> list[RegistrySigner]:
     return [RegistrySigner(load_signing_key(path)) for path in paths]
 
 
-@contextmanager
-def _reading(what: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RegistryError(
-            f"{what} cannot be used ({error.strerror}): check the name and whose it is."
-        ) from error
-
-
-def _read_bounded(path: Path, limit: int) -> bytes:
-    with _reading(path), path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise RegistryError(f"{path} has more than {limit} bytes: it is not what is asked for.")
-    return data
-
-
 @app.command()
 def keygen(
     name: Annotated[
@@ -139,7 +115,7 @@ def keygen(
     Example: trm-registry keygen keys/AL-directory
     """
     key = SigningKey.generate()
-    with _reading(name.parent):
+    with using(name.parent):
         name.parent.mkdir(parents=True, exist_ok=True)
     save_signing_key(name.with_name(f"{name.name}.key"), key)
     save_public_key(name.with_name(f"{name.name}.pub"), key.verify_key)
@@ -176,57 +152,8 @@ def init(
     )
 
 
-@app.command("import")
-def import_list(
-    file: Annotated[Path, typer.Argument(help="Contact list, comma-separated, UTF-8.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show findings, write nothing.")
-    ] = False,
-    as_json: Json = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the drafts, one <P>.json per Participant.")
-    ] = None,
-    valid_from: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; today if not given.")
-    ] = None,
-    source: Annotated[str, typer.Option(help="Where the list comes from.")] = "Contact list",
-) -> None:
-    """Read a contact list: every row in, and a finding with its row for everything imperfect.
-
-    Writes one draft per Participant, to be signed and published with publish-contacts. Exit code 1
-    means that a finding blocks: a row was held back, or a measure or column is not known.
-
-    Example: trm-registry import contacts.csv --dry-run --json
-    """
-    if out is None and not dry_run:
-        raise RegistryError("Say where the drafts go (--out FOLDER), or ask for --dry-run.")
-    try:
-        text = _read_bounded(file, _LARGEST_LIST).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ContactListError(f"{file} is not UTF-8: save it as CSV (UTF-8).") from error
-    first_day = (valid_from or _now()).date()
-    result = import_contact_list(text, defaults=ImportDefaults(first_day, source))
-    if out is not None and not dry_run:
-        _write_drafts(result, out)
-    if as_json:
-        typer.echo(json.dumps(describe_import(result), ensure_ascii=False))
-    else:
-        typer.echo("\n".join(format_import(result)))
-    if any(finding.severity is Severity.BLOCKS for finding in result.findings):
-        raise typer.Exit(_NEEDS_A_PERSON)
-
-
-def _write_drafts(result: ImportResult, out: Path) -> None:
-    with _reading(out):
-        out.mkdir(parents=True, exist_ok=True)
-        taken = [code for code in result.contacts if (out / f"{code}.json").exists()]
-        if taken:
-            raise RegistryError(
-                f"{out} holds drafts of {', '.join(taken)} already: choose another folder, so that "
-                "nobody's corrections are lost."
-            )
-        for code, document in result.contacts.items():
-            (out / f"{code}.json").write_bytes(serialize_document(document))
+app.command("import")(import_list)
+app.command("export")(export_list)
 
 
 @app.command()
@@ -235,7 +162,7 @@ def add_participant(
     directory_key: Annotated[
         list[Path], typer.Option(help="Public key file (.pub) of who signs its contacts; repeat.")
     ],
-    repository: RepositoryOption,
+    repository: Repository,
     operator_key: OperatorKeys,
     online_key: OnlineKey,
     name: Annotated[str | None, typer.Option(help="Name; known for the founding six.")] = None,
@@ -281,7 +208,7 @@ def _make_entry(code: ParticipantCode, name: str | None, footnote: str | None) -
 def publish_contacts(
     file: Annotated[Path, typer.Argument(help="Contacts document, such as drafts/AL.json.")],
     directory_key: Annotated[list[Path], typer.Option(help="The directory key file; repeat.")],
-    repository: RepositoryOption,
+    repository: Repository,
     online_key: OnlineKey,
     node_key: Annotated[
         list[Path] | None, typer.Option(help="Public key file of the node that may sign keys.")
@@ -293,7 +220,7 @@ def publish_contacts(
     Example: trm-registry publish-contacts drafts/AL.json --directory-key AL.key
     --node-key AL-node.pub --repository registry --online-key online.key
     """
-    document = parse_contacts(_read_bounded(file, MAX_DOCUMENT_BYTES))
+    document = parse_contacts(read_bounded(file, MAX_DOCUMENT_BYTES))
     opened = _open(repository)
     if not 1 <= days <= ExpiryPeriods().longest_delegation.days:
         raise RegistryError("A signature holds for 1 to 366 days: choose --days accordingly.")
@@ -308,44 +235,10 @@ def publish_contacts(
     typer.echo(f"{document.participant} published: version {published.version}, {published.sha256}")
 
 
-@app.command()
-def show(repository: RepositoryOption) -> None:
-    """Show who takes part, what is published, and what needs attention.
-
-    Example: trm-registry show --repository registry
-    """
-    _show(_open(repository).load_directory())
-
-
-@app.command("resolve")
-def resolve_desk(
-    participant: Annotated[str, typer.Argument(help="Participant code, such as AL.")],
-    phase: Annotated[Phase, typer.Argument(help="Phase of the referral.")],
-    repository: RepositoryOption,
-    child: Annotated[bool, typer.Option("--child", help="The person may be under 18.")] = False,
-    channel: Annotated[Channel, typer.Option(help="Need-to-know channel.")] = Channel.ASSISTANCE,
-    at: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="As of this day; now if not given."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Find the competent desk, why it, and what stands in for it. Exit code 1 means a gap.
-
-    Example: trm-registry resolve XK identification --child --repository registry
-    """
-    directory = _open(repository).load_directory()
-    code = parse_participant_code(participant)
-    moment = at.replace(hour=12, tzinfo=UTC) if at else _now()
-    answer = resolve(
-        directory, participant=code, phase=phase, at=moment, child=child, channel=channel
-    )
-    if as_json:
-        typer.echo(json.dumps(describe_resolution(answer), ensure_ascii=False))
-    else:
-        typer.echo("\n".join(format_resolution(answer, directory, code, phase)))
-    if isinstance(answer, Gap):
-        raise typer.Exit(_NEEDS_A_PERSON)
+mount_history(app)
+app.command("resolve")(resolve_desk)
+app.command("coverage")(show_coverage)
+app.command("agreements")(show_agreements)
 
 
 @app.command()
@@ -357,7 +250,7 @@ def verify(
 
     Example: trm-registry verify https://hub.example --root 1.root.json
     """
-    trusted_root = _read_bounded(root, MAX_DOCUMENT_BYTES)
+    trusted_root = read_bounded(root, MAX_DOCUMENT_BYTES)
     with tempfile.TemporaryDirectory() as folder, httpx.Client() as http:
         client = RegistryClient(
             base_url=url,

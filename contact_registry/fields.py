@@ -18,6 +18,7 @@ from protocol.identifiers import (
     parse_language,
     parse_participant_code,
 )
+from protocol.signing import derive_key_id
 
 #: Longest mailbox that mail can be sent to (RFC 5321 4.5.3.1.3, less the angle brackets).
 LONGEST_MAILBOX: Final = 254
@@ -27,6 +28,8 @@ _EXTENSION: Final = re.compile(r"[0-9]{1,8}")
 # Deliberately narrower than RFC 5321: no quoted local parts, no address literals. A mailbox is
 # shown to people and dialled by programs, so it must not be able to carry anything else.
 _MAILBOX: Final = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,63}")
+_CLOCK: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+_AGREEMENT: Final = re.compile(r"(?=.{1,80}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _NKEY_ACCOUNT: Final = re.compile(r"A[A-Z2-7]{55}")
 
 _Text = TypeVar("_Text", bound=str)
@@ -77,6 +80,13 @@ def _check_moment(moment: datetime) -> datetime:
     return moment
 
 
+def parse_clock(text: str) -> str:
+    """Return a time of day, 00:00 to 24:00, or raise ``ValueError``."""
+    if not _CLOCK.fullmatch(text):
+        raise ValueError("A time of day is written as 08:00, in 24 hours; the end of a day 24:00.")
+    return text
+
+
 def decode_base64(text: str) -> bytes:
     """Return the bytes of canonical standard base64, or raise ``ValueError``."""
     try:
@@ -86,6 +96,15 @@ def decode_base64(text: str) -> bytes:
     if base64.b64encode(data).decode() != text:
         raise ValueError("A public key is written in canonical base64: write it again.")
     return data
+
+
+def check_key(public: str, *, key_id: str, size: int | None) -> None:
+    """Raise ``ValueError`` unless ``key_id`` names this public key, of ``size`` bytes if given."""
+    data = decode_base64(public)
+    if size is not None and len(data) != size:
+        raise ValueError(f"A public key of this kind has {size} bytes, not {len(data)}.")
+    if derive_key_id(data) != key_id:
+        raise ValueError("key_id does not name this public key: derive it again.")
 
 
 Participant = Annotated[ParticipantCode, AfterValidator(_checked(parse_participant_code))]
@@ -108,6 +127,12 @@ E164 = Annotated[
 Extension = Annotated[str, AfterValidator(_matching(_EXTENSION, "An extension is 1 to 8 digits."))]
 Text = Annotated[str, AfterValidator(_check_text)]
 TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_check_time_zone)]
+AgreementName = Annotated[
+    str,
+    AfterValidator(
+        _matching(_AGREEMENT, "An agreement is named by small letters, digits and single hyphens.")
+    ),
+]
 AuthorityName = Annotated[AuthorityId, AfterValidator(_checked(parse_authority_id))]
 
 

@@ -5,27 +5,64 @@ from types import MappingProxyType
 from typing import Final
 
 from contact_registry.models import KOSOVO_FOOTNOTE, ParticipantEntry
+from contact_registry.particulars import LocalName
 from protocol.identifiers import ParticipantCode
 
+#: Bosnian, Croatian, Montenegrin and Serbian in Latin letters write these six names alike.
+_ALIKE: Final = ("bs", "hr", "cnr", "sr-Latn")
+
+
+def _names(
+    *, english: str, albanian: str, alike: str, macedonian: str, serbian: str
+) -> tuple[LocalName, ...]:
+    """Return a name in the working languages of the mechanism."""
+    by_language = {
+        "en": english,
+        "sq": albanian,
+        **dict.fromkeys(_ALIKE, alike),
+        "mk": macedonian,
+        "sr-Cyrl": serbian,
+    }
+    return tuple(LocalName(name=name, language=code) for code, name in by_language.items())
+
+
+def _entry(code: str, name: str, names: tuple[LocalName, ...]) -> ParticipantEntry:
+    return ParticipantEntry(
+        code=ParticipantCode(code),
+        name=name,
+        display_name=name,
+        footnote=KOSOVO_FOOTNOTE if name.endswith("*") else None,
+        names=names,
+    )
+
+
 FOUNDING_PARTICIPANTS: Final[tuple[ParticipantEntry, ...]] = (
-    ParticipantEntry(code=ParticipantCode("AL"), name="Albania", display_name="Albania"),
-    ParticipantEntry(
-        code=ParticipantCode("BA"),
-        name="Bosnia and Herzegovina",
-        display_name="Bosnia and Herzegovina",
-    ),
-    ParticipantEntry(
-        code=ParticipantCode("XK"),
-        name="Kosovo*",
-        display_name="Kosovo*",
-        footnote=KOSOVO_FOOTNOTE,
-    ),
-    ParticipantEntry(code=ParticipantCode("ME"), name="Montenegro", display_name="Montenegro"),
-    ParticipantEntry(
-        code=ParticipantCode("MK"), name="North Macedonia", display_name="North Macedonia"
-    ),
-    ParticipantEntry(code=ParticipantCode("RS"), name="Serbia", display_name="Serbia"),
-)
+    _entry("AL", "Albania", _names(
+        english="Albania", albanian="Shqipëria", alike="Albanija",
+        macedonian="Албанија", serbian="Албанија",
+    )),
+    _entry("BA", "Bosnia and Herzegovina", _names(
+        english="Bosnia and Herzegovina", albanian="Bosnja dhe Hercegovina",
+        alike="Bosna i Hercegovina", macedonian="Босна и Херцеговина",
+        serbian="Босна и Херцеговина",
+    )),
+    _entry("XK", "Kosovo*", _names(
+        english="Kosovo*", albanian="Kosovo*", alike="Kosovo*",
+        macedonian="Косово*", serbian="Косово*",
+    )),
+    _entry("ME", "Montenegro", _names(
+        english="Montenegro", albanian="Mali i Zi", alike="Crna Gora",
+        macedonian="Црна Гора", serbian="Црна Гора",
+    )),
+    _entry("MK", "North Macedonia", _names(
+        english="North Macedonia", albanian="Maqedonia e Veriut", alike="Sjeverna Makedonija",
+        macedonian="Северна Македонија", serbian="Северна Македонија",
+    )),
+    _entry("RS", "Serbia", _names(
+        english="Serbia", albanian="Serbia", alike="Srbija",
+        macedonian="Србија", serbian="Србија",
+    )),
+)  # fmt: skip
 
 #: Where their desks' hours are told (IANA tz database, zone1970.tab).
 FOUNDING_TIME_ZONES: Final[Mapping[ParticipantCode, str]] = MappingProxyType(

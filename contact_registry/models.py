@@ -9,20 +9,27 @@ target                                  document                     signed by
 ======================================  ===========================  ===========================
 
 Field names follow vCard 4 (RFC 6350) and Open Referral HSDS 3 where these have one: ``name``,
-``telephones``, ``languages``, ``valid_from``, ``valid_to``. Unknown fields are refused: a new field
-is a new format number. Moments are UTC, days are calendar days of the Participant.
+``alternate_names``, ``telephones``, ``addresses``, ``schedules``, ``languages``, ``valid_to``.
+Unknown fields are refused: a new field is a new format number. Moments are UTC, days are calendar
+days of the Participant.
 """
 
 import base64
-import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from contact_registry.errors import DocumentError
+from contact_registry.agreements import AgreementStatement
+from contact_registry.document import (
+    Document,
+    parse_document,
+    require_distinct,
+    require_later,
+    require_span,
+)
 from contact_registry.fields import (
     E164,
     AccountKey,
@@ -36,8 +43,19 @@ from contact_registry.fields import (
     Participant,
     Text,
     TimeZone,
+    check_key,
     decode_base64,
 )
+from contact_registry.particulars import (
+    AppointmentDecision,
+    AuthorityType,
+    License,
+    LocalName,
+    LocalText,
+    PostalAddress,
+    check_local_names,
+)
+from contact_registry.schedules import Schedule, WorkCalendar
 from protocol.account_proof import sign_account_proof, verify_account_proof
 from protocol.errors import RemoteProtocolError
 from protocol.identifiers import Channel, ParticipantCode, Phase, get_participant_of
@@ -45,7 +63,8 @@ from protocol.nkeys import Nkey
 from protocol.signing import VerifyKey, derive_key_id
 from protocol.suites import LARGEST_SUITE, SUITE_HYBRID
 
-#: Largest accepted document, in bytes. A contact list of 500 desks takes about 400 kB.
+#: Largest accepted document, in bytes. 500 plain desks take about 500 kB, and 400 that say all
+#: they can fit in.
 MAX_DOCUMENT_BYTES: Final = 1_000_000
 #: Largest accepted key document, in bytes. One with 32 encryption keys takes about 60 kB.
 MAX_KEYS_BYTES: Final = 65_536
@@ -59,8 +78,6 @@ KOSOVO_FOOTNOTE: Final = (
 
 _ED25519_PUBLIC_BYTES: Final = 32
 _LEAST_ENVELOPE_BYTES: Final = 16_384
-_PROBLEMS_SHOWN: Final = 5
-_OUR_NAME: Final = re.compile(r"[a-z_0-9]{1,40}")
 
 
 class PersonGroup(StrEnum):
@@ -87,17 +104,12 @@ class ListedBy(StrEnum):
     PARTICIPANT = "participant"
 
 
-class Document(BaseModel):
-    """What all documents share: frozen, strict, closed."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
-
-
 class ParticipantEntry(Document):
     """A Participant of the mechanism, as the operators admitted it.
 
     ``directory_key_held_by`` says whose hands hold the key that signs its contacts: while it is the
-    operators', nothing published with it may claim that the Participant confirmed it.
+    operators', nothing published with it may claim that the Participant confirmed it. ``names`` and
+    ``footnotes`` are those in the working languages.
     """
 
     code: Participant
@@ -105,6 +117,8 @@ class ParticipantEntry(Document):
     display_name: Line
     footnote: Annotated[Text, Field(max_length=1000)] | None = None
     directory_key_held_by: ListedBy = ListedBy.PARTICIPANT
+    names: Annotated[tuple[LocalName, ...], Field(max_length=32)] = ()
+    footnotes: Annotated[tuple[LocalText, ...], Field(max_length=32)] = ()
 
     @model_validator(mode="after")
     def _check_footnote(self) -> Self:
@@ -112,7 +126,18 @@ class ParticipantEntry(Document):
             raise ValueError("XK is displayed as Kosovo*, with its footnote.")
         if self.display_name.endswith("*") and not self.footnote:
             raise ValueError("A display name with an asterisk needs its footnote.")
+        check_local_names(self.names, self.footnotes, starred=self.display_name.endswith("*"))
         return self
+
+    def name_in(self, language: str) -> str:
+        """Return the name to show in a language; the display name where none is listed."""
+        listed = {local.language: local.name for local in self.names}
+        return listed.get(language, self.display_name)
+
+    def footnote_in(self, language: str) -> str | None:
+        """Return the footnote in a language; the common one where none is listed."""
+        listed = {local.language: local.text for local in self.footnotes}
+        return listed.get(language, self.footnote)
 
 
 class ParticipantsDocument(Document):
@@ -123,19 +148,20 @@ class ParticipantsDocument(Document):
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:
-        _check_distinct(
+        require_distinct(
             (entry.code for entry in self.participants), "A Participant is listed once."
         )
         return self
 
 
 class Competence(Document):
-    """One thing an authority is competent for."""
+    """One thing an authority is competent for; ``place``: only there, nothing: everywhere."""
 
     phase: Phase
     person_group: PersonGroup = PersonGroup.ANY
     channel: Channel = Channel.ASSISTANCE
     measure_as_listed: OptionalLine = ""
+    place: OptionalLine = ""
 
 
 class Telephone(Document):
@@ -163,40 +189,78 @@ class Telephone(Document):
         return self.e164 is not None and self.kind is not TelephoneKind.FAX
 
 
+def reaches_abroad(telephones: Iterable[Telephone], mailboxes: Iterable[str]) -> bool:
+    """Whether anybody in another Participant can use one of these channels."""
+    return any(mailboxes) or any(t.is_dialable_from_abroad for t in telephones)
+
+
+class Route(Document):
+    """Who stands in for a desk: another authority of its Participant, or channels of its own."""
+
+    authority: AuthorityName | None = None
+    telephones: Annotated[tuple[Telephone, ...], Field(max_length=8)] = ()
+    mailboxes: Annotated[tuple[Mailbox, ...], Field(max_length=8)] = ()
+    note: OptionalLine = ""
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> Self:
+        if (self.authority is None) is not bool(self.telephones or self.mailboxes):
+            raise ValueError("A route names an authority, or telephones and mailboxes of its own.")
+        return self
+
+
 class Authority(Document):
     """A desk: a post in an authority, never a person.
 
     ``valid_to`` is the last day on which the entry holds; None means until further notice.
-    ``last_confirmed`` is the day on which the Participant last said that the entry is right.
+    ``last_confirmed`` is the day on which the Participant last said that the entry is right, and
+    ``review_due`` the day by which it has promised to look again. Without ``schedules`` nobody
+    knows the desk's hours. ``reserve`` is who to turn to if the desk does not answer,
+    ``out_of_hours`` while it is closed. Where a shelter stands is never listed.
     """
 
     id: AuthorityName
     name: Line
+    alternate_names: Annotated[tuple[LocalName, ...], Field(max_length=32)] = ()
+    type: AuthorityType | None = None
     unit: OptionalLine = ""
     city: OptionalLine = ""
     post: OptionalLine = ""
     competences: Annotated[tuple[Competence, ...], Field(max_length=64)] = ()
     telephones: Annotated[tuple[Telephone, ...], Field(max_length=32)] = ()
     mailboxes: Annotated[tuple[Mailbox, ...], Field(max_length=16)] = ()
+    addresses: Annotated[tuple[PostalAddress, ...], Field(max_length=8)] = ()
     available_24_7: bool = False
+    schedules: Annotated[tuple[Schedule, ...], Field(max_length=32)] = ()
+    open_on_holidays: bool = False
+    reserve: Route | None = None
+    out_of_hours: Route | None = None
     languages: Annotated[tuple[Language, ...], Field(max_length=32)] = ()
     time_zone: TimeZone
     valid_from: date
     valid_to: date | None = None
     last_confirmed: date | None = None
+    review_due: date | None = None
+    appointment_decision: AppointmentDecision | None = None
+    licenses: Annotated[tuple[License, ...], Field(max_length=8)] = ()
     note: Annotated[Text, Field(max_length=2000)] = ""
     source: OptionalLine = ""
 
     @model_validator(mode="after")
-    def _check_span(self) -> Self:
-        if self.valid_to is not None and self.valid_to < self.valid_from:
-            raise ValueError("An authority cannot end before it begins: correct valid_to.")
+    def _check_entry(self) -> Self:
+        require_span(self.valid_from, self.valid_to, "An authority")
+        if self.type is AuthorityType.SHELTER and (self.addresses or self.city):
+            raise ValueError("Where a shelter stands is never listed: take address and city out.")
+        if self.available_24_7 and self.schedules:
+            raise ValueError("A desk answers around the clock or has hours: leave one out.")
+        if any(r and r.authority == self.id for r in (self.reserve, self.out_of_hours)):
+            raise ValueError("A desk does not stand in for itself: name another, or channels.")
         return self
 
     @property
     def is_reachable(self) -> bool:
         """Whether anybody in another Participant can reach this desk, by telephone or mail."""
-        return bool(self.mailboxes) or any(t.is_dialable_from_abroad for t in self.telephones)
+        return reaches_abroad(self.telephones, self.mailboxes)
 
     def is_valid_on(self, day: date) -> bool:
         """Whether the entry holds on ``day``."""
@@ -209,11 +273,28 @@ class ContactsDocument(Document):
     format: Literal["trm-contacts/1"] = "trm-contacts/1"
     participant: Participant
     listed_by: ListedBy
+    calendar: WorkCalendar | None = None
     authorities: Annotated[tuple[Authority, ...], Field(max_length=500)]
+    agreements: Annotated[tuple[AgreementStatement, ...], Field(max_length=200)] = ()
+
+    @model_validator(mode="after")
+    def _check_routes(self) -> Self:
+        listed = {authority.id for authority in self.authorities}
+        routes = (r for a in self.authorities for r in (a.reserve, a.out_of_hours) if r)
+        if any(route.authority is not None and route.authority not in listed for route in routes):
+            raise ValueError("A route names an authority of the same document: list it there.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_agreements(self) -> Self:
+        require_distinct((s.terms.id for s in self.agreements), "An agreement is listed once.")
+        if any(self.participant not in s.terms.parties for s in self.agreements):
+            raise ValueError("A Participant states the agreements that it is a party of.")
+        return self
 
     @model_validator(mode="after")
     def _check_authorities(self) -> Self:
-        _check_distinct((a.id for a in self.authorities), "An authority is listed once.")
+        require_distinct((a.id for a in self.authorities), "An authority is listed once.")
         if any(get_participant_of(a.id) != self.participant for a in self.authorities):
             raise ValueError("An authority's identifier begins with its own Participant's code.")
         return self
@@ -235,8 +316,8 @@ class SigningKeyEntry(Document):
 
     @model_validator(mode="after")
     def _check_key(self) -> Self:
-        _check_key(self.public, key_id=self.key_id, size=_ED25519_PUBLIC_BYTES)
-        _check_order(self.valid_from, self.valid_to)
+        check_key(self.public, key_id=self.key_id, size=_ED25519_PUBLIC_BYTES)
+        require_later(self.valid_from, self.valid_to)
         return self
 
     @property
@@ -272,8 +353,8 @@ class EncryptionKeyEntry(Document):
     @model_validator(mode="after")
     def _check_key(self) -> Self:
         size = HYBRID_PUBLIC_BYTES if self.suite == SUITE_HYBRID else None
-        _check_key(self.public, key_id=self.key_id, size=size)
-        _check_order(self.valid_from, self.valid_to)
+        check_key(self.public, key_id=self.key_id, size=size)
+        require_later(self.valid_from, self.valid_to)
         return self
 
     @property
@@ -324,8 +405,8 @@ class KeysDocument(Document):
 
     @model_validator(mode="after")
     def _check_distinct_keys(self) -> Self:
-        _check_distinct((k.key_id for k in self.signing_keys), "A signing key is listed once.")
-        _check_distinct(
+        require_distinct((k.key_id for k in self.signing_keys), "A signing key is listed once.")
+        require_distinct(
             (k.key_id for k in self.encryption_keys), "An encryption key is listed once."
         )
         return self
@@ -342,27 +423,7 @@ class KeysDocument(Document):
         return self
 
 
-def _check_distinct(values: Iterable[str], hint: str) -> None:
-    listed = list(values)
-    if len(set(listed)) != len(listed):
-        raise ValueError(hint)
-
-
-def _check_key(public: str, *, key_id: str, size: int | None) -> None:
-    data = decode_base64(public)
-    if size is not None and len(data) != size:
-        raise ValueError(f"A public key of this kind has {size} bytes, not {len(data)}.")
-    if derive_key_id(data) != key_id:
-        raise ValueError("key_id does not name this public key: derive it again.")
-
-
-def _check_order(start: datetime, end: datetime | None) -> None:
-    if end is not None and end <= start:
-        raise ValueError("A key's valid_to comes after its valid_from.")
-
-
 AnyDocument = ParticipantsDocument | ContactsDocument | KeysDocument
-_Document = TypeVar("_Document", bound=Document)
 
 
 def serialize_document(document: AnyDocument) -> bytes:
@@ -372,42 +433,14 @@ def serialize_document(document: AnyDocument) -> bytes:
 
 def parse_participants(data: bytes) -> ParticipantsDocument:
     """Read ``participants.json``; raises :class:`~contact_registry.errors.DocumentError`."""
-    return _parse(ParticipantsDocument, data)
+    return parse_document(ParticipantsDocument, data, longest=MAX_DOCUMENT_BYTES)
 
 
 def parse_contacts(data: bytes) -> ContactsDocument:
     """Read a ``contacts.json``; raises :class:`~contact_registry.errors.DocumentError`."""
-    return _parse(ContactsDocument, data)
+    return parse_document(ContactsDocument, data, longest=MAX_DOCUMENT_BYTES)
 
 
 def parse_keys(data: bytes) -> KeysDocument:
     """Read a ``keys.json``; raises :class:`~contact_registry.errors.DocumentError`."""
-    return _parse(KeysDocument, data)
-
-
-def _parse(model: type[_Document], data: bytes) -> _Document:
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise DocumentError(
-            f"The document has {len(data)} bytes; at most {MAX_DOCUMENT_BYTES} are accepted. "
-            "Shorten notes or split the list."
-        )
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        raise DocumentError(f"Not a valid {model.__name__}: {_explain(error)}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    """Say where and what, never the value: a refused document may hold anything."""
-    problems = [
-        f"{'.'.join(map(_name_step, problem['loc'])) or 'document'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    rest = len(problems) - _PROBLEMS_SHOWN
-    return "; ".join(problems[:_PROBLEMS_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _name_step(step: int | str) -> str:
-    """Name a place in a document; a name that none of ours can be is itself somebody's words."""
-    text = str(step)
-    return text if _OUR_NAME.fullmatch(text) else "(unknown name)"
+    return parse_document(KeysDocument, data, longest=MAX_DOCUMENT_BYTES)

@@ -48,13 +48,13 @@ in [schemas/](schemas/), from the types in `protocol/messages/`: change those, n
 
 A payload is a JSON object in UTF-8 with the fields of the head and a `body`. A reader MUST refuse a
 field that the tables do not name, a missing field that they require, a value of another form, and
-whatever breaks a rule. A field that is not required MAY be absent, which says nothing; so does `null`,
-which a field with a default, lists among them, does not take.
+whatever breaks a rule. A field that is not required MAY be absent, which says nothing; so does
+`null`, which a field with a default, lists among them, does not take.
 
 | value | form on the wire |
 |---|---|
-| line | text of 1 to {LIMITS.line} characters (a writer uses NFC): no control character, no mark that changes \
-the direction of text, no blank at either end |
+| line | text of 1 to {LIMITS.line} characters (a writer uses NFC): no control character, no mark \
+that changes the direction of text, no blank at either end |
 | narrative | as a line, up to {LIMITS.narrative} characters, with line feeds and tabs |
 | text `pattern` | text that the regular expression matches |
 | code | one of the texts of the code list |

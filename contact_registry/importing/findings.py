@@ -40,6 +40,20 @@ class FindingCode(StrEnum):
     CHANNEL_TO_CONFIRM = "channel_to_confirm"
     UNREADABLE_CHARACTERS = "unreadable_characters"
     ROW_HELD_BACK = "row_held_back"
+    FORMULA = "formula"
+    ABOVE_HEADINGS = "above_headings"
+    HEADING_MAPPED = "heading_mapped"
+    COLUMN_LEFT_OUT = "column_left_out"
+    PARTICIPANT_MAPPED = "participant_mapped"
+    SPELLING_KEPT = "spelling_kept"
+    MATCHED_BY_ALIAS = "matched_by_alias"
+    POST_CHANGED = "post_changed"
+    AMBIGUOUS_DESK = "ambiguous_desk"
+    ENDED_DESK = "ended_desk"
+    VALUE_KEPT = "value_kept"
+    COMPETENCE_VANISHED = "competence_vanished"
+    DESK_VANISHED = "desk_vanished"
+    PARTICIPANT_NOT_LISTED = "participant_not_listed"
 
 
 @dataclass(frozen=True, slots=True, order=True)

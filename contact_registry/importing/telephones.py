@@ -39,11 +39,11 @@ def get_own_prefix(participant: ParticipantCode) -> int | None:
 
 
 def read_telephones(
-    cell: str, note: str, *, participant: ParticipantCode, row: int
+    cell: str, note: str, *, participant: ParticipantCode, row: int, fax: str = ""
 ) -> tuple[list[ReadNumber], list[Finding]]:
-    """Read the numbers of a row from its telephone cell and its note."""
+    """Read the numbers of a row from its telephone cell, its note, and its cell for fax numbers."""
     findings: list[Finding] = []
-    listed = [part.strip() for part in _SEPARATOR.split(cell) if part.strip()]
+    listed = _split(cell)
     kind = TelephoneKind.VOICE
     if _TEL_AND_FAX.search(note) and listed:
         kind = TelephoneKind.VOICE_AND_FAX
@@ -68,7 +68,13 @@ def read_telephones(
         _read_number(text, kind, participant=participant, row=row, findings=findings)
         for text in listed
     ]
+    numbers += [
+        _read_number(text, TelephoneKind.FAX, participant=participant, row=row, findings=findings)
+        for text in _split(fax)
+    ]
     for match in _FAX_NUMBER.finditer(note):
+        if any(number.telephone.as_listed == match[1] for number in numbers):
+            continue
         findings.append(
             Finding(
                 row,
@@ -83,6 +89,10 @@ def read_telephones(
             )
         )
     return numbers, findings
+
+
+def _split(cell: str) -> list[str]:
+    return [part.strip() for part in _SEPARATOR.split(cell) if part.strip()]
 
 
 def _read_number(

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contact_registry.directory import Directory
+from contact_registry.errors import RegistryError
 from contact_registry.routing import Desk, Gap, resolve
+from contact_registry.terms import load_calendar
 from node.service.context import NodeContext, RefusedDraftError
 from node.store.tables import CaseRow
 from protocol.conversation.history import Place
@@ -39,7 +40,8 @@ class Draft(BaseModel):
     type: str = Field(max_length=120)
     #: Needed where a type can ask or tell; otherwise it has one kind.
     kind: Kind | None = None
-    #: The need-to-know channel; nothing: the one the type names, or assistance.
+    #: The need-to-know channel; nothing: that of the message replied to, else the one the type
+    #: names, or assistance.
     channel: Channel | None = None
     recipient: str = Field(max_length=8)
     #: An existing case, or nothing to open a new one.
@@ -84,7 +86,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     longest = compute_answer_by(
         find_terms(entry, kind=kind, urgency=draft.urgency, child=wanted.child),
         at=now,
-        calendar=WorkingCalendar(_zone(directory, to_authority)),
+        calendar=_calendar(directory, to_authority),
     )
     fields = {
         "type": draft.type,
@@ -172,16 +174,12 @@ def _resolve(
     )
 
 
-def _zone(directory: Directory, authority: str) -> ZoneInfo:
+def _calendar(directory: Directory, authority: str) -> WorkingCalendar:
+    """Return the working days of a desk: its time zone, its Participant's holidays and weekend."""
     try:
-        listed = directory.authority(parse_authority_id(authority))
-    except MalformedError as error:
+        return load_calendar(directory, parse_authority_id(authority))
+    except (MalformedError, RegistryError) as error:
         raise RefusedDraftError(str(error)) from error
-    if listed is None:
-        raise RefusedDraftError(
-            f"{authority} is not in the registry: choose a desk from the directory."
-        )
-    return ZoneInfo(listed.time_zone)
 
 
 def find_terms(entry: CatalogueEntry, *, kind: Kind, urgency: Urgency, child: bool) -> AnswerTerms:

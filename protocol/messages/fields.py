@@ -96,7 +96,9 @@ def _whole_utc(moment: datetime) -> datetime:
 
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT: Final = re.compile(_DAY.pattern + r"T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
+_MOMENT: Final = re.compile(
+    _DAY.pattern + r"T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _read_day(value: object) -> object:

@@ -1,6 +1,8 @@
 """Targets: the registry's documents, its signed metadata, submissions, and contact lists."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -8,13 +10,22 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from contact_registry.agreed import list_agreements
+from contact_registry.coverage import CoverageState, list_coverage
 from contact_registry.errors import (
     ContactListError,
     DocumentError,
     RegistryRefusedError,
     SubmissionRefusedError,
 )
-from contact_registry.importing.importer import ImportDefaults, import_contact_list
+from contact_registry.exporting.tables import export_xlsx
+from contact_registry.importing.importer import (
+    ImportDefaults,
+    import_contact_file,
+    import_contact_list,
+)
+from contact_registry.importing.reconciling import ChangeKind
+from contact_registry.importing.vocabulary import parse_mapping
 from contact_registry.models import (
     AnyDocument,
     ContactsDocument,
@@ -25,6 +36,8 @@ from contact_registry.models import (
     parse_participants,
     serialize_document,
 )
+from contact_registry.tabulating import format_agreements, format_coverage
+from contact_registry.terms import load_agreements, load_calendar
 from contact_registry.trust.acceptance import Published, check_sizes, check_submission
 from contact_registry.trust.cache import VerifiedFiles
 from contact_registry.trust.layout import RoleKind
@@ -44,10 +57,13 @@ from tests.fuzz.registry_universe import (
 from tests.fuzz.target import LONGEST_REFUSAL, Target, read_text, require
 from tests.fuzz.trees import TreeMutator, list_words
 from tests.support.checkout import ROOT
+from tests.support.printed_lists import DAY, make_full_directory
 from tests.support.registry import make_entry
+from tests.support.registry_content import FULL_CONTACTS, make_view
 
 _WORDS: Final = list_words(ParticipantsDocument, ContactsDocument, KeysDocument)
 _LISTS: Final = ROOT / "contact_registry" / "data"
+_SHEET: Final = "xl/worksheets/sheet1.xml"
 _HEADING: Final = "participant,trm_measure,authority,unit,city,post,phone,email,available_24_7,note"
 
 
@@ -162,6 +178,66 @@ def check_contact_list(data: bytes) -> None:
         require(held=parse_contacts(serialize_document(document)) == document, what="it changes")
 
 
+def check_answers(data: bytes) -> None:
+    """Ask a list that a Participant signed, however odd: every question has an answer."""
+    document = parse_contacts(data)
+    directory = make_view(document)
+    coverage = list_coverage(directory, AT)
+    for cell in coverage.cells:
+        require(
+            held=(cell.state is CoverageState.GAP) == (cell.authority is None),
+            what="a gap with a desk, or a desk that is none",
+        )
+    text = [*format_coverage(coverage, directory)]
+    standings = list_agreements(directory)
+    text += format_agreements(standings, directory, at=AT)
+    require(held=all(line.isprintable() for line in text), what="a line that is more than one")
+    require(
+        held=len(load_agreements(directory)) == sum(standing.counts for standing in standings),
+        what="an agreement that one party alone states",
+    )
+    for authority in document.authorities:
+        load_calendar(directory, authority.id)
+
+
+def check_contact_file(data: bytes) -> None:
+    """Import a file, workbook or text: no row is lost, and importing it again changes nothing."""
+    defaults = ImportDefaults(valid_from=date(2022, 1, 1), source="list")
+    result = import_contact_file(data, defaults=defaults)
+    require(
+        held=result.rows_imported + len(result.held_back) == result.rows_read, what="a row is lost"
+    )
+    again = import_contact_file(data, defaults=defaults, onto=result.contacts)
+    require(
+        held=all(change.kind is not ChangeKind.VANISHED for change in again.changes),
+        what="a desk is not found again",
+    )
+
+
+def check_sheet(data: bytes) -> None:
+    """Import a workbook whose sheet is these bytes."""
+    check_contact_file(_put_sheet(data))
+
+
+def check_heading_map(data: bytes) -> None:
+    """Read a mapping file: it is one or refused."""
+    parse_mapping(data)
+
+
+def _put_sheet(sheet: bytes) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_workbook())) as before, zipfile.ZipFile(written, "w") as after:
+        for part in before.namelist():
+            after.writestr(part, sheet if part == _SHEET else before.read(part))
+    return written.getvalue()
+
+
+@cache
+def _workbook() -> bytes:
+    """Return the invented registry as a workbook."""
+    return export_xlsx(make_full_directory(), day=DAY)
+
+
 def _read_tree(data: bytes) -> Universe:
     try:
         tree = json.loads(data)
@@ -196,6 +272,15 @@ def _list_seeds() -> Iterable[bytes]:
     return [b"".join(regional[:6]), f"{_HEADING}\n{row}\n".encode(), f"\ufeff{_HEADING}".encode()]
 
 
+def _file_seeds() -> Iterable[bytes]:
+    return [_workbook(), *_list_seeds()]
+
+
+def _sheet_seeds() -> Iterable[bytes]:
+    with zipfile.ZipFile(io.BytesIO(_workbook())) as archive:
+        return [archive.read(_SHEET)]
+
+
 def _bytes_seeds() -> Iterable[bytes]:
     real = publish_tree(UNIVERSE)
     files = (real.roots[0], real.timestamp, real.snapshot, real.targets, real.trusted_root)
@@ -227,9 +312,9 @@ REGISTRY_TARGETS: Final = (
     Target(
         "documents",
         check_documents,
-        lambda: _dump(*DOCUMENTS.values()),
+        lambda: _dump(*DOCUMENTS.values(), FULL_CONTACTS),
         (DocumentError,),
-        mutate=TreeMutator(words=_WORDS, donors=list(DOCUMENTS.values())),
+        mutate=TreeMutator(words=_WORDS, donors=[*DOCUMENTS.values(), FULL_CONTACTS]),
         longest=20_000,
     ),
     Target("registry_files", check_top_level_bytes, _bytes_seeds, _REFUSED),
@@ -261,4 +346,21 @@ REGISTRY_TARGETS: Final = (
         longest=40_000,
     ),
     Target("contact_list", check_contact_list, _list_seeds, (ContactListError,)),
+    Target("contact_file", check_contact_file, _file_seeds, (ContactListError,), longest=20_000),
+    Target("workbook_sheet", check_sheet, _sheet_seeds, (ContactListError,), longest=20_000),
+    Target(
+        "heading_map",
+        check_heading_map,
+        lambda: _dump({"headings": {"Zyra": "unit"}, "measures": {"Kthimi": "return"}}),
+        (ContactListError,),
+        mutate=TreeMutator(),
+    ),
+    Target(
+        "registry_answers",
+        check_answers,
+        lambda: _dump(FULL_CONTACTS),
+        (DocumentError,),
+        mutate=TreeMutator(words=_WORDS, donors=[FULL_CONTACTS]),
+        longest=20_000,
+    ),
 )

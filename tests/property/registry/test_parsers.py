@@ -25,6 +25,7 @@ from contact_registry.trust.submitting import Submission
 from contact_registry.trust.verification import TopLevelFiles, verify_top_level
 from protocol.signing import SigningKey
 from tests.support.registry import AL, RegistryWorld, make_contacts, make_keys
+from tests.support.registry_content import FULL_CONTACTS
 
 DEFAULTS = ImportDefaults(valid_from=date(2022, 1, 1), source="list")
 HEAD = "participant,trm_measure,authority,unit,city,post,phone,email,available_24_7,note"
@@ -40,6 +41,7 @@ CELLS = st.one_of(
 VALID = [
     serialize_document(make_contacts(AL)),
     serialize_document(make_keys(AL, AT, signing=SigningKey(b"x" * 32))),
+    json.dumps(FULL_CONTACTS).encode(),
 ]
 
 

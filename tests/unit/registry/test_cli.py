@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from contact_registry.cli import app, main
+from tests.support.registry_content import FULL_CONTACTS
 
 LIST = Path("contact_registry/data/trm_contacts_2022.csv")
 
@@ -155,3 +156,113 @@ def test_keys_are_never_overwritten(run: Run, tmp_path: Path) -> None:
     before = (tmp_path / "key.key").read_bytes()
     assert run("keygen", tmp_path / "key").code == 2
     assert (tmp_path / "key.key").read_bytes() == before
+
+
+@pytest.fixture
+def published(run: Run, registry: list[object], tmp_path: Path) -> list[object]:
+    """Options of a registry in which AL published everything that a document can say."""
+    draft = tmp_path / "AL.json"
+    draft.write_text(json.dumps(FULL_CONTACTS), encoding="utf-8")
+    outcome = run("publish-contacts", draft, "--directory-key", tmp_path / "AL.key", *registry)
+    assert outcome.code == 0
+    return registry[2:]
+
+
+def test_resolve_says_whom_to_turn_to(run: Run, published: list[object]) -> None:
+    """By day the desk, by night its route; reserve and hours are shown, for any moment asked."""
+    day = run("resolve", "AL", "return", "--at", "2026-03-02", *published)
+    assert day.code == 0
+    assert "within its hours: 13:00 there. Turn to the desk." in day.out
+    assert "reserve: Duty Office (AL-duty-office) - Ask for the referral desk." in day.out
+    night = run("resolve", "AL", "return", "--at", "2026-03-02T22:30", *published)
+    assert "it opens on 2026-03-03 at 08:00 there. Turn to the out-of-hours route." in night.out
+    answer = json.loads(
+        run("resolve", "AL", "return", "--at", "2026-03-02T22:30", "--json", *published).out
+    )
+    assert answer["turn_to"] == "out_of_hours"
+    assert answer["duty"]["next_opening"] == "2026-03-03T07:00:00+00:00"
+    assert answer["out_of_hours"]["telephones"][0]["e164"] == "+35544541822"
+    assert answer["reserve"]["authority"] == "AL-duty-office"
+
+
+def test_resolve_knows_places(run: Run, published: list[object]) -> None:
+    """A desk for one place is not named for another."""
+    assert run("resolve", "AL", "return", "--place", "TIRANA", *published).code == 0
+    assert run("resolve", "AL", "return", "--place", "Vlorë", *published).code == 1
+
+
+def test_coverage_as_table_and_as_data(run: Run, published: list[object]) -> None:
+    """Table and data hold the same cells and findings; findings end with exit code 1."""
+    table = run("coverage", "--at", "2026-03-02", *published)
+    assert table.code == 1
+    assert "  return                yes        yes        yes        yes" in table.out
+    assert "  proceedings           NOBODY     NOBODY     NOBODY     NOBODY" in table.out
+    assert "AL nobody_competent (proceedings, child)" in table.out
+    data = json.loads(run("coverage", "--at", "2026-03-02", "--json", *published).out)
+    assert len(data["cells"]) == 20
+    assert data["cells"][0].keys() == {
+        "participant", "phase", "person_group", "hours", "state", "authority",
+    }  # fmt: skip
+    assert f"{len(data['findings'])} findings" in table.out
+
+
+def test_agreements_show_whose_word_is_missing(run: Run, published: list[object]) -> None:
+    """An agreement that one party alone states is shown with its hash, and does not count."""
+    shown = run("agreements", "--at", "2026-03-02", *published)
+    assert shown.code == 1
+    assert "does NOT count" in shown.out
+    assert "MISSING: MK does not take part" in shown.out
+    assert "notice of MK, received on 2028-11-03; its last day is 2029-05-02" in shown.out
+    (listed,) = json.loads(run("agreements", "--json", *published).out)["agreements"]
+    assert listed["sha256"] in shown.out
+    assert listed["missing"] == {"MK": "no_participant"}
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "2026-02-30", "2026-03-02T24:00", "2026-03-02 12:00"])
+def test_a_moment_is_written_in_one_way(run: Run, published: list[object], at: str) -> None:
+    """What is no day and no moment is refused, with how to write it."""
+    outcome = run("coverage", "--at", at, *published)
+    assert outcome.code == 2
+    assert "2026-03-01T22:30" in outcome.err
+
+
+def test_export_in_every_format(run: Run, registry: list[object], tmp_path: Path) -> None:
+    """Each format is written, names the version's code, and the table comes back unchanged."""
+    drafts, options = tmp_path / "drafts", registry[2:]
+    run("import", LIST, "--out", drafts)
+    run("publish-contacts", drafts / "AL.json", "--directory-key", tmp_path / "AL.key", *registry)
+    shown = run("show", *options).out
+    for name in ("json", "csv", "xlsx", "vcard", "html", "pdf"):
+        out = tmp_path / f"list.{name}"
+        written = run("export", "--format", name, "--language", "sq", "--out", out, *options)
+        assert written.code == 0
+        assert written.out.split()[-1] in shown
+        assert out.stat().st_size > 1000
+    again = run(
+        "import", tmp_path / "list.xlsx", "--onto", drafts / "AL.json", "--dry-run", "--json"
+    )
+    assert {change["change"] for change in json.loads(again.out)["changes"]} == {"unchanged"}
+    assert "7 unchanged" in run(
+        "import", tmp_path / "list.csv", "--onto", drafts / "AL.json", "--dry-run"
+    ).out  # fmt: skip
+
+
+def test_import_with_mapping_and_participant(run: Run, tmp_path: Path) -> None:
+    """A mapping file and the Participant's code make a foreign list readable."""
+    (tmp_path / "list.csv").write_text("Ko;Faza\nKancelarija;Povratak\n", encoding="utf-8")
+    (tmp_path / "map.json").write_text('{"headings": {"Ko": "authority"}}', encoding="utf-8")
+    words = ("import", tmp_path / "list.csv", "--dry-run", "--json", "--participant", "RS")
+    mapped = run(*words, "--map", tmp_path / "map.json")
+    assert (mapped.code, json.loads(mapped.out)["accepted"]) == (0, 1)
+    refused = run(*words)
+    assert refused.code == 2
+    assert "--map" in refused.err
+
+
+def test_two_documents_of_one_participant_are_refused(run: Run, tmp_path: Path) -> None:
+    """Onto two documents of one Participant nothing is imported."""
+    run("import", LIST, "--out", tmp_path)
+    onto = ("--onto", tmp_path / "AL.json")
+    outcome = run("import", LIST, "--dry-run", *onto, *onto)
+    assert outcome.code == 2
+    assert "one of each" in outcome.err

@@ -140,7 +140,7 @@ def test_unknown_participant_is_held_back_whole(code: str) -> None:
 
 def test_unknown_heading_is_said() -> None:
     """A column that is not known is reported with the number of cells that it would lose."""
-    text = "participant,trm_measure,authority,fax\nAL,Return,Desk,+355 1\nAL,Return,Other,\n"
+    text = "participant,trm_measure,authority,pager\nAL,Return,Desk,+355 1\nAL,Return,Other,\n"
     result = import_contact_list(text, defaults=DEFAULTS)
     (finding,) = [f for f in result.findings if f.code is FindingCode.UNKNOWN_HEADING]
     assert finding.severity is Severity.BLOCKS
