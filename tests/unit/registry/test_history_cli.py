@@ -58,7 +58,7 @@ def test_history_in_words(run: Run) -> None:
         "Version 11",
         "Version 10",
     ]
-    assert "  nothing changed: the registry host renewed its signatures" in lines
+    assert "  under another root: version 2, by the operators" in lines
     assert "  Part. MK (MK) no longer takes part" in lines
     assert "  list of Participants changed, version 2 to 3" in lines
     assert any("by the operators" in line and "(3 signed, 2 needed: enough)" in line
