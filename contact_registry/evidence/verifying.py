@@ -42,7 +42,7 @@ from contact_registry.evidence.verdict import (
 )
 from contact_registry.trust.verification import verify_root_chain
 from protocol.envelope import SignedPayload
-from protocol.errors import RejectionCode, RemoteProtocolError
+from protocol.errors import MalformedError, RejectionCode, RemoteProtocolError
 from protocol.evidence.bundle import BundleContents, EvidenceBundle, name_signed, parse_bundle
 from protocol.evidence.head import EvidenceHead, parse_evidence_head
 from protocol.evidence.manifest import CoversCase, CoversMessage, EventClaim
@@ -251,6 +251,9 @@ def _judge_message(
     )
 
 
+#: The one type that stands among the receipts, of whatever version.
+_RECEIPT_TYPE: Final = "system.receipt"
+
 #: What a recipient says only of bytes whose signature it has verified (None: it took them). Of a
 #: forgery under the message's id it says something else, and that contradicts nobody.
 _OF_GENUINE: Final = frozenset({None, RejectionCode.CONFLICT})
@@ -261,6 +264,10 @@ def _judge_receipt(
 ) -> tuple[list[tuple[str, Proof]], list[Problem]]:
     """Return what a receipt proves of which message, and of which it names other bytes."""
     head, signer = _confirm_signed(registry, signed)
+    if head.type != _RECEIPT_TYPE:
+        raise MalformedError(
+            "This is no receipt, though it stands among them: the bundle was put together wrongly."
+        )
     receipt = parse_payload(signed.payload)
     if not isinstance(receipt, Receipt):
         raise _UnconfirmedError(

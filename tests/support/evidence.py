@@ -45,6 +45,7 @@ from protocol.messages.catalogue import encode_payload
 from protocol.messages.head import RegistryPin
 from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptStatus
 from protocol.nkeys import Nkey, NkeyKind
+from protocol.sealing import OpeningKey
 from protocol.signing import SigningKey
 from tests.support.registry import Timepiece, make_contacts
 
@@ -154,6 +155,7 @@ class EvidenceWorld:
     ) -> KeysDocument:
         """Return what the registry is to say of a node's keys."""
         at = self.clock()
+        opening = OpeningKey(self.random.randbytes(96))
         return KeysDocument(
             participant=code,
             issued_at=at,
@@ -162,7 +164,7 @@ class EvidenceWorld:
             ),
             encryption_keys=(
                 EncryptionKeyEntry.of(
-                    self.random.randbytes(1216), valid_from=at, valid_to=at + timedelta(days=7)
+                    opening.recipient_key.public, valid_from=at, valid_to=at + timedelta(days=7)
                 ),
             ),
             broker=BrokerIdentity.of(code, _ACCOUNT),

@@ -108,13 +108,29 @@ def make_nkey_vectors() -> Iterator[Vector]:
         yield case(f"{name}: checksum zero", base64.b32encode(bytes(raw)).decode().rstrip("="))
     for comment, prefix in {"server": 13 << 3, "cluster": 2 << 3, "curve": 23 << 3}.items():
         yield case(f"public, of a kind that is not used: {comment}", _write_nkey(prefix))
+    good = ACCOUNT.signing_key.verify_key.public
+    for size, bare in {"31": good[:-1], "33": good + b"\x00", "no": b""}.items():
+        yield case(f"public, of {size} bytes, with its checksum", _write_checked(b"\x00" + bare))
+    head, secret = bytes([18 << 3, 0]), ACCOUNT.signing_key.seed
+    for comment, body in {
+        "with the first prefix of a private key": bytes([15 << 3, 0]) + secret,
+        "with the prefix of a public key": bytes([0, 0]) + secret,
+        "of 31 bytes": head + secret[:-1],
+        "of 33 bytes": head + secret + b"\x00",
+        "with bits behind its kind": bytes([18 << 3, 1]) + secret,
+        "of a kind that is not used: server": bytes([18 << 3 | 13 >> 2, 13 << 6 & 0xFF]) + secret,
+    }.items():
+        yield case(f"seed, {comment}, with its checksum", _write_checked(body))
     seed = ACCOUNT.encode_seed()
     yield case("seed: its spare bits set", seed[:-1] + _ALPHABET[_ALPHABET.index(seed[-1]) | 1])
 
 
 def _write_nkey(prefix: int) -> str:
-    """Write a public key as another implementation does: the checksum bit by bit."""
-    body = bytes([prefix]) + ACCOUNT.signing_key.verify_key.public
+    return _write_checked(bytes([prefix]) + ACCOUNT.signing_key.verify_key.public)
+
+
+def _write_checked(body: bytes) -> str:
+    """Write an nkey as another implementation does: the checksum bit by bit."""
     checksum = 0
     for byte in body:
         checksum ^= byte << 8

@@ -6,13 +6,17 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
+from tests.support.minireader import schemas
 from tests.support.minireader.cbor import take_bytes, take_fields
+from tests.support.minireader.identifiers import read_identifier
 from tests.support.minireader.keys import derive_key_id
 from tests.support.minireader.rejection import RejectedError, malformed
 from tests.support.minireader.signature import make_statement, verify_ed25519
 from tests.support.minireader.strict_json import parse_object
+from tests.support.minireader.texts import is_moment
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -24,7 +28,18 @@ KINDS = {
     r"registry/roots/[1-9][0-9]{0,8}\.json": "registry_root",
     r"registry/objects/[0-9a-f]{64}\.json": "registry_object",
 }
+EVENTS = "events.json"
+REPORT = "report.html"
+TEXT_MOST = 8_000_000
 FIELDS = {"format", "covers", "made_by", "made_at", "registry", "signer", "files"}
+COVERED = {"message": {"kind", "sender", "message_id"}, "case": {"kind", "case"}}
+STEPS = {"signed", "accepted_by_broker", "delivered", "read", "rejected", "expired", "cancelled"}
+OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "step": lambda value: value in STEPS,
+    "event": lambda value: bool(re.fullmatch("[A-Za-z]+", value)),
+    "message": lambda value: bool(re.fullmatch(r"[A-Z][A-Z0-9]{1,7}-[0-9a-f]{32}", value)),
+    "code": lambda value: isinstance(value, str),
+}
 BYTES_MOST = 100_000_000
 MEMBERS_MOST = 10_000
 VERSION, MADE_BY, DATE = 20, 3 << 8 | 20, 33
@@ -77,9 +92,10 @@ def read_manifest(members: dict[str, bytes]) -> dict[str, Any]:
     """Read the manifest of members, and check them and its signature against it."""
     if MANIFEST not in members:
         raise malformed("no manifest")
-    manifest = parse_object(members[MANIFEST])
+    manifest = _parse_text(members[MANIFEST])
     if set(manifest) != FIELDS or manifest["format"] != "trm-evidence/1":
         raise malformed("no manifest of this format")
+    _check_values(manifest)
     listed: list[dict[str, Any]] = [
         {
             "path": path,
@@ -95,8 +111,55 @@ def read_manifest(members: dict[str, bytes]) -> dict[str, Any]:
     for one in listed:
         if one["kind"] == "registry_object" and one["sha256"] not in one["path"]:
             raise malformed("an object under another name")
+    if not {EVENTS, REPORT} <= set(members):
+        raise malformed("no log, or no report")
+    _check_log(members[EVENTS], made_by=manifest["made_by"])
     _verify_manifest(manifest, members)
     return manifest
+
+
+def _parse_text(data: bytes) -> dict[str, Any]:
+    if len(data) > TEXT_MOST:
+        raise malformed("a manifest or log that is too long")
+    return parse_object(data)
+
+
+def _require_moment(value: object) -> None:
+    if not isinstance(value, str) or not is_moment(value):
+        raise malformed("no moment")
+
+
+def _check_values(manifest: dict[str, Any]) -> None:
+    """Check the values of a manifest (16.3)."""
+    read_identifier("participant", manifest["made_by"])
+    _require_moment(manifest["made_at"])
+    if schemas.find_violations(manifest["registry"], schemas.load_definition("RegistryPin")):
+        raise malformed("no registry")
+    signer, covers = manifest["signer"], manifest["covers"]
+    if signer is not None and not re.fullmatch("[0-9a-f]{32}", signer):
+        raise malformed("no key id")
+    if set(covers) != COVERED.get(covers.get("kind")):
+        raise malformed("covers nothing that can be covered")
+
+
+def _check_log(data: bytes, *, made_by: str) -> None:
+    """Check the maker's log (16.5)."""
+    log = _parse_text(data)
+    if set(log) != {"format", "claimed_by", "events"}:
+        raise malformed("no log")
+    if log["format"] != "trm-evidence-events/1" or log["claimed_by"] != made_by:
+        raise malformed("a log of another format, or of somebody else")
+    for event in log["events"]:
+        if not {"at", "kind", "actor"} <= set(event) <= {"at", "kind", "actor", *OPTIONAL}:
+            raise malformed("other fields than those of an event")
+        _require_moment(event["at"])
+        if not re.fullmatch("[a-z_]{1,40}", event["kind"]):
+            raise malformed("an event without its kind")
+        if not re.fullmatch("system|staff|[A-Z][A-Z0-9]{1,7}", event["actor"]):
+            raise malformed("an event of a person")
+        for name, fits in OPTIONAL.items():
+            if event.get(name) is not None and not fits(event[name]):
+                raise malformed("an event of another shape")
 
 
 def _verify_manifest(manifest: dict[str, Any], members: dict[str, bytes]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.support.minireader import (
+    bundle,
     conversations,
     deadlines,
     evidence,
@@ -126,8 +127,23 @@ def _is_awaited(given: Input, _shared: Input) -> bool:
     return awaited in given["announced"]
 
 
+def _find_bundle(name: str, shared: Input) -> bytes:
+    """Return a whole bundle, or change members of another one and pack them."""
+    if name in shared["bundles"]:
+        return base64.b64decode(shared["bundles"][name])
+    changed = shared["changed"][name]
+    members = bundle.unpack(base64.b64decode(shared["bundles"][changed["from"]]))
+    for path, put in changed["members"].items():
+        if put is None:
+            del members[path]
+            continue
+        data = put["text"].encode() if "text" in put else base64.b64decode(put["base64"])
+        members[path] = data + b" " * put.get("blanks", 0)
+    return bundle.pack(members)
+
+
 def _verify_bundle(given: Input, shared: Input) -> Input:
-    data = base64.b64decode(shared["bundles"][given["bundle"]])
+    data = _find_bundle(given["bundle"], shared)
     if change := given.get("change"):
         at = change["at"]
         data = data[:at] + bytes.fromhex(change["put"]) + data[at + change["removed"] :]

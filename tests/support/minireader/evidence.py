@@ -33,6 +33,7 @@ class Item:
 
     name: str
     signed: SignedPayload
+    #: Empty if it cannot be read.
     head: dict[str, Any]
     proved: list[dict[str, str]] = field(default_factory=list)
 
@@ -40,6 +41,11 @@ class Item:
     def digest(self) -> str:
         """The digest of the message."""
         return hashlib.sha256(self.signed.payload).hexdigest()
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Sender and recipient."""
+        return self.signed.consignment.sender, self.signed.consignment.recipient
 
     def prove(self, step: str, *, by: str, key_id: bytes) -> None:
         """Note a proved step."""
@@ -56,7 +62,11 @@ def _read_items(members: dict[str, bytes], folder: str) -> list[Item]:
         name = f"{signed.consignment.sender}-{signed.consignment.message_id.hex()}"
         if path != f"{folder}/{name}.signed":
             raise RejectedError(ALTERED, "a signed payload under another name")
-        items.append(Item(name, signed, _read_head(signed.payload)))
+        try:
+            head = _read_head(signed.payload)
+        except RejectedError:
+            head = {}
+        items.append(Item(name, signed, head))
     return items
 
 
@@ -77,6 +87,8 @@ def _read_head(content: bytes) -> dict[str, Any]:
 def _verify_item(item: Item, registry: Registry, keys: dict[str, bytes]) -> None:
     """Verify a signed payload; raise with the grade as code."""
     inside = item.signed.consignment
+    if not item.head:
+        raise RejectedError(ALTERED, "a head that cannot be read")
     named = (inside.message_id.hex(), inside.sender, inside.recipient)
     if named != tuple(item.head.get(one) for one in ("message_id", "sender", "recipient")):
         raise RejectedError(ALTERED, "payload and consignment differ")
@@ -104,40 +116,49 @@ def _collect_keys(objects: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _apply_receipt(receipt: Item, messages: list[Item]) -> None:
+    """Note what a receipt proves; raise with the grade of what is wrong with it."""
+    if receipt.head["type"] != "system.receipt":
+        raise RejectedError(ALTERED, "no receipt")
+    if receipt.head["version"] != 1:
+        raise RejectedError(INCOMPLETE, "a receipt that this reader does not know")
     schema = schemas.load_schema("system.receipt", 1)
     if schema is None or schemas.find_violations(receipt.head, schema):
         raise RejectedError(ALTERED, "no receipt")
+    denied = False
     for entry in receipt.head["body"]["items"]:
         for message in messages:
-            parties = (message.head["recipient"], message.head["sender"])
-            if (
-                (receipt.head["sender"], receipt.head["recipient"]) == parties
-                and entry["message_id"] == message.head["message_id"]
-                and entry.get("payload_sha256") == message.digest
-                and entry.get("reason") not in PROVES_NOTHING
-            ):
+            identifier = message.signed.consignment.message_id.hex()
+            if message.parties != receipt.parties[::-1] or entry["message_id"] != identifier:
+                continue
+            status, reason = entry["status"], entry.get("reason")
+            if entry.get("payload_sha256") != message.digest:
+                denied |= status in {"delivered", "read"} or reason == "conflict"
+            elif reason not in PROVES_NOTHING:
                 key_id = receipt.signed.signer_key_id
-                message.prove(entry["status"], by=parties[0], key_id=key_id)
+                message.prove(status, by=receipt.parties[0], key_id=key_id)
+    if denied:
+        raise RejectedError(INCOMPLETE, "a receipt for other bytes under the id of a message")
 
 
 def _covers(manifest: dict[str, Any], messages: list[Item]) -> bool:
     covers = manifest["covers"]
     if covers["kind"] == "case":
-        return all(one.head.get("case") == covers["case"] for one in messages)
-    return [one.name for one in messages] in (
-        [f"{covers['sender']}-{covers['message_id']}"],
-        [],
-    )
+        return all(not one.head or one.head.get("case") == covers["case"] for one in messages)
+    return [one.name for one in messages] == [f"{covers['sender']}-{covers['message_id']}"]
 
 
 def _contradicts(messages: list[Item]) -> bool:
-    """Tell whether links or registry hashes of the messages contradict each other."""
+    """Tell whether what was signed about the messages, or their links, contradicts itself."""
+    for one in messages:
+        steps = {proof["step"] for proof in one.proved}
+        if "rejected" in steps and steps & {"delivered", "read"}:
+            return True
     places: dict[tuple[str, str, int, int], Item] = {}
     for one in messages:
-        if one.head.get("link") is None:
+        link = one.head.get("link")
+        if link is None or not any(proof["step"] == "signed" for proof in one.proved):
             continue
-        link = one.head["link"]
-        place = (one.head["sender"], one.head["recipient"], link["generation"], link["seq"])
+        place = (*one.parties, link["generation"], link["seq"])
         if places.setdefault(place, one) is not one:
             return True
     return any(
@@ -147,9 +168,14 @@ def _contradicts(messages: list[Item]) -> bool:
     )
 
 
-def _has_two_hashes(pins: list[dict[str, Any]]) -> bool:
-    named = {(pin["version"], pin["sha256"]) for pin in pins}
-    return len(named) != len({version for version, _ in named})
+def _shows_two(pins: list[dict[str, Any]], registry: Registry) -> bool:
+    """Tell whether two snapshots of one version say different things."""
+    said: dict[int, dict[str, Any]] = {}
+    for pin in pins:
+        snapshot = registry.read_snapshot(pin["sha256"])
+        if said.setdefault(pin["version"], snapshot) != snapshot:
+            return True
+    return False
 
 
 class Judgement:
@@ -185,11 +211,13 @@ def _prove_all(
     """Verify messages, then receipts; note what each proves."""
     messages, receipts = items
     for one in messages:
-        if judgement.attempt(partial(_verify_item, one, registry, keys), one.head["registry"]):
-            one.prove("signed", by=one.head["sender"], key_id=one.signed.signer_key_id)
+        pin = one.head.get("registry", {})
+        if judgement.attempt(partial(_verify_item, one, registry, keys), pin):
+            one.prove("signed", by=one.parties[0], key_id=one.signed.signer_key_id)
     for one in receipts:
-        if judgement.attempt(partial(_verify_item, one, registry, keys), one.head["registry"]):
-            _apply_receipt(one, messages)
+        pin = one.head.get("registry", {})
+        if judgement.attempt(partial(_verify_item, one, registry, keys), pin):
+            judgement.attempt(partial(_apply_receipt, one, messages), pin)
     for one in messages:
         one.proved.sort(key=lambda proof: STEPS.index(proof["step"]))
 
@@ -221,6 +249,6 @@ def verify_bundle(data: bytes, trusted: bytes) -> tuple[str, list[Item]]:
     messages = items[0]
     judgement.add(INCOMPLETE, when=signer is None or not messages)
     judgement.add(INCOMPLETE, when=not all(map(_is_answered, messages)))
-    judgement.add(INCOMPLETE, when=_contradicts(messages) or _has_two_hashes(judgement.pins))
-    judgement.add(ALTERED, when=not _covers(manifest, messages))
+    judgement.add(INCOMPLETE, when=_contradicts(messages) or _shows_two(judgement.pins, registry))
+    judgement.add(ALTERED, when=bool(messages) and not _covers(manifest, messages))
     return max(judgement.grades, key=GRADES.index), messages

@@ -9,12 +9,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.minireader.key_documents import read_key_document
 from tests.support.minireader.rejection import RejectedError
 from tests.support.minireader.signature import verify_ed25519
 from tests.support.minireader.strict_json import parse_object
 from tests.support.minireader.texts import parse_moment
 
 UNTRUSTED, INCOMPLETE = "untrusted", "incomplete"
+ROOT_MOST, SNAPSHOT_MOST, TARGETS_MOST, ROLE_MOST = 64_000, 1_000_000, 2_000_000, 64_000
+PATTERN = set("*?[")
 ROLES_LATE = dt.timedelta(days=30)
 
 
@@ -52,15 +55,22 @@ def _verify(metadata: dict[str, Any], *, keys: Mapping[str, Any], role: Mapping[
         raise RejectedError(UNTRUSTED, "not signed by a threshold of keys")
 
 
+def _parse(data: bytes, *, most: int) -> dict[str, Any]:
+    """Parse metadata that is not longer than any may be."""
+    if len(data) > most:
+        raise RejectedError(UNTRUSTED, "a file that is longer than any may be")
+    return parse_object(data)
+
+
 def build_chain(trusted: bytes, roots: Mapping[int, bytes]) -> list[dict[str, Any]]:
     """Build the chain of roots, from the trusted one on; the contents, oldest first."""
     chain = [parse_object(trusted)]
     number = chain[0]["signed"]["version"]
     _verify_root(chain[0], chain[0])
-    if roots.get(number, trusted) != trusted:
+    if _parse(roots.get(number, trusted), most=ROOT_MOST)["signed"] != chain[0]["signed"]:
         raise RejectedError(UNTRUSTED, "the bundle has another root of this version")
     while (number := number + 1) in roots:
-        following = parse_object(roots[number])
+        following = _parse(roots[number], most=ROOT_MOST)
         _verify_root(following, chain[-1])
         _verify_root(following, following)
         if following["signed"]["version"] != number:
@@ -85,25 +95,30 @@ class Registry:
             raise RejectedError(INCOMPLETE, "a file of the registry is missing")
         return self._objects[digest]
 
-    def _take(self, snapshot: dict[str, Any], name: str) -> dict[str, Any]:
+    def _take(self, snapshot: dict[str, Any], name: str, *, most: int) -> dict[str, Any]:
         """Take metadata that a snapshot names, by version, length and hash."""
         named = snapshot["meta"][f"{name}.json"]
         data = self._fetch(named["hashes"]["sha256"])
-        metadata = parse_object(data)
+        metadata = _parse(data, most=most)
         if len(data) != named["length"] or metadata["signed"]["version"] != named["version"]:
             raise RejectedError(UNTRUSTED, "not the metadata that the snapshot names")
         return metadata
 
-    def _take_target(self, targets: dict[str, Any], path: str) -> dict[str, Any]:
+    def _take_target(self, targets: dict[str, Any], path: str) -> bytes:
         named = targets["targets"][path]
         data = self._fetch(named["hashes"]["sha256"])
         if len(data) != named["length"]:
             raise RejectedError(UNTRUSTED, "a target of another length")
-        return parse_object(data)
+        return data
+
+    def read_snapshot(self, digest: str) -> dict[str, Any]:
+        """Read what a snapshot says that was confirmed before."""
+        signed: dict[str, Any] = parse_object(self._fetch(digest))["signed"]
+        return signed
 
     def _find_snapshot(self, pin: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Find the snapshot of a pin, and the newest root of the chain that it fits."""
-        metadata = parse_object(self._fetch(pin["sha256"]))
+        metadata = _parse(self._fetch(pin["sha256"]), most=SNAPSHOT_MOST)
         signed: dict[str, Any] = metadata["signed"]
         for root in reversed(self._chain):
             try:
@@ -118,22 +133,28 @@ class Registry:
         """Confirm that a registry lists a key for a Participant; raise the grade otherwise."""
         try:
             self._confirm(signer, key_id=key_id, at=parse_moment(at), pin=pin)
+        except RejectedError as error:
+            code = INCOMPLETE if error.code == INCOMPLETE else UNTRUSTED
+            raise RejectedError(code, str(error)) from error
         except (KeyError, TypeError, ValueError, StopIteration) as error:
             raise RejectedError(UNTRUSTED, "metadata of another shape") from error
 
     def _confirm(self, signer: str, *, key_id: str, at: dt.datetime, pin: dict[str, Any]) -> None:
         snapshot, root = self._find_snapshot(pin)
-        targets = self._take(snapshot, "targets")
+        targets = self._take(snapshot, "targets", most=TARGETS_MOST)
         _verify(targets, keys=root["keys"], role=root["roles"]["targets"])
         top = targets["signed"]
-        listed = self._take_target(top, "participants.json")["participants"]
+        listed = parse_object(self._take_target(top, "participants.json"))["participants"]
         if set(top["targets"]) != {"participants.json"} or not any(
             one["code"] == signer for one in listed
         ):
             raise RejectedError(UNTRUSTED, "no such Participant in the registry")
+        path = f"participants/{signer}/keys.json"
         own = self._follow(snapshot, top, signer)
         node = self._follow(snapshot, own, f"{signer}-node")
-        document = self._take_target(node, f"participants/{signer}/keys.json")
+        if set(node["targets"]) != {path} or path in own["targets"]:
+            raise RejectedError(UNTRUSTED, "a role lists what another one signs")
+        document = read_key_document(self._take_target(node, path))
         key = next(one for one in document["signing_keys"] if one["key_id"] == key_id)
         end = key["valid_to"]
         if document["participant"] != signer or not (
@@ -149,7 +170,13 @@ class Registry:
         """Follow a delegation to the metadata of a role."""
         delegations = above["delegations"]
         role = next(one for one in delegations["roles"] if one["name"] == name)
-        metadata = self._take(snapshot, name)
+        code = name.removesuffix("-node")
+        keys, own = f"participants/{code}/keys.json", name == code
+        if not role["terminating"] or any(set(path) & PATTERN for path in role["paths"]):
+            raise RejectedError(UNTRUSTED, "a delegation that goes on, or names a pattern")
+        if keys in role["paths"] if own else role["paths"] != [keys]:
+            raise RejectedError(UNTRUSTED, "a delegation of what another role signs")
+        metadata = self._take(snapshot, name, most=ROLE_MOST)
         _verify(metadata, keys=delegations["keys"], role=role)
         signed: dict[str, Any] = metadata["signed"]
         return signed

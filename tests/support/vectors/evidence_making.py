@@ -16,11 +16,31 @@ from pathlib import Path
 
 from contact_registry.evidence.container import pack_members, unpack_members
 from protocol.errors import RejectionCode
+from protocol.evidence.bundle import parse_bundle
 from protocol.evidence.manifest import CoversCase, CoversMessage
 from protocol.messages.system import ReceiptStatus
 from tests.support.evidence import AL, CASE, EvidenceWorld
 from tests.support.evidence_verdicts import exchange, sign_again
-from tests.support.vectors.evidence import STORE
+from tests.support.vectors.evidence import STORE, find_members_changed
+from tests.support.vectors.evidence_forgeries import (
+    forge_histories,
+    forge_manifests,
+    forge_members,
+    forge_messages,
+)
+from tests.support.vectors.evidence_forging import Forger, Members
+from tests.support.vectors.evidence_outcomes import SECOND_ROOT, WHOLE
+from tests.support.vectors.evidence_registries import (
+    forge_expiries,
+    forge_keys,
+    forge_metadata,
+    forge_roots,
+    forge_second_registries,
+)
+from tests.support.vectors.family import Json
+
+#: The bundle from which the changed ones differ.
+BASE = "delivered and read"
 
 
 def make_bundles(world: EvidenceWorld) -> dict[str, bytes]:
@@ -39,13 +59,13 @@ def make_bundles(world: EvidenceWorld) -> dict[str, bytes]:
     good = world.make_bundle([message], [delivered, read])
     members = unpack_members(good)
     one = next(path for path in members if path.startswith("messages/"))
-    role = next(
+    theirs = next(
         path
         for path, data in members.items()
-        if path.startswith("registry/objects/") and b'"trm-keys/1"' in data
+        if path.startswith("registry/objects/") and json.loads(data).get("participant") == "XK"
     )
     changed = members | {one: members[one].replace(b"has arrived", b"has not yet")}
-    without = {path: data for path, data in members.items() if path != role}
+    without = {path: data for path, data in members.items() if path != theirs}
     both = [message, refused]
     return {
         "delivered and read": good,
@@ -70,20 +90,53 @@ def make_bundles(world: EvidenceWorld) -> dict[str, bytes]:
     }
 
 
+def make_forged(forger: Forger) -> tuple[dict[str, Members], bytes]:
+    """Return the members of each bundle that is wrong in one thing, and the second root."""
+    rooted, second_root = forge_roots(forger)
+    return {
+        **forge_manifests(forger),
+        **forge_members(forger),
+        **forge_messages(forger),
+        **forge_histories(forger),
+        **forge_metadata(forger),
+        **forge_keys(forger),
+        **forge_expiries(forger),
+        **rooted,
+        **forge_second_registries(forger),
+    }, second_root
+
+
+def make_given(world: EvidenceWorld, elsewhere: EvidenceWorld) -> Json:
+    """Return what the file gives to its cases: roots, whole bundles, and changed ones."""
+    made = {name: unpack_members(data) for name, data in make_bundles(world).items()}
+    base = made[BASE]
+    contents = parse_bundle(base).contents
+    forger = Forger(
+        world,
+        message=next(iter(contents.messages.values())),
+        receipt=next(it for it in contents.receipts.values() if b'"delivered"' in it.payload),
+        log=contents.events,
+    )
+    forged, second_root = make_forged(forger)
+    return {
+        "roots": {
+            "of the registry": world.trusted_root.decode(),
+            SECOND_ROOT: second_root.decode(),
+            "of another registry": elsewhere.trusted_root.decode(),
+        },
+        "bundles": {name: base64.b64encode(pack_members(made[name])).decode() for name in WHOLE},
+        "changed": {
+            name: {"from": BASE, "members": find_members_changed(base, members)}
+            for name, members in {**made, **forged}.items()
+            if name not in WHOLE
+        },
+    }
+
+
 def main() -> int:
     """Make the bundles and keep them; the file is written properly by the generator."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        world, elsewhere = EvidenceWorld(Path(first)), EvidenceWorld(Path(second), seed=8)
-        bundles = make_bundles(world)
-        given = {
-            "roots": {
-                "of the registry": world.trusted_root.decode(),
-                "of another registry": elsewhere.trusted_root.decode(),
-            },
-            "bundles": {name: base64.b64encode(data).decode() for name, data in bundles.items()},
-        }
-    if any(pack_members(unpack_members(data)) != data for data in bundles.values()):
-        raise ValueError("A bundle is not in its one form: look at its container.")
+        given = make_given(EvidenceWorld(Path(first)), EvidenceWorld(Path(second), seed=8))
     STORE.write_text(json.dumps({"given": given}), encoding="ascii")
     return 0
 

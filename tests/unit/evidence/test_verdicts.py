@@ -213,8 +213,8 @@ def test_a_message_is_no_receipt(world: EvidenceWorld) -> None:
     message = world.make_message()
     answer = world.make_message(sender=XK, recipient=AL, type="general.of_tomorrow")
     verdict = judge(world, world.make_bundle([message], [answer]))
-    assert verdict.outcome is Outcome.INCOMPLETE
-    assert "cannot read general.of_tomorrow" in read(verdict)
+    assert verdict.outcome is Outcome.ALTERED
+    assert "This is no receipt" in read(verdict)
     assert steps(verdict) == [Step.SIGNED]
 
 
