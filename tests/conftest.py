@@ -3,6 +3,11 @@
 from collections.abc import Generator, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long a machine takes is no property of the code: no test fails for being slow.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 pytest_plugins = ["tests.support.postgres"]
 

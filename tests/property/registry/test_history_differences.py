@@ -20,10 +20,9 @@ from protocol.identifiers import Phase
 from tests.support.registry import AL, MK, make_authority
 from tests.support.registry_content import list_contacts, make_view
 
-LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.text(max_size=3))
-)
 NAMES = st.text("abc", max_size=2)
+WORDS = st.text("xž*1 ", max_size=5)
+LEAVES = st.none() | st.booleans() | st.integers() | WORDS | st.lists(WORDS, max_size=3)
 CONTENTS = st.recursive(
     st.dictionaries(NAMES, LEAVES, max_size=4),
     lambda inner: st.dictionaries(NAMES, LEAVES | inner, max_size=4),

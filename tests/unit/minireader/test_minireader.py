@@ -34,6 +34,9 @@ from tests.support.minireader import envelope as envelopes
 from tests.support.minireader.rejection import RejectedError
 from tests.support.minireader.texts import parse_moment
 
+#: Thousands of cases over code that other tests cover: they go without its measurement.
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "protocol" / "vectors"
 READER = ROOT / "tests" / "support" / "minireader"

@@ -20,6 +20,9 @@ from protocol.signing import Context, VerifyKey, derive_key_id
 from tests.support.primitive_vectors import FOLDER, load_file, load_sealed, make_files, write_text
 from tests.support.sealing_vectors import SIGNED
 
+#: Thousands of cases over code that other tests cover: they go without its measurement.
+pytestmark = pytest.mark.no_cover
+
 Vector = Mapping[str, Any]
 
 

@@ -15,6 +15,9 @@ from protocol.messages.schemas import make_schema
 from tests.support.examples import EXAMPLES, as_parameters, list_bad, list_good, list_models
 from tests.support.json_schema import find_faults
 
+#: Thousands of cases over code that other tests cover: they go without its measurement.
+pytestmark = pytest.mark.no_cover
+
 TAGS: Final = [tag for tag in CATALOGUE if (EXAMPLES / f"{tag}.json").is_file()]
 
 

@@ -42,6 +42,9 @@ from tests.support.vectors.generating import (
     write,
 )
 
+#: Thousands of cases over code that other tests cover: they go without its measurement.
+pytestmark = pytest.mark.no_cover
+
 FAMILIES: Final = {family.name: family for family in make_families()}
 FILES: Final = render(list(FAMILIES.values()))
 
