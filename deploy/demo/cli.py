@@ -105,8 +105,8 @@ def demo(
     status = _FAILED
     configure_logs(LogFormat.CONSOLE, strict=False, quiet=True)
     try:
-        with _interruptible(), _store(keep) as folder, DemoWorld(folder) as world:
-            status = _run(world, once=once)
+        with _interruptible() as asked, _store(keep) as folder, DemoWorld(folder) as world:
+            status = _run(world, once=once, asked=asked)
     except _InterruptedError:
         _say("\nStopped. No process and no temporary file is left.")
         status = _INTERRUPTED if once else 0
@@ -122,7 +122,7 @@ def _fail(problem: object) -> None:
     raise typer.Exit(_FAILED)
 
 
-def _run(world: DemoWorld, *, once: bool) -> int:
+def _run(world: DemoWorld, *, once: bool, asked: threading.Event) -> int:
     began = time.monotonic()
     _say(f"Everything is kept in {world.folder}")
     imported = world.contacts
@@ -149,8 +149,9 @@ def _run(world: DemoWorld, *, once: bool) -> int:
         _say(json.dumps(summary))
         return 0 if held else _FAILED
     _print_consoles(world)
-    signal.pause()
-    return 0
+    asked.wait()
+    # Only reached if the exception got lost on its way: Python drops one raised in a finalizer.
+    raise _InterruptedError
 
 
 def _play(world: DemoWorld) -> Outcome:

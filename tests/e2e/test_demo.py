@@ -70,9 +70,12 @@ def run_until(folder: Path, moment: str) -> str:
             said += line
             if moment in line:
                 break
-        demo.send_signal(signal.SIGINT)
-        said += demo.stdout.read()
-        assert demo.wait(60) == 0, said
+        try:
+            demo.send_signal(signal.SIGINT)
+            said += demo.stdout.read()
+            assert demo.wait(60) == 0, said
+        finally:
+            demo.kill()  # otherwise a test that failed would wait for it for ever
     assert "No process and no temporary file is left" in said
     assert list(folder.iterdir()) == []
     assert find_processes(folder) == []
