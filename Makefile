@@ -5,6 +5,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .SUFFIXES:
+# Programs start in half the time from compiled files, and tests start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON := .venv/bin/python
 RUFF := .venv/bin/ruff
@@ -41,6 +43,11 @@ bench-sealing: ## Measure what sealing and opening cost beside the bare primitiv
 	@scripts/bootstrap dev
 	@exec $(PYTHON) -m tests.bench.sealing $(if $(filter-out 0,$(QUICK)),--quick)
 
+.PHONY: bench-registry
+bench-registry: ## Measure what verifying, updating and asking a large registry costs; QUICK=1: a small one
+	@scripts/bootstrap dev
+	@exec $(PYTHON) -m tests.bench.registry $(if $(filter-out 0,$(QUICK)),--quick)
+
 .PHONY: check
 check: ## Check format, lint, types, import rules, dependencies, migrations, and what is generated
 	@scripts/bootstrap dev
@@ -57,8 +64,9 @@ check: ## Check format, lint, types, import rules, dependencies, migrations, and
 	@for script in $(GENERATORS); do $(PYTHON) $$script --check || exit 1; done
 	@echo "check: all good"
 
-# What is written from the code into the tree: schemas and annex, the table of policy, vectors.
-GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py
+# What is written from the code into the tree: schemas and annex, tables of policy and attacks, vectors.
+GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py \
+	scripts/generate_attacks.py
 
 .PHONY: generate
 generate: ## Write what is generated from the code: schemas and annex, the table of policy, vectors
@@ -79,6 +87,12 @@ messages: ## Bring console/locales/trm.pot in step with the sentences in code an
 # The annotations name what asked for a package, never where it comes from.
 COMPILE = .tools/env/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--python-version 3.11 $(if $(UPGRADE),--upgrade)
+
+.PHONY: pictures
+pictures: ## Take the pictures of docs/images anew, in Chromium
+	@scripts/bootstrap dev
+	@$(PYTHON) -m tests.browser.pictures
+	@$(PYTHON) -m tests.browser.hub_pictures
 
 .PHONY: lock
 lock: ## Compile requirements/*.lock from pyproject.toml; UPGRADE=1: to the newest releases

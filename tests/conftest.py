@@ -5,8 +5,16 @@ from collections.abc import Generator, Mapping
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.chromium import end_visits
+
 # How long a machine takes is no property of the code: no test fails for being slow.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Sixty examples find in a test what many runs find; the long search is "make fuzz".
+settings.register_profile(
+    "project",
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("project")
 
 pytest_plugins = ["tests.support.postgres"]
@@ -17,12 +25,31 @@ MARKER_OF_FIXTURE: Mapping[str, str] = {
 }
 
 
+#: Tests that go through whole programs or repeat what others measure: counting lines would double
+#: their time and add next to nothing to what is counted.
+NOT_COUNTED = ("tests/bench/", "tests/browser/", "tests/e2e/", "tests/fuzz/")
+#: Tests that drive a browser or whole programs: on a loaded machine one may fail by chance. It is
+#: tried once more, and the summary names it; what is broken fails again.
+MAY_FAIL_ONCE = ("tests/browser/", "tests/e2e/")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a test the marker of the heavy fixtures that it asks for, directly or through others."""
     for item in items:
+        if item.nodeid.startswith(NOT_COUNTED) or "[postgresql" in item.nodeid:
+            item.add_marker("no_cover")
+        if item.nodeid.startswith(MAY_FAIL_ONCE):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in MARKER_OF_FIXTURE:
                 item.add_marker(MARKER_OF_FIXTURE[fixture])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Let the pages of a test end with its body, before the servers that they load from."""
+    yield
+    end_visits(item)
 
 
 @pytest.hookimpl(wrapper=True)

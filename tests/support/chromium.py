@@ -23,10 +23,14 @@ from playwright.sync_api import (
     Page,
     Request,
     Route,
+    expect,
     sync_playwright,
 )
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+PATIENCE_MS = 30_000
+"""How long a page may take to come to what is expected, on a machine that does much else."""
 
 ARGUMENTS = (
     "--headless=new",
@@ -112,6 +116,7 @@ class Visit(Protocol):
 def chromium() -> Iterator[Browser]:
     """Start the browser for the tests of one module, and end it after them."""
     executable = find_chromium()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -123,30 +128,57 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium: Browser) -> Iterator[Visit]:
-    """Open pages; when the test is done, fail it if one of them misbehaved."""
-    watched: list[tuple[BrowserContext, PageWatch]] = []
+class Visits:
+    """The pages that one test opened."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._watched: list[tuple[BrowserContext, PageWatch]] = []
 
     def open_page(
-        url: str, *, javascript: bool = True, width: int = 1280, locale: str = "en-GB"
+        self, url: str, *, javascript: bool = True, width: int = 1280, locale: str = "en-GB"
     ) -> tuple[Page, PageWatch]:
+        """Go to the URL in a fresh context; the page, and the watch over it."""
         address = urlsplit(url)
-        context = chromium.new_context(
+        context = self._browser.new_context(
             java_script_enabled=javascript,
             viewport={"width": width, "height": 900},
             locale=locale,
             service_workers="block",
         )
         watch = PageWatch(f"{address.scheme}://{address.netloc}")
-        watched.append((context, watch))
+        self._watched.append((context, watch))
         watch.start(context)
         page = context.new_page()
         page.goto(url)
         return page, watch
 
-    yield open_page
-    for context, _ in watched:
-        context.close()
-    for _, watch in watched:
-        watch.verify()
+    def end(self) -> None:
+        """Close all pages, then fail the test if one of them misbehaved; once."""
+        watched, self._watched = self._watched, []
+        for context, _ in watched:
+            context.close()
+        for _, watch in watched:
+            watch.verify()
+
+
+VISITS: pytest.StashKey[Visits] = pytest.StashKey()
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Visit]:
+    """Open pages; when the test is done, fail it if one of them misbehaved.
+
+    ``end_visits`` closes them before any fixture ends: a server that a test asked for after this
+    fixture would otherwise stop first, under pages that still load.
+    """
+    visits = Visits(chromium)
+    request.node.stash[VISITS] = visits
+    yield visits.open_page
+    visits.end()
+
+
+def end_visits(item: pytest.Item) -> None:
+    """Close the pages of a test whose body is done, while its servers still run."""
+    if VISITS in item.stash:
+        item.stash[VISITS].end()

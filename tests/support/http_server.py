@@ -28,7 +28,14 @@ def serve(app: FastAPI) -> Iterator[str]:
     """Serve ``app`` and give its origin; the server has ended when the block has."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # A connection that ends just as the browser sends on it is an error on the page.
+            timeout_keep_alive=600,
+        )
         server = _Announcing(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
+from console.storage.database import Database
 from contact_registry.directory import Directory
 from contact_registry.models import (
     KOSOVO_FOOTNOTE,
@@ -31,13 +32,20 @@ from node.service.context import DeliveryRules, NodeContext
 from node.service.dispatching import Attempt
 from node.service.opening import Arrival
 from node.service.receiving import IntakeResult, handle_arrivals
-from node.store import account_tables, link_tables, pin_tables, tables
-from node.store.database import Database
+from node.store import (
+    account_tables,
+    change_tables,
+    drill_tables,
+    link_tables,
+    pin_tables,
+    tables,
+)
 from protocol.epochs import Validity
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 from protocol.subjects import TrafficClass, parse_account_id
+from tests.support.tables import create_tables
 
-REGISTERED = (account_tables, link_tables, pin_tables, tables)
+REGISTERED = (account_tables, change_tables, drill_tables, link_tables, pin_tables, tables)
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
 NAMES = {"AL": "Albania", "XK": "Kosovo*", "MK": "North Macedonia", "RS": "Serbia"}
 ZONES = {"AL": "Europe/Tirane", "XK": "Europe/Belgrade", "MK": "Europe/Skopje"}
@@ -155,7 +163,7 @@ def make_context(
 ) -> NodeContext:
     """Return a node on a fresh, empty database."""
     database = Database(database_url)
-    SQLModel.metadata.create_all(database.engine)
+    create_tables(database, SQLModel.metadata)
     # Seeded, so that a failing run can be repeated; a node itself takes the system's randomness.
     random = Random(store.participant)  # noqa: S311 - see above
     return NodeContext(

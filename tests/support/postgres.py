@@ -11,7 +11,8 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,30 @@ class PostgresCluster:
     def url(self, database: str) -> str:
         """Say how SQLAlchemy reaches a database."""
         return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self.socket_folder}"
+
+    @contextmanager
+    def schemas(self) -> Iterator[Callable[[str], str]]:
+        """Give empty stores, by a name each: schemas, which cost nothing beside whole databases.
+
+        All are dropped at the end, open connections or not.
+        """
+        made: dict[str, sql.Identifier] = {}
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+
+            def url_of(name: str) -> str:
+                schema = f"{name.lower()}_{secrets.token_hex(8)}"
+                made[schema] = sql.Identifier(schema)
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(made[schema]))
+                return f"{self.url('postgres')}&options=-csearch_path%3D{schema}"
+
+            yield url_of
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = 'postgres' AND pid <> pg_backend_pid() AND backend_type = %s",
+                ["client backend"],
+            )
+            for identifier in made.values():
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(identifier))
 
 
 def find_server_programs() -> Path:
