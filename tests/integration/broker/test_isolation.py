@@ -4,19 +4,15 @@ The intruder here issues itself a token for everything (``>``) with its own acco
 which is the most that a compromised node can do.
 """
 
-import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager
 
 import nats.errors
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from console.process.tls_transport import TlsClient
 from hub.broker.accounts import HUB_INBOX
-from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
+from protocol.broker_credentials import Permissions
 from protocol.nkeys import Nkey, NkeyKind
 from protocol.subjects import (
     AccountId,
@@ -25,48 +21,17 @@ from protocol.subjects import (
     mailbox_pull_subject,
     mailbox_subject,
 )
-from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant, read_clock
+from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant
+from tests.support.intrusion import connect_with, settle
 
 Pair = tuple[TestParticipant, TestParticipant]
 
 
-@asynccontextmanager
-async def intruder(place: BrokerPlace, participant: TestParticipant) -> AsyncIterator[Client]:
+def intruder(
+    place: BrokerPlace, participant: TestParticipant
+) -> AbstractAsyncContextManager[Client]:
     """Connect as a Participant that allows itself everything."""
-    user = Nkey.generate(NkeyKind.USER)
-    token = issue_user_token(
-        participant.signing_key,
-        user=user.public,
-        claims=UserClaims(
-            name="intruder",
-            permissions=Permissions(publish=(">",), subscribe=(">",)),
-            account=participant.account,
-        ),
-        issued_at=read_clock(),
-        expires_at=read_clock() + timedelta(hours=1),
-    )
-    client = TlsClient()
-    await client.connect(
-        [place.server.url],
-        tls=place.tls(),
-        tls_handshake_first=True,
-        allow_reconnect=False,
-        user_jwt_cb=lambda: bytearray(token.encode()),
-        signature_cb=lambda nonce: base64.b64encode(user.sign(nonce.encode())),
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-async def settle(client: Client) -> None:
-    """Return when the broker has handled all that was sent, and its complaints have come.
-
-    Twice, because the question of nats-py overtakes what is still in its own buffer.
-    """
-    await client.flush()
-    await client.flush()
+    return connect_with(place, participant, Permissions(publish=(">",), subscribe=(">",)))
 
 
 async def stored(hub: Hub, account: AccountId) -> tuple[int, int]:
