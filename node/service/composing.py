@@ -23,6 +23,7 @@ from node.service.records import (
     open_case,
     seal_signed,
 )
+from node.service.restoring import is_restored
 from node.service.settling import settle_theirs
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
 from protocol.envelope import Consignment, SignedPayload
@@ -38,7 +39,7 @@ from protocol.identifiers import (
     parse_message_id,
     parse_participant_code,
 )
-from protocol.links import LinkHead
+from protocol.links import LinkHead, restart_link
 from protocol.messages.catalogue import (
     encode_payload,
     get_entry,
@@ -167,7 +168,7 @@ def queue_message(
     _verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)
     case = _get_or_open_case(context, session, draft, actor=actor)
-    head = _lock_link(session, recipient)
+    head = _lock_link(context, session, recipient)
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = build_message(
         context,
@@ -232,13 +233,15 @@ def _get_or_open_case(
     return case
 
 
-def _lock_link(session: Session, peer: ParticipantCode) -> LinkHeadRow:
+def _lock_link(context: NodeContext, session: Session, peer: ParticipantCode) -> LinkHeadRow:
     """Take the link to ``peer`` for this transaction: numbers are given one at a time."""
     head = session.exec(
         select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
     ).one_or_none()
     if head is None:
         fresh = LinkHead()
+        if is_restored(session):  # the link may have been begun after the backup
+            fresh = restart_link(fresh, now=context.clock())
         head = LinkHeadRow(
             peer=peer, generation=fresh.generation, seq=fresh.seq, digest=fresh.digest
         )

@@ -9,10 +9,12 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from contact_registry.trust.staleness import Grade
 from node.domain.alarms import AlarmStanding
 from node.service.context import NodeContext
+from node.service.holding import describe_view_age, judge_view
 from node.service.resending import ANSWERED_IN_AN_HOUR
-from node.store.link_tables import LinkGapRow, LinkGoneRow, LinkWatchRow
+from node.store.link_tables import LinkGapRow, LinkGoneRow, LinkWatchRow, RestoreQuestionRow
 from node.store.pin_tables import RegistryAlarmRow
 from protocol.links import HeadVerdict
 
@@ -40,10 +42,14 @@ _STANDINGS: Final = {
 
 def list_notices(context: NodeContext) -> list[str]:
     """Return one line for each thing that people should look into; empty if there is none."""
+    age = judge_view(context)
+    ageing = [describe_view_age(age)] if age is not None and age.grade is Grade.WARN else []
     with context.database.reading() as session:
         return [
+            *ageing,
             *_list_missing(session),
             *_list_gone(context, session),
+            *_list_unanswered(session),
             *_list_troubled_links(context, session),
             *_list_alarms(context, session),
         ]
@@ -72,6 +78,20 @@ def _list_gone(context: NodeContext, session: Session) -> list[str]:
     return [
         f"link from {peer}: {count} messages never arrived, and {peer} reports them gone"
         for peer, count in counts.items()
+    ]
+
+
+def _list_unanswered(session: Session) -> list[str]:
+    """Name whom this node, restored from a backup, still waits for."""
+    rows = session.exec(
+        select(RestoreQuestionRow)
+        .where(col(RestoreQuestionRow.answered_at).is_(None))
+        .order_by(RestoreQuestionRow.peer)
+    )
+    return [
+        f"link from {row.peer}: it has not said yet what the backup lacks"
+        + ("; it was asked in vain. Telephone it" if row.ask_at is None else "")
+        for row in rows
     ]
 
 

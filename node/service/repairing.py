@@ -24,7 +24,8 @@ from node.service.gap_watching import (
 )
 from node.service.link_judging import find_highest
 from node.service.machine_mail import is_request_waiting, owe_machine_mail
-from node.service.records import IN, OUT, add_event
+from node.service.records import IN, add_event
+from node.service.restoring import find_open_question, note_restore_answer
 from node.store.link_tables import (
     LinkAnnouncedRow,
     LinkAskedRow,
@@ -182,8 +183,13 @@ def apply_answer(context: NodeContext, session: Session, answer: ResendAnswer) -
         return False
     row = lock_link(session, peer)
     now = context.clock()
+    question = find_open_question(session, peer, body.request_id)
     before = load_watches(session, peer)
-    ends = _look_at_heads(session, row, body, watches=before, asked=asked, now=now)
+    # A restored node knows of no generation that began after its backup.
+    wanted_from = question.received_generation if question else None
+    ends = _look_at_heads(
+        session, row, body, watches=before, asked=asked, now=now, wanted_from=wanted_from
+    )
     missing = [watch.gap for watch in (*before, *ends)]
     told = _note_announced(session, peer, body, missing=missing, now=now)
     gone = _note_gone(session, peer, body, missing=missing, now=now)
@@ -193,7 +199,8 @@ def apply_answer(context: NodeContext, session: Session, answer: ResendAnswer) -
         theirs = [watch for watch in after if watch.asked_at == asked.at]
         others = [watch for watch in after if watch.asked_at != asked.at]
         after = [*others, *note_answer(theirs, told=body.told, now=now)]
-    row.forgotten += _count_forgotten(session, peer, body)
+    if question is not None:
+        row.forgotten += note_restore_answer(session, question, body, now=now)
     save_watches(session, peer, before=before, after=after)
     row.look_at = now if after else None
     return True
@@ -287,20 +294,6 @@ def _check_chain(session: Session, peer: str, fate: NumberFate, *, at: datetime)
         )
 
 
-def _count_forgotten(session: Session, peer: str, body: ResendAnswerBody) -> int:
-    """Count what a restored node has sent, as its peer says, and knows nothing of."""
-    known = set(
-        session.exec(
-            select(MessageRow.wire_id).where(
-                MessageRow.direction == OUT,
-                MessageRow.peer == peer,
-                col(MessageRow.wire_id).in_([each.message_id for each in body.seen]),
-            )
-        )
-    )
-    return len({each.message_id for each in body.seen} - known)
-
-
 def _look_at_heads(  # noqa: PLR0913 - what is known when the ends are compared
     session: Session,
     row: LinkWatchRow,
@@ -309,10 +302,13 @@ def _look_at_heads(  # noqa: PLR0913 - what is known when the ends are compared
     watches: Sequence[GapWatch],
     asked: LinkAskedRow,
     now: datetime,
+    wanted_from: int | None,
 ) -> list[GapWatch]:
     """Find what is missing at the end of each generation, and whether the sender forgot any.
 
     Only what was held when we asked is compared: what came since may have overtaken the answer.
+    Of a generation that we hold nothing of, all is missing if it is the last one, or if it is not
+    before ``wanted_from``.
     """
     verdicts = {HeadVerdict.LEVEL}
     found: list[GapWatch] = []
@@ -324,7 +320,8 @@ def _look_at_heads(  # noqa: PLR0913 - what is known when the ends are compared
         is_known = highest > 0 or any(w.gap.generation == head.generation for w in watches)
         end = find_known_end(session, row.peer, watches, generation=head.generation, held=highest)
         has_room = len(watches) + len(found) < _MOST_GAPS
-        if head.seq > end and has_room and (is_known or head is heads[-1]):
+        is_wanted = wanted_from is not None and head.generation >= wanted_from
+        if head.seq > end and has_room and (is_known or is_wanted or head is heads[-1]):
             found.append(GapWatch(LinkGap(head.generation, end + 1, head.seq), noticed_at=now))
     newest = session.exec(
         select(func.max(MessageRow.link_generation)).where(

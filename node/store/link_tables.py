@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from sqlmodel import Field, SQLModel
 
-from node.store.columns import Moment
+from console.storage.columns import Moment
 
 
 class LinkWatchRow(SQLModel, table=True):
@@ -78,6 +78,27 @@ class LinkAskedRow(SQLModel, table=True):
     message_id: str = Field(primary_key=True, max_length=32)
     peer: str = Field(max_length=8, index=True)
     at: datetime = Field(sa_type=Moment)
+
+
+class RestoreQuestionRow(SQLModel, table=True):
+    """What a restored node asks one peer until it is answered; its own row marks the restore."""
+
+    __tablename__: ClassVar[str] = "restore_question"
+
+    peer: str = Field(primary_key=True, max_length=8)
+    #: The last message that the backup has from the peer, and the last that it knows to have sent.
+    received_generation: int
+    received_seq: int
+    received_digest: str = Field(max_length=64)
+    sent_generation: int
+    sent_seq: int
+    sent_digest: str = Field(max_length=64)
+    #: The newest question: only an answer to it counts.
+    message_id: str | None = Field(default=None, max_length=32)
+    asked: int = 0
+    #: When to ask again; None: it was answered, or asked in vain for too long.
+    ask_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
+    answered_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class HandedAgainRow(SQLModel, table=True):

@@ -10,6 +10,7 @@ from node.service.context import NodeContext
 from node.service.gap_watching import list_linked_peers, watch_anew
 from node.service.pin_watching import note_verified
 from node.service.repairing import plan_requests
+from node.service.restoring import repeat_questions
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,8 @@ class LinkRepair:
 
     def _look(self) -> int:
         # That there is no registry yet is told by whoever refreshes it.
+        repeated = 0
         with suppress(RegistryUnavailableError):
             self._context.transact(lambda session: note_verified(self._context, session))
-        return plan_requests(self._context)
+            repeated = repeat_questions(self._context)
+        return repeated + plan_requests(self._context)
