@@ -6,7 +6,7 @@ from typing import ClassVar
 from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
-from node.store.columns import Moment
+from console.storage.columns import Moment
 
 
 class DraftRow(SQLModel, table=True):

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from node.store.columns import Moment
+from console.storage.columns import Moment
 
 
 class RegistryVerifiedRow(SQLModel, table=True):

@@ -11,7 +11,7 @@ from typing import ClassVar
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from node.store.columns import Moment
+from console.storage.columns import Moment
 
 
 class CaseRow(SQLModel, table=True):

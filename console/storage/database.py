@@ -16,7 +16,7 @@ _BUSY_PAUSE = 0.01
 
 
 class Database:
-    """A node's store. Each use case is one :meth:`transaction`.
+    """The store of a node or of the hub. Each use case is one :meth:`transaction`.
 
     On SQLite the journal is a write-ahead log and every commit is on the disk before it returns
     (``synchronous = FULL``): what was acknowledged to anybody survives a power cut. A writing

@@ -1,0 +1,1 @@
+"""SQL for a face: connections, column types, sign-in tables and their stores, migrations."""

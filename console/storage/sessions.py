@@ -1,0 +1,198 @@
+"""Sessions and failed sign-ins in SQL; the ports are those of ``console.accounts.ports``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import case, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session as DatabaseSession
+from sqlmodel import col, select
+
+from console.accounts.models import AccountId, Enrolment, Failures, Session, Stage, TokenHash
+from console.storage.account_tables import FailureColumns, SessionColumns
+from console.storage.accounts import AccountStorage, has_changed
+from console.storage.database import Database
+from console.storage.witness import Deed, Done
+
+_SIGNED_IN: Final = frozenset({Stage.ACTIVE, Stage.LOCKED})
+
+
+class SqlSessions:
+    """Sessions, by the hash of their token; implements ``SessionStore``."""
+
+    def __init__(self, storage: AccountStorage) -> None:
+        self._database = storage.database
+        self._table = storage.tables.session
+        self._box = storage.box
+        self._witness = storage.witness
+
+    def add_session(self, session: Session) -> None:
+        """Keep a new session."""
+        with self._database.transaction() as transaction:
+            transaction.add(self._row(session))
+
+    def update_session(self, session: Session) -> bool:
+        """Store the changed state of a session; False, and nothing stored, if it is gone."""
+        row = self._row(session)
+        with self._database.transaction() as transaction:
+            return has_changed(
+                transaction.execute(
+                    update(self._table)
+                    .where(col(self._table.token_hash) == session.token_hash)
+                    .values(**row.model_dump(exclude={"token_hash"}))
+                )
+            )
+
+    def load_session(self, token_hash: TokenHash) -> Session | None:
+        """Give a session, or None."""
+        with self._database.reading() as transaction:
+            row = transaction.get(self._table, token_hash)
+        return None if row is None else self._session(row)
+
+    def replace_session(self, old: TokenHash, session: Session) -> bool:
+        """Put ``session`` in the place of ``old``; False, and nothing done, if ``old`` is gone."""
+        with self._database.transaction() as transaction:
+            row = transaction.get(self._table, old)
+            if row is None or not self._delete(transaction, old):
+                return False
+            transaction.add(self._row(session))
+            if _is_full_sign_in(row, session):
+                transaction.flush()
+                self._witness(transaction, Done(Deed.SIGNED_IN, session.account_id))
+            return True
+
+    def touch_session(self, token_hash: TokenHash, *, seen_at: datetime) -> None:
+        """Note the person's last act, if the session is still there."""
+        with self._database.transaction() as transaction:
+            transaction.execute(
+                update(self._table)
+                .where(col(self._table.token_hash) == token_hash)
+                .values(seen_at=seen_at)
+            )
+
+    def delete_session(self, token_hash: TokenHash) -> None:
+        """End a session; nothing happens if it is gone."""
+        with self._database.transaction() as transaction:
+            row = transaction.get(self._table, token_hash)
+            if row is not None and self._delete(transaction, token_hash):
+                self._tell_end(transaction, row)
+
+    def list_sessions(self, account_id: AccountId) -> Sequence[Session]:
+        """Give the account's sessions, newest first."""
+        with self._database.reading() as transaction:
+            rows = transaction.exec(
+                select(self._table)
+                .where(self._table.account_id == account_id)
+                .order_by(col(self._table.started_at).desc(), col(self._table.token_hash))
+            ).all()
+        return [self._session(row) for row in rows]
+
+    def delete_sessions(self, account_id: AccountId) -> None:
+        """End all sessions of an account."""
+        with self._database.transaction() as transaction:
+            rows = transaction.exec(
+                select(self._table).where(self._table.account_id == account_id)
+            ).all()
+            ended = [row for row in rows if self._delete(transaction, TokenHash(row.token_hash))]
+            for row in ended:  # all gone first: a witness may make others wait, who hold a row
+                self._tell_end(transaction, row)
+
+    def _delete(self, transaction: DatabaseSession, token_hash: TokenHash) -> bool:
+        # A statement of its own, past the session's memory: of two that race one deletes.
+        return has_changed(
+            transaction.execute(
+                delete(self._table)
+                .where(col(self._table.token_hash) == token_hash)
+                .execution_options(synchronize_session=False)
+            )
+        )
+
+    def _tell_end(self, transaction: DatabaseSession, row: SessionColumns) -> None:
+        if Stage(row.stage) in _SIGNED_IN:
+            self._witness(transaction, Done(Deed.SESSION_ENDED, AccountId(row.account_id)))
+
+    def _row(self, session: Session) -> SessionColumns:
+        sealed = None
+        if session.enrolment is not None:
+            sealed = self._box.seal(
+                json.dumps(asdict(session.enrolment)).encode(),
+                context=f"enrolment:{session.token_hash}",
+            )
+        return self._table(
+            token_hash=session.token_hash,
+            account_id=session.account_id,
+            stage=session.stage.value,
+            started_at=session.started_at,
+            seen_at=session.seen_at,
+            client=session.client,
+            browser=session.browser,
+            enrolment_sealed=sealed,
+        )
+
+    def _session(self, row: SessionColumns) -> Session:
+        enrolment = None
+        if row.enrolment_sealed is not None:
+            opened = self._box.unseal(row.enrolment_sealed, context=f"enrolment:{row.token_hash}")
+            enrolment = Enrolment(**json.loads(opened))
+        return Session(
+            token_hash=TokenHash(row.token_hash),
+            account_id=AccountId(row.account_id),
+            stage=Stage(row.stage),
+            started_at=row.started_at,
+            seen_at=row.seen_at,
+            client=row.client,
+            browser=row.browser,
+            enrolment=enrolment,
+        )
+
+
+def _is_full_sign_in(before: SessionColumns, after: Session) -> bool:
+    """Tell a sign-in from a screen that was unlocked by its password alone."""
+    was_unlocked = before.stage == Stage.LOCKED and before.started_at == after.started_at
+    return after.stage is Stage.ACTIVE and not was_unlocked
+
+
+class SqlFailures:
+    """Failed sign-ins, by hashed key; implements ``FailureStore``."""
+
+    def __init__(self, database: Database, table: type[FailureColumns]) -> None:
+        self._database = database
+        self._table = table
+
+    def load_failures(self, key: str) -> Failures:
+        """Give what is known of ``key``; no failures if nothing is."""
+        with self._database.reading() as session:
+            row = session.get(self._table, key)
+        return Failures() if row is None else Failures(row.count, row.last_at)
+
+    def record_failure(self, key: str, *, at: datetime, forget_before: datetime) -> None:
+        """Count one more failure; a count last raised before ``forget_before`` begins anew."""
+        # Both databases have the same "insert, or else update": parallel guesses are all counted.
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        statement = insert(self._table).values(key=key, count=1, last_at=at)
+        is_old = col(self._table.last_at) < forget_before
+        count = case((is_old, 1), else_=col(self._table.count) + 1)
+        with self._database.transaction() as session:
+            session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["key"], set_={"count": count, "last_at": at}
+                )
+            )
+
+    def forget_failure(self, key: str) -> None:
+        """Count one failure less, if there are any."""
+        statement = (
+            update(self._table)
+            .where(col(self._table.key) == key, col(self._table.count) > 0)
+            .values(count=col(self._table.count) - 1)
+        )
+        with self._database.transaction() as session:
+            session.execute(statement)
+
+    def clear_failures(self, key: str) -> None:
+        """Forget the failures of ``key`` after a success."""
+        with self._database.transaction() as session:
+            session.execute(delete(self._table).where(col(self._table.key) == key))
