@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from contact_registry.errors import RegistryError
 from contact_registry.models import KOSOVO_FOOTNOTE, ParticipantEntry
 from contact_registry.particulars import LocalName
 from protocol.identifiers import ParticipantCode
@@ -75,3 +76,22 @@ FOUNDING_TIME_ZONES: Final[Mapping[ParticipantCode, str]] = MappingProxyType(
         ParticipantCode("RS"): "Europe/Belgrade",
     }
 )
+
+
+def make_entry(code: ParticipantCode, name: str | None, footnote: str | None) -> ParticipantEntry:
+    """Return the entry of a founding Participant, or of another one under the name given.
+
+    Raises :class:`~contact_registry.errors.RegistryError`.
+    """
+    known = next((entry for entry in FOUNDING_PARTICIPANTS if entry.code == code), None)
+    if name is None:
+        if known is None:
+            raise RegistryError(f"{code} is not one of the founding Participants: add --name.")
+        return known
+    try:
+        return ParticipantEntry(code=code, name=name, display_name=name, footnote=footnote)
+    except ValueError as error:
+        raise RegistryError(
+            "The name does not stand: one line of text; XK is Kosovo*; a name with * needs "
+            "--footnote."
+        ) from error

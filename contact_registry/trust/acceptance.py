@@ -83,7 +83,21 @@ def check_submission(
     """
     metadata = _parse(submission.metadata)
     _check_signatures(metadata, submission.role, published.delegator)
-    role = metadata.signed
+    return check_statement(metadata.signed, submission, published, now=now, longest=longest)
+
+
+def check_statement(
+    role: Targets,
+    submission: Submission,
+    published: Published,
+    *,
+    now: datetime,
+    longest: timedelta,
+) -> Mapping[str, bytes]:
+    """Check everything but the signatures, which a signing file may still wait for.
+
+    Raises :class:`~contact_registry.errors.SubmissionRefusedError`.
+    """
     _check_version(role.version, published.version)
     _check_expiry(role, now=now, longest=longest)
     path = path_of_role(published.code, published.kind)

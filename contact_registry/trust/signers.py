@@ -49,6 +49,11 @@ class RegistrySigner(Signer):
         """The public half."""
         return self._key.verify_key
 
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key itself."""
+        return self._key
+
     def sign(self, payload: bytes) -> Signature:
         """Sign the bytes of the ``signed`` part."""
         return Signature(self._public.keyid, self._key.sign_raw(payload).hex())

@@ -5,17 +5,27 @@ that the registry host names for it (``GET /registry/roles/{role}``; 0 if it has
 """
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Annotated, Final
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Delegations, Metadata, TargetFile, Targets
 
-from contact_registry.models import ContactsDocument, KeysDocument, serialize_document
+from contact_registry.errors import RefusalCode, SubmissionRefusedError
+from contact_registry.models import (
+    MAX_DOCUMENT_BYTES,
+    ContactsDocument,
+    KeysDocument,
+    serialize_document,
+)
 from contact_registry.trust.layout import (
+    LIMITS,
     RoleKind,
     contacts_path,
     keys_path,
@@ -25,6 +35,19 @@ from contact_registry.trust.layout import (
     participant_role,
 )
 from protocol.signing import VerifyKey
+
+#: Bytes of a submission: metadata and one document in base64, and the JSON around them.
+MAX_SUBMISSION_BYTES: Final = (LIMITS.delegation + MAX_DOCUMENT_BYTES) * 4 // 3 + 4_096
+
+
+class SubmissionBody(BaseModel):
+    """A submission as JSON: bytes are in standard base64."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+    role: Annotated[str, Field(max_length=16)]
+    metadata: Annotated[str, Field(max_length=LIMITS.delegation * 2)]
+    targets: Annotated[dict[Annotated[str, Field(max_length=64)], str], Field(max_length=1)] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +138,25 @@ def _build(  # noqa: PLR0913 - the parts of one signed statement
     return Submission(
         role=role, metadata=metadata.to_bytes(), targets=MappingProxyType({path: data})
     )
+
+
+def parse_submission(data: bytes) -> Submission:
+    """Read a submission from JSON; nothing in it is verified.
+
+    Raises :class:`~contact_registry.errors.SubmissionRefusedError`.
+    """
+    try:
+        parsed = SubmissionBody.model_validate_json(data)
+        return Submission(
+            role=parsed.role,
+            metadata=base64.b64decode(parsed.metadata, validate=True),
+            targets={
+                path: base64.b64decode(text, validate=True) for path, text in parsed.targets.items()
+            },
+        )
+    except (ValidationError, binascii.Error, ValueError) as error:
+        raise SubmissionRefusedError(
+            "The body is JSON with role, metadata and targets, bytes in base64: build it with this "
+            "version's tools.",
+            code=RefusalCode.MALFORMED,
+        ) from error

@@ -1,0 +1,1 @@
+"""Ceremonies: what operators and Participants sign together, each on an own machine."""
