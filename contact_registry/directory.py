@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 
 from contact_registry.models import (
@@ -13,7 +14,7 @@ from contact_registry.models import (
     ParticipantEntry,
 )
 from protocol.errors import UnsupportedError
-from protocol.identifiers import AuthorityId, ParticipantCode, get_participant_of
+from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.signing import VerifyKey
 from protocol.suites import SUITES
 
@@ -41,7 +42,17 @@ class Directory:
 
     def participant(self, code: ParticipantCode) -> ParticipantEntry | None:
         """Return a Participant's entry, or None if it does not take part."""
-        return next((entry for entry in self.participants if entry.code == code), None)
+        return self._entries.get(code)
+
+    @cached_property
+    def _entries(self) -> Mapping[ParticipantCode, ParticipantEntry]:
+        return {entry.code: entry for entry in self.participants}
+
+    @cached_property
+    def _authorities(self) -> Mapping[AuthorityId, Authority]:
+        return {
+            desk.id: desk for document in self.contacts.values() for desk in document.authorities
+        }
 
     def signing_key(
         self, participant: ParticipantCode, key_id: str, *, at: datetime | None = None
@@ -82,10 +93,7 @@ class Directory:
 
     def authority(self, id: AuthorityId) -> Authority | None:  # noqa: A002 - the field's own name
         """Return the authority of this identifier, valid or ended, or None."""
-        document = self.contacts.get(get_participant_of(id))
-        if document is None:
-            return None
-        return next((entry for entry in document.authorities if entry.id == id), None)
+        return self._authorities.get(id)
 
     def age(self, now: datetime) -> timedelta:
         """How long ago this view was verified against the registry host."""

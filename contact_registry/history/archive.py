@@ -12,16 +12,17 @@ bytes were published after the crash, both versions are listed, and say the same
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryRefusedError, RepositoryStateError
 from contact_registry.history.comparing import Difference, diff
 from contact_registry.history.errors import OtherVersionError, VersionNotKeptError
+from contact_registry.history.indexing import HistoryIndex, HistoryWalk, StatedVersion
 from contact_registry.history.versions import (
     HistoricVersion,
     InterruptedVersion,
@@ -29,7 +30,6 @@ from contact_registry.history.versions import (
     RoleSigners,
     SignedFile,
     find_changes,
-    is_followed_by,
     list_signatures,
     read_signers,
     reckon_moment,
@@ -44,52 +44,37 @@ from contact_registry.trust.verification import (
     TopLevelFiles,
     read_participants,
     read_role,
-    refusing,
-    verify_directory,
     verify_top_level,
 )
+from contact_registry.trust.view import verify_directory
 
 #: Verified versions that are kept at hand: a listing needs each and the one before it. All of them
 #: would be gigabytes after years with hundreds of Participants.
 _AT_HAND: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    """A version as the files name it, not verified yet.
-
-    ``timestamps`` are those that name it, oldest first: their version and when they run out.
-    """
-
-    number: int
-    sha256: str
-    expires: datetime
-    targets_version: int
-    timestamps: tuple[tuple[int, datetime], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """Versions that were in force, by number and in order, and those that never were."""
-
-    in_force: dict[int, _Stated]
-    interrupted: tuple[InterruptedVersion, ...]
-
-
 class RegistryHistory:
     """All versions of the repository in a folder. Reads only; methods block.
 
     The folder is looked through once, so that all answers of one object are about the same past.
-    ``periods`` are those that the host signed with; moments are reckoned with them.
+    ``periods`` are those that the host signed with; moments are reckoned with them. A process that
+    answers often keeps one ``walk`` for all its objects: each goes on from the one before.
     Methods raise :class:`~contact_registry.errors.RepositoryStateError` if the folder holds no
     registry or is damaged.
     """
 
-    def __init__(self, folder: Path, *, periods: ExpiryPeriods = DEFAULT_EXPIRY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        periods: ExpiryPeriods = DEFAULT_EXPIRY,
+        walk: HistoryWalk | None = None,
+    ) -> None:
         self._files = RepositoryFiles(folder)
+        self._walk = walk or HistoryWalk(self._files)
         self._source = LocalSource(self._files)
         self._periods = periods
-        self._found: _Index | None = None
+        self._found: HistoryIndex | None = None
         self._verified: dict[tuple[int, int], TopLevel] = {}
 
     # ------------------------------------------------------------------ questions
@@ -106,6 +91,20 @@ class RegistryHistory:
             listed.append(self._tell(number, before))
             before = self._verify_first(number)
         return listed
+
+    def list_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the versions that were in force, oldest first; none is verified."""
+        return tuple(self._index().in_force)
+
+    def tell_version(self, number: int) -> HistoricVersion:
+        """Return one version as :meth:`list_versions` does, and look at none but the one before.
+
+        Raises :class:`~contact_registry.history.errors.VersionNotKeptError`.
+        """
+        self._require(number)
+        numbers = self.list_numbers()
+        place = numbers.index(number)
+        return self._tell(number, self._verify_first(numbers[place - 1]) if place else None)
 
     def newest_version(self) -> int:
         """Return the number of the version that is published."""
@@ -311,7 +310,7 @@ class RegistryHistory:
 
     # ------------------------------------------------------------------ what there is
 
-    def _require(self, number: int) -> _Stated:
+    def _require(self, number: int) -> StatedVersion:
         in_force = self._index().in_force
         if number not in in_force:
             raise VersionNotKeptError(
@@ -320,56 +319,10 @@ class RegistryHistory:
             )
         return in_force[number]
 
-    def _index(self) -> _Index:
+    def _index(self) -> HistoryIndex:
         if self._found is None:
-            self._found = self._look_through()
+            self._found = self._walk.look()
         return self._found
-
-    def _look_through(self) -> _Index:
-        current = self._files.read_metadata(Timestamp.type, None)
-        if current is None:
-            raise RepositoryStateError(
-                f"{self._files.folder} holds no registry yet: run trm-registry init."
-            )
-        with refusing("timestamp"):
-            published = Metadata[Timestamp].from_bytes(current).signed
-        named: dict[int, list[Timestamp]] = {}
-        for version in range(1, published.version + 1):
-            with refusing("timestamp"):
-                data = self._read(Timestamp.type, version)
-                timestamp = Metadata[Timestamp].from_bytes(data).signed
-            named.setdefault(timestamp.snapshot_meta.version, []).append(timestamp)
-        in_force: list[_Stated] = []
-        interrupted: list[InterruptedVersion] = []
-        later: Snapshot | None = None
-        for number in sorted(named, reverse=True):
-            snapshot, stated = self._state(number, named[number])
-            if later is not None and not is_followed_by(snapshot, later):
-                interrupted.append(InterruptedVersion(number, stated.sha256))
-            else:
-                in_force.append(stated)
-                later = snapshot
-        return _Index(
-            in_force={it.number: it for it in reversed(in_force)},
-            interrupted=tuple(reversed(interrupted)),
-        )
-
-    def _state(self, number: int, timestamps: list[Timestamp]) -> tuple[Snapshot, _Stated]:
-        with refusing("snapshot"):
-            snapshot = Metadata[Snapshot].from_bytes(self._read(Snapshot.type, number)).signed
-        if "targets.json" not in snapshot.meta or snapshot.version != number:
-            raise RepositoryStateError(
-                f"The snapshot of version {number} in {self._files.folder} is damaged: restore it "
-                "from a backup."
-            )
-        sha256 = (timestamps[0].snapshot_meta.hashes or {}).get("sha256", "")
-        return snapshot, _Stated(
-            number=number,
-            sha256=sha256,
-            expires=snapshot.expires,
-            targets_version=snapshot.meta["targets.json"].version,
-            timestamps=tuple((it.version, it.expires.astimezone(UTC)) for it in timestamps),
-        )
 
     def _read(self, role: str, version: int) -> bytes:
         data = self._files.read_metadata(role, version)

@@ -10,7 +10,7 @@ from contact_registry.trust.layout import RoleKind, node_role, parse_role, parti
 from protocol.identifiers import ParticipantCode
 
 #: Longer texts, such as notes, are shown by their beginning; the data has all of them.
-_LONGEST_TEXT: Final = 160
+LONGEST_TEXT: Final = 160
 _PARTICIPANT, _ENTRY = 2, 4  # steps of the path of a Participant's part, and of a named entry
 _ENTRIES: Final = {
     "authorities": "desk",
@@ -144,7 +144,7 @@ class _Writer:
         text = " ".join(str(value).split())
         if self._names.knows(text):
             return self._names.show(text)
-        shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+        shown = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
         return f"“{shown}”" if isinstance(value, str) else shown
 
 

@@ -6,9 +6,10 @@
    of the TUF specification (5.3 to 5.6), with its rollback and freeze protection against what this
    cache has seen before.
 2. Files of the Participants are taken from the cache where the snapshot names the same bytes, and
-   downloaded where it names others: an update costs what changed.
-3. The trusted core (:mod:`contact_registry.trust.verification`) verifies all of it again, as one
-   set, and builds the :class:`~contact_registry.directory.Directory`.
+   downloaded where it names others; of these, what is like the ones at hand does not travel.
+3. The trusted core (:mod:`contact_registry.trust.verification`) verifies the set and builds the
+   :class:`~contact_registry.directory.Directory`. What this process verified before, below the very
+   same, it does not verify again (ADR 0014): an update costs what changed.
 4. The set is kept in one atomic step.
 
 ``load_cached`` verifies the kept set anew, without network. Time is taken as of the kept moment of
@@ -19,12 +20,11 @@ timestamp included, must have been valid at that moment, so that a view never lo
 one timestamp period beyond its signing.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -47,18 +47,29 @@ from contact_registry.errors import (
     RegistryUnavailableError,
 )
 from contact_registry.models import MAX_DOCUMENT_BYTES
-from contact_registry.trust.cache import VerifiedCache, VerifiedFiles
-from contact_registry.trust.fetcher import HttpxFetcher
-from contact_registry.trust.layout import LIMITS, METADATA_URL, TARGETS_URL, target_file_name
+from contact_registry.trust.ahead import download_ahead, list_documents, list_roles
+from contact_registry.trust.cache import KeptSet, VerifiedCache, VerifiedFiles
+from contact_registry.trust.compression import Dictionary
+from contact_registry.trust.fetcher import DEFAULT_PATIENCE, HttpxFetcher, Patience
+from contact_registry.trust.layout import (
+    LIMITS,
+    METADATA_URL,
+    TARGETS_URL,
+    name_in_set,
+    target_file_name,
+)
 from contact_registry.trust.past_download import PastSource, download_past
+from contact_registry.trust.proven import ProvenBranches
 from contact_registry.trust.storage import exclusive
 from contact_registry.trust.verification import (
     DEFAULT_GRACE,
+    TopLevel,
     TopLevelFiles,
-    verify_directory,
+    require_short_timestamp,
     verify_root_chain,
     verify_top_level,
 )
+from contact_registry.trust.view import verify_directory
 
 _log = structlog.get_logger(__name__)
 
@@ -87,6 +98,7 @@ class RegistryClient:
         http: httpx.Client,
         clock: Clock,
         grace: timedelta = DEFAULT_GRACE,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         base = base_url if base_url.endswith("/") else f"{base_url}/"
         self._metadata_url = base + METADATA_URL
@@ -94,10 +106,12 @@ class RegistryClient:
         self._folder = cache_dir
         self._tuf_folder = cache_dir / "tuf"
         self._trusted_root = trusted_root
-        self._fetcher = HttpxFetcher(http)
+        self._fetcher = HttpxFetcher(http, patience=patience, find_dictionary=self._find_dictionary)
         self._clock = clock
         self._grace = grace
-        self._cache = VerifiedCache(cache_dir / "verified.json")
+        self._cache = VerifiedCache(cache_dir / "verified.sqlite")
+        self._offered: KeptSet | None = None
+        self._proven = ProvenBranches()
         self._one_at_a_time = threading.Lock()
 
     def refresh(self) -> Directory:
@@ -109,31 +123,29 @@ class RegistryClient:
         """
         with self._one_at_a_time, _translated(self._folder), exclusive(self._folder):
             now = self._clock()
-            files = self._update_top_level()
-            top = verify_top_level(files, trusted_root=self._trusted_root, reference_time=now)
-            source = _CachingSource(
-                kept=self._cache.load(),
-                fetcher=self._fetcher,
-                metadata_url=self._metadata_url,
-                targets_url=self._targets_url,
-            )
-            directory = verify_directory(top, source, verified_at=now, grace=self._grace)
-            self._cache.save(
-                VerifiedFiles(
-                    verified_at=now,
-                    roots=tuple(files.roots),
-                    timestamp=files.timestamp,
-                    snapshot=files.snapshot,
-                    targets=files.targets,
-                    delegated=source.delegated,
-                    documents=source.documents,
+            with self._cache.reading() as kept, self._offering(kept):
+                files = self._update_top_level()
+                top = self._verify_top_level(files, now)
+                proven = self._proven.copy()
+                proven.keep_only(kept.list_hashes())
+                source = _CachingSource(
+                    kept=kept,
+                    fetcher=self._fetcher,
+                    metadata_url=self._metadata_url,
+                    targets_url=self._targets_url,
                 )
-            )
+                source.download_ahead(top)
+                directory = verify_directory(
+                    top, source, verified_at=now, grace=self._grace, proven=proven
+                )
+            below = proven.list_files()
+            self._cache.save(now, files, below=below, contents=source.downloaded)
+            self._proven = proven
         _log.info(
             "registry_verified",
             version=directory.version,
             sha256=directory.sha256,
-            downloaded_files=source.downloaded,
+            downloaded_files=len(source.downloaded),
             overdue=sorted(directory.overdue),
         )
         return directory
@@ -155,19 +167,32 @@ class RegistryClient:
                 "The kept registry claims to have been verified in the future: check this "
                 "machine's clock, then refresh."
             )
-        top = verify_top_level(
-            kept.top_level, trusted_root=self._trusted_root, reference_time=kept.verified_at
+        top = self._verify_top_level(kept.top_level, kept.verified_at)
+        proven = self._proven.copy()
+        directory = verify_directory(
+            top,
+            _KeptSource(kept),
+            verified_at=kept.verified_at,
+            grace=self._grace,
+            now=now,
+            proven=proven,
         )
-        return verify_directory(
-            top, _KeptSource(kept), verified_at=kept.verified_at, grace=self._grace, now=now
-        )
+        self._proven = proven
+        return directory
 
-    def load_kept(self) -> VerifiedFiles | None:
-        """Return the signed files that verified together last; None if there are none.
+    def _verify_top_level(self, files: TopLevelFiles, at: datetime) -> TopLevel:
+        top = verify_top_level(files, trusted_root=self._trusted_root, reference_time=at)
+        require_short_timestamp(top, at)
+        return top
+
+    @contextmanager
+    def open_kept(self) -> Iterator[KeptSet]:
+        """Open the signed files that verified together last; empty if there are none.
 
         They may be newer than the view that this process holds: another one may have refreshed.
         """
-        return self._cache.load()
+        with self._cache.reading() as kept:
+            yield kept
 
     def download_past(
         self, version: int, sha256: str, *, find: Callable[[str], bytes | None]
@@ -177,7 +202,12 @@ class RegistryClient:
         ``find`` returns a file that is at hand already, by its hash; the host keeps the others for
         good. Raises as :meth:`refresh` does.
         """
-        with self._one_at_a_time, _translated(self._folder):
+        with (
+            self._one_at_a_time,
+            _translated(self._folder),
+            self._cache.reading() as kept,
+            self._offering(kept),
+        ):
             roots = verify_root_chain(self._trusted_root, self._read_roots())
             return download_past(
                 PastSource(
@@ -190,6 +220,21 @@ class RegistryClient:
                 sha256=sha256,
                 roots=roots,
             )
+
+    @contextmanager
+    def _offering(self, kept: KeptSet) -> Iterator[None]:
+        """Offer the host what is at hand, so that it need only send what differs."""
+        self._offered = kept
+        try:
+            yield
+        finally:
+            self._offered = None
+
+    def _find_dictionary(self, url: str) -> Dictionary | None:
+        """Return the kept file of the same role or path as the one at an address."""
+        name = name_in_set(url.removeprefix(self._metadata_url).removeprefix(self._targets_url))
+        kept = self._offered.find(name) if self._offered is not None and name else None
+        return Dictionary(kept.published_name, kept.content) if kept is not None else None
 
     def _update_top_level(self) -> TopLevelFiles:
         self._tuf_folder.mkdir(parents=True, exist_ok=True)
@@ -223,21 +268,27 @@ class RegistryClient:
 
 @dataclass
 class _CachingSource:
-    """Takes a file from the kept set if its bytes are those wanted, and from the host if not."""
+    """Takes a file from the kept set if its bytes are those wanted, and from the host if not.
 
-    kept: VerifiedFiles | None
+    ``downloaded`` are those from the host, by their hash.
+    """
+
+    kept: KeptSet
     fetcher: HttpxFetcher
     metadata_url: str
     targets_url: str
-    delegated: dict[str, bytes] = field(default_factory=dict)
-    documents: dict[str, bytes] = field(default_factory=dict)
-    downloaded: int = 0
+    downloaded: dict[str, bytes] = field(default_factory=dict)
+
+    def download_ahead(self, top: TopLevel) -> None:
+        """Ask for many files at once where many are missing."""
+        kept, download = self.kept.list_hashes(), self.fetcher.download_bytes
+        roles = list_roles(top, kept)
+        self.downloaded |= download_ahead(roles, self.metadata_url, download)
+        documents = list(list_documents(self.downloaded.values(), kept))
+        self.downloaded |= download_ahead(documents, self.targets_url, download)
 
     def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
-        kept = self.kept.delegated.get(role) if self.kept else None
-        url = f"{self.metadata_url}{version}.{role}.json"
-        self.delegated[role] = self._choose(kept, url, length=length, sha256=sha256)
-        return self.delegated[role]
+        return self._choose(f"{self.metadata_url}{version}.{role}.json", length, sha256)
 
     def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         if length > MAX_DOCUMENT_BYTES:
@@ -245,16 +296,15 @@ class _CachingSource:
                 f"{path} has {length} bytes, more than any document may: tell the registry "
                 "operators."
             )
-        kept = self.kept.documents.get(path) if self.kept else None
-        url = self.targets_url + target_file_name(path, sha256)
-        self.documents[path] = self._choose(kept, url, length=length, sha256=sha256)
-        return self.documents[path]
+        return self._choose(self.targets_url + target_file_name(path, sha256), length, sha256)
 
-    def _choose(self, kept: bytes | None, url: str, *, length: int, sha256: str) -> bytes:
-        if kept is not None and hashlib.sha256(kept).hexdigest() == sha256:
-            return kept
-        self.downloaded += 1
-        return self.fetcher.download_bytes(url, length)
+    def _choose(self, url: str, length: int, sha256: str) -> bytes:
+        at_hand = self.downloaded.get(sha256) or self.kept.read(sha256)
+        if at_hand is not None:
+            return at_hand
+        data = self.fetcher.download_bytes(url, length)
+        self.downloaded[sha256] = data  # the core compares its hash before anything is kept
+        return data
 
 
 @dataclass(frozen=True)

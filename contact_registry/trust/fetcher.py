@@ -1,44 +1,124 @@
 """How the TUF client reads over HTTP: streaming, bounded in size and time, no redirects."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    RepositoryError,
+    SlowRetrievalError,
+)
 from tuf.ngclient import FetcherInterface
+
+from contact_registry.models import MAX_DOCUMENT_BYTES
+from contact_registry.trust.compression import (
+    DICTIONARY_ZSTD,
+    ZSTD,
+    CodingError,
+    Dictionary,
+    decode,
+)
+from contact_registry.trust.layout import LIMITS
 
 #: Seconds for one file altogether. A sender that drips one byte at a time must not hold us
 #: (TUF specification 1.5.2, slow retrieval); the largest file takes a second on a poor line.
 FILE_DEADLINE: Final = 60.0
-_TIMEOUT: Final = httpx.Timeout(10.0)
-_CHUNK: Final = 65_536
+_PLAIN: Final = "identity"
+#: Seconds without a byte.
+SILENCE: Final = 10.0
+#: No file of a registry is larger, whatever length the file above it names: who holds the hub's
+#: online key can sign any length, and the TUF library reads as much as is named (1.5.2, endless
+#: data).
+LARGEST_FILE: Final = max(
+    LIMITS.root,
+    LIMITS.timestamp,
+    LIMITS.snapshot,
+    LIMITS.targets,
+    LIMITS.delegation,
+    MAX_DOCUMENT_BYTES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one file may take: altogether, and without a byte; in seconds by ``monotonic``."""
+
+    deadline: float = FILE_DEADLINE
+    silence: float = SILENCE
+    monotonic: Callable[[], float] = time.monotonic
+
+
+DEFAULT_PATIENCE: Final = Patience()
+
+
+FindDictionary = Callable[[str], Dictionary | None]
+"""Returns the file at hand that the file of an address will be most like, or None."""
 
 
 class HttpxFetcher(FetcherInterface):
-    """Fetches files through an ``httpx.Client``; the TUF library bounds the size.
+    """Fetches files through an ``httpx.Client``, bounded in size and time.
 
-    Raw bytes are read, never decompressed, so that a small answer cannot grow. A redirect is an
-    error: the registry's address is configured, not negotiated.
+    Files may come compressed in the two ways that we offer (ADR 0014); what they grow to is counted
+    like what comes as it is, and no further than is allowed. A redirect is an error: the registry's
+    address is configured, not negotiated.
     """
 
     def __init__(
         self,
         http: httpx.Client,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
-        deadline: float = FILE_DEADLINE,
+        patience: Patience = DEFAULT_PATIENCE,
+        find_dictionary: FindDictionary = lambda _: None,
     ) -> None:
         self._http = http
-        self._monotonic = monotonic
-        self._deadline = deadline
+        self._patience = patience
+        self._find_dictionary = find_dictionary
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """Return a file of at most ``max_length`` bytes.
+
+        In memory, and not through a temporary file as the library's: no file is large. Raises
+        ``DownloadError``, and ``RepositoryError`` for what is not coded as it says: like a file
+        that does not verify, it is no outage.
+        """
+        dictionary = self._find_dictionary(url)
+        offered = {"Accept-Encoding": ZSTD}
+        if dictionary is not None:
+            offered = {"Accept-Encoding": f"{DICTIONARY_ZSTD}, {ZSTD}"}
+            offered |= dictionary.request_headers
+        begun = self._patience.monotonic()
+        response = self._send(url, offered)
+        coding = response.headers.get("Content-Encoding", _PLAIN).strip().lower()
+        raw = self._read(response, url, begun)
+        # Whatever length is signed: see LARGEST_FILE. It holds for what a file grows to, too.
+        most = min(max_length, LARGEST_FILE)
+        data = bytearray()
+        with closing(raw):
+            try:
+                for piece in raw if coding == _PLAIN else decode(raw, coding, dictionary):
+                    data += piece
+                    if len(data) > most:
+                        raise DownloadLengthMismatchError(
+                            f"{url} has more than the {most} bytes that it may have"
+                        )
+            except CodingError as error:
+                raise RepositoryError(f"{url} cannot be decoded: {error}") from error
+        return bytes(data)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
+        begun = self._patience.monotonic()
+        return self._read(self._send(url, {"Accept-Encoding": _PLAIN}), url, begun)
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         request = self._http.build_request(
-            "GET", url, headers={"Accept-Encoding": "identity"}, timeout=_TIMEOUT
+            "GET", url, headers=dict(headers), timeout=self._patience.silence
         )
-        begun = self._monotonic()
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
         except httpx.TimeoutException as error:
@@ -50,14 +130,26 @@ class HttpxFetcher(FetcherInterface):
             raise DownloadHTTPError(
                 f"{url} answered with status {response.status_code}", response.status_code
             )
-        return self._read(response, url, begun)
+        return response
 
-    def _read(self, response: httpx.Response, url: str, begun: float) -> Iterator[bytes]:
+    def _read(
+        self, response: httpx.Response, url: str, begun: float
+    ) -> Generator[bytes, None, None]:
+        patience, received = self._patience, 0
         with closing(response):
             try:
-                for chunk in response.iter_raw(_CHUNK):
-                    if self._monotonic() - begun > self._deadline:
-                        raise SlowRetrievalError(f"{url} took more than {self._deadline} seconds")
+                # As it comes, in no size of ours: a chunk that is waited for until it is full
+                # would keep a sender of single bytes from ever meeting the deadline.
+                for chunk in response.iter_raw():
+                    if patience.monotonic() - begun > patience.deadline:
+                        raise SlowRetrievalError(
+                            f"{url} took more than {patience.deadline} seconds"
+                        )
+                    received += len(chunk)
+                    if received > LARGEST_FILE:
+                        raise DownloadLengthMismatchError(
+                            f"{url} has more than the {LARGEST_FILE} bytes that any file may have"
+                        )
                     yield chunk
             except httpx.TimeoutException as error:
                 raise SlowRetrievalError(f"{url} stopped answering") from error

@@ -144,6 +144,15 @@ def is_target_name(path: str) -> bool:
     return match is not None and (match["folder"] is None) == (match["name"] == "participants")
 
 
+def name_in_set(published_name: str) -> str | None:
+    """Return what a file is called in every version, from its published name: role or path."""
+    metadata = parse_metadata_name(published_name)
+    if metadata is not None:
+        return metadata[0]
+    match = _TARGET_NAME.fullmatch(published_name)
+    return f"{match['folder'] or ''}{match['name']}.json" if match is not None else None
+
+
 def target_file_name(path: str, sha256: str) -> str:
     """Return where a target of this content is published (consistent snapshots, section 6.2)."""
     folder, slash, name = path.rpartition("/")

@@ -6,12 +6,16 @@ is for today's version. Expiry is not looked at here, but told: the caller judge
 moment that it asks about.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets
 
+from contact_registry.directory import Directory
+from contact_registry.errors import RegistryRefusedError
 from contact_registry.models import KeysDocument, ParticipantEntry
 from contact_registry.trust.layout import LIMITS, RoleKind, keys_path
 from contact_registry.trust.verification import (
@@ -25,6 +29,7 @@ from contact_registry.trust.verification import (
     refusing,
     require_pinned,
 )
+from contact_registry.trust.view import verify_directory
 from protocol.identifiers import ParticipantCode
 
 
@@ -36,6 +41,12 @@ class PastVersion:
     snapshot: Snapshot
     targets: Targets
     participants: tuple[ParticipantEntry, ...]
+    snapshot_sha256: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the first of its signatures ran out; which timestamp named it is not known."""
+        return min(self.root.expires, self.snapshot.expires, self.targets.expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,42 @@ def verify_past_version(snapshot_file: bytes, source: FileSource, *, root: Root)
         snapshot=snapshot,
         targets=targets,
         participants=read_participants(targets, source),
+        snapshot_sha256=hashlib.sha256(snapshot_file).hexdigest(),
     )
+
+
+def verify_past_directory(
+    snapshot_file: bytes,
+    source: FileSource,
+    *,
+    roots: Sequence[Root],
+    kept_at: datetime,
+    at: datetime,
+) -> Directory:
+    """Return the whole registry of a past version, as it was to be read ``at`` that moment.
+
+    ``roots`` are verified, oldest first; the newest under which the version verifies counts.
+    ``kept_at`` is when the reader verified it as the newest one, and ``verified_at`` of the answer.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`, and whatever ``source`` raises.
+    """
+    return verify_directory(
+        verify_under_newest(snapshot_file, source, roots), source, verified_at=kept_at, now=at
+    )
+
+
+def verify_under_newest(
+    snapshot_file: bytes, source: FileSource, roots: Sequence[Root]
+) -> PastVersion:
+    """Verify a past version under the newest of the roots that it verifies under.
+
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`, and whatever ``source`` raises.
+    """
+    for root in reversed(roots[1:]):
+        try:
+            return verify_past_version(snapshot_file, source, root=root)
+        except RegistryRefusedError:
+            continue  # it may have been signed under the root before
+    return verify_past_version(snapshot_file, source, root=roots[0])
 
 
 def verify_past_keys(

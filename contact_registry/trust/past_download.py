@@ -16,7 +16,7 @@ from contact_registry.errors import RegistryRefusedError
 from contact_registry.models import MAX_DOCUMENT_BYTES
 from contact_registry.trust.fetcher import HttpxFetcher
 from contact_registry.trust.layout import LIMITS, target_file_name
-from contact_registry.trust.past import PastVersion, verify_past_keys, verify_past_version
+from contact_registry.trust.past import verify_past_keys, verify_under_newest
 
 
 @dataclass(slots=True)
@@ -74,16 +74,7 @@ def download_past(
     snapshot = source.read_metadata(
         Snapshot.type, version=version, length=LIMITS.snapshot, sha256=sha256
     )
-    past = _verify(snapshot, source, roots)
+    past = verify_under_newest(snapshot, source, roots)
     for entry in past.participants:
         verify_past_keys(past, source, entry.code)
     return source.taken
-
-
-def _verify(snapshot: bytes, source: PastSource, roots: Sequence[Root]) -> PastVersion:
-    for root in reversed(roots[1:]):
-        try:
-            return verify_past_version(snapshot, source, root=root)
-        except RegistryRefusedError:
-            continue  # it may have been signed under the root before
-    return verify_past_version(snapshot, source, root=roots[0])

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
@@ -13,6 +15,7 @@ from contact_registry.directory import Directory
 from contact_registry.errors import (
     DocumentError,
     RefusalCode,
+    RegistryExpiredError,
     RegistryRefusedError,
     RepositoryStateError,
     SubmissionRefusedError,
@@ -28,16 +31,19 @@ from contact_registry.trust.layout import (
     participant_role,
     target_file_name,
 )
+from contact_registry.trust.proven import ProvenBranches
 from contact_registry.trust.storage import RepositoryFiles
 from contact_registry.trust.verification import (
     TopLevel,
     TopLevelFiles,
     read_target,
     refusing,
-    verify_directory,
     verify_top_level,
 )
+from contact_registry.trust.view import verify_directory
 from protocol.errors import MalformedError
+
+_SECOND_ROOT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,25 @@ class PublishedRepository:
         self._files = files
         self._clock = clock
         self._last_read: tuple[bytes, TopLevel] | None = None
+        self._proven = ProvenBranches()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._files.folder
 
     def load_directory(self) -> Directory:
         """Verify the published state and return it, as a client would see it."""
         with self._expecting_health():
-            return verify_directory(self.load_top(), self.source(), verified_at=self._clock())
+            return self.verify_view(self.load_top(), self._clock())
+
+    def verify_view(self, top: TopLevel, verified_at: datetime) -> Directory:
+        """Verify everything below a top level, published or about to be.
+
+        What this object verified before, below the very same, is not read again: damage of the disk
+        is found by the next process, and by every client that asks for the file.
+        """
+        return verify_directory(top, self.source(), verified_at=verified_at, proven=self._proven)
 
     def published_version(self) -> PublishedVersion:
         """Return the version and hash that clients see."""
@@ -102,9 +122,10 @@ class PublishedRepository:
         if parsed is None:
             return None
         role, version = parsed
-        if version is not None and role != Root.type:
+        if version is not None:
             top = self.load_top()
             newest = {
+                Root.type: top.root.version,
                 Timestamp.type: top.timestamp.version,
                 Snapshot.type: top.snapshot.version,
                 **{
@@ -142,7 +163,24 @@ class PublishedRepository:
         return self._files.read_metadata(Root.type, top.root.version + 1) is not None
 
     def verify_top(self, timestamp: bytes, *, reference_time: datetime | None) -> TopLevel:
-        """Verify the state that this timestamp names, published or about to be."""
+        """Verify the state that this timestamp names, published or about to be.
+
+        A root that names new online keys is written just before the timestamp that they signed. Of
+        a crash in between it stays behind: it is not in force, and the one before it is.
+        """
+        newest = self._files.newest_version(Root.type)
+        try:
+            return self._verify_under(newest, timestamp, reference_time)
+        except RegistryExpiredError:
+            raise
+        except RegistryRefusedError:
+            if newest < _SECOND_ROOT:
+                raise
+            return self._verify_under(newest - 1, timestamp, reference_time)
+
+    def _verify_under(
+        self, newest: int, timestamp: bytes, reference_time: datetime | None
+    ) -> TopLevel:
         with refusing("timestamp"):
             pinned = Metadata[Timestamp].from_bytes(timestamp).signed.snapshot_meta
         snapshot = self._require(Snapshot.type, pinned.version)
@@ -151,7 +189,6 @@ class PublishedRepository:
             if listed is None:
                 raise RepositoryError("it does not name the targets")
         targets = self._require(Targets.type, listed.version)
-        newest = self._files.newest_version(Root.type)
         files = TopLevelFiles(
             roots=[self._require(Root.type, version) for version in range(2, newest + 1)],
             timestamp=timestamp,

@@ -49,7 +49,7 @@ from contact_registry.trust.layout import (
 from contact_registry.trust.published import PublishedRepository, PublishedVersion
 from contact_registry.trust.storage import RepositoryFiles, WriteFile, exclusive, write_durably
 from contact_registry.trust.submitting import Submission
-from contact_registry.trust.verification import TopLevel, verify_directory
+from contact_registry.trust.verification import TopLevel
 from protocol.signing import VerifyKey
 
 DEFAULT_EXPIRY: Final = ExpiryPeriods()
@@ -219,7 +219,7 @@ class RegistryRepository(PublishedRepository):
         """
         check_sizes(submission)
         with exclusive(self._files.folder):
-            top = self.load_top()
+            top = self._begin()
             published = self.find_published(top, submission.role)
             documents = check_submission(
                 submission,
@@ -234,6 +234,10 @@ class RegistryRepository(PublishedRepository):
             recent.append(self._clock())
             return version
 
+    def _begin(self) -> TopLevel:
+        """Return what a publication begins from; no other writer is at work from here on."""
+        return self.load_top()
+
     def _check_quota(self, role: str, recent: deque[datetime]) -> None:
         """Refuse what comes too often, as far as this process has seen it."""
         if len(recent) == MOST_PER_HOUR and self._clock() - recent[0] < _HOUR:
@@ -246,7 +250,7 @@ class RegistryRepository(PublishedRepository):
     def refresh_timestamp(self, online: OnlineSigners) -> PublishedVersion:
         """Sign the timestamp again, and the snapshot too once half of its time is over."""
         with exclusive(self._files.folder):
-            top = self.load_top()
+            top = self._begin()
             if top.snapshot.expires < self._after(self._expiry.snapshot / 2):
                 return self._publish(top, {}, {}, online)
             meta = top.timestamp.snapshot_meta
@@ -294,12 +298,22 @@ class RegistryRepository(PublishedRepository):
         now = self._clock()
         try:
             top = self.verify_top(timestamp, reference_time=now)
-            verify_directory(top, self.source(), verified_at=now)
+            self._check_root_stays(top)
+            self.verify_view(top, now)
         except RegistryRefusedError as error:
             raise SubmissionRefusedError(
                 f"With this change no client could verify the registry any more: {error}",
                 code=RefusalCode.NOT_SIGNED,
             ) from error
+
+    def _check_root_stays(self, top: TopLevel) -> None:
+        """Refuse what fits only a root that was replaced: clients know the newer one already."""
+        in_force = self._last_read[1].root.version if self._last_read is not None else 0
+        if top.root.version < in_force:
+            raise RegistryRefusedError(
+                f"it is signed for root version {top.root.version}, and version {in_force} is in "
+                "force"
+            )
 
     def _after(self, period: timedelta) -> datetime:
         return (self._clock() + period).astimezone(UTC).replace(microsecond=0)

@@ -68,6 +68,7 @@ class RepositoryFiles:
         self._metadata = folder / "metadata"
         self._targets = folder / "targets"
         self._write = write
+        self._newest: dict[str, int] = {}
 
     def read_metadata(self, role: str, version: int | None) -> bytes | None:
         """Return a metadata file, or None if there is none."""
@@ -79,9 +80,22 @@ class RepositoryFiles:
         return _read(self._targets / name) if is_target_name(name) else None
 
     def newest_version(self, role: str) -> int:
-        """Return the highest version of a role on disk, published or left behind; 0 if none."""
-        found = (parse_metadata_name(path.name) for path in self._metadata.glob(f"*.{role}.json"))
-        return max((name[1] or 0 for name in found if name and name[0] == role), default=0)
+        """Return the highest version of a role on disk, published or left behind; 0 if none.
+
+        The folder is searched once: it has every version since the beginning. Each new version is
+        one more than the highest, so later it is enough to look whether there is a next one.
+        """
+        newest = self._newest.get(role, 0)
+        if not newest or not self._has(role, newest):
+            found = (parse_metadata_name(p.name) for p in self._metadata.glob(f"*.{role}.json"))
+            newest = max((name[1] or 0 for name in found if name and name[0] == role), default=0)
+        while self._has(role, newest + 1):
+            newest += 1
+        self._newest[role] = newest
+        return newest
+
+    def _has(self, role: str, version: int) -> bool:
+        return (self._metadata / f"{version}.{role}.json").exists()
 
     def write_metadata(self, role: str, version: int | None, data: bytes) -> None:
         """Write a metadata file. The caller makes sure that the version was never published."""

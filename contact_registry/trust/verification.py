@@ -1,9 +1,10 @@
-"""The trusted core: signed bytes in, a ``Directory`` or an error out.
+"""The trusted core: signed bytes in; what they say, verified, or an error out.
 
-No clock, no network. The same core serves the node after each download, the node without network,
-the hub before it publishes, and the tests. It follows the client workflow of the TUF specification
-(1.0.x, section 5); rollback protection, which compares with what was seen before, is the part of
-``tuf.ngclient.Updater`` in :mod:`contact_registry.trust.client`.
+Its second half, :mod:`contact_registry.trust.view`, makes a ``Directory`` of what stands below the
+top level. No clock, no network. The same core serves the node after each download, the node without
+network, the hub before it publishes, and the tests. It follows the client workflow of the TUF
+specification (1.0.x, section 5); rollback protection, which compares with what was seen before, is
+the part of ``tuf.ngclient.Updater`` in :mod:`contact_registry.trust.client`.
 
 What is stricter here than the specification:
 
@@ -21,14 +22,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
 from securesystemslib.exceptions import Error as SecureSystemsError
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from contact_registry.directory import Directory
 from contact_registry.errors import DocumentError, RegistryExpiredError, RegistryRefusedError
 from contact_registry.models import (
     ContactsDocument,
@@ -53,6 +52,9 @@ from protocol.identifiers import ParticipantCode
 #: How long the keys of an overdue node stay in use: long enough for a holiday of the one person
 #: who holds the directory key.
 DEFAULT_GRACE: Final = timedelta(days=30)
+
+#: A timestamp is signed for a day, and a clock may be two days behind (SPEC 12.2).
+LONGEST_TIMESTAMP: Final = timedelta(days=3)
 
 _Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
 
@@ -138,6 +140,22 @@ def verify_top_level(
     )
 
 
+def require_short_timestamp(top: TopLevel, at: datetime) -> None:
+    """Refuse a timestamp that is good for longer than any honest one, as seen at ``at``.
+
+    Whoever held the online key for a moment could sign one for years, and with it show today's
+    registry as the newest for years, to everybody whom the next root can be kept from. So a thief
+    has to go on holding the key, and a view is never younger than it looks by more than this.
+    Raises :class:`~contact_registry.errors.RegistryRefusedError`.
+    """
+    if top.timestamp.expires - at > LONGEST_TIMESTAMP:
+        raise RegistryRefusedError(
+            f"The registry's timestamp is good until {top.timestamp.expires:%Y-%m-%d %H:%M} UTC, "
+            "longer than the registry host signs any: check this machine's clock; if it is right, "
+            "tell the registry operators, because somebody may have their online key."
+        )
+
+
 def read_root(data: bytes) -> Root:
     """Read a root without verifying it: for comparing, and for nothing else.
 
@@ -155,64 +173,16 @@ def verify_root_chain(trusted_root: bytes, newer: Iterable[bytes]) -> list[Root]
     """
     with refusing("root"):
         root = _read(Root, trusted_root)
-        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+        require_signatures(root, root.signed, Root.type)
         chain = [root.signed]
         for data in newer:
             root = _read(Root, data)
-            chain[-1].verify_delegate(Root.type, root.signed_bytes, root.signatures)
-            root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+            require_signatures(root, chain[-1], Root.type)
+            require_signatures(root, root.signed, Root.type)
             if root.signed.version != chain[-1].version + 1:
                 raise RepositoryError(f"version {root.signed.version} is out of order")
             chain.append(root.signed)
         return chain
-
-
-def verify_directory(
-    top: TopLevel,
-    source: FileSource,
-    *,
-    verified_at: datetime,
-    now: datetime | None = None,
-    grace: timedelta = DEFAULT_GRACE,
-) -> Directory:
-    """Verify every Participant's documents below ``top`` and return them as one view.
-
-    A Participant that has not published yet, or has no node, is listed without these documents.
-    What is overdue is judged as of ``now``, which is ``verified_at`` unless the view is an older
-    one that is read again.
-    Raises :class:`~contact_registry.errors.RegistryRefusedError`, and whatever ``source`` raises.
-    """
-    entries = read_participants(top.targets, source)
-    judged_at = now or verified_at
-    overdue: dict[str, datetime] = {}
-    contacts: dict[ParticipantCode, ContactsDocument] = {}
-    keys: dict[ParticipantCode, KeysDocument] = {}
-    for entry in entries:
-        code = entry.code
-        branch = _read_branch(top, source, code, RoleKind.PARTICIPANT, delegator=top.targets)
-        if branch is None:
-            continue
-        with refusing(f"contacts of {code}"):
-            contacts[code] = check_contacts(branch.data, entry)
-        _note_overdue(overdue, participant_role(code), branch.role, judged_at)
-        node = _read_branch(top, source, code, RoleKind.NODE, delegator=branch.role)
-        if node is None:
-            continue
-        with refusing(f"keys of {code}"):
-            document = check_keys(node.data, code)
-        _note_overdue(overdue, node_role(code), node.role, judged_at)
-        if min(branch.role.expires, node.role.expires) + grace > judged_at:
-            keys[code] = document
-    return Directory(
-        version=top.snapshot.version,
-        sha256=top.snapshot_sha256,
-        expires_at=top.expires_at,
-        verified_at=verified_at,
-        participants=entries,
-        contacts=MappingProxyType(contacts),
-        keys=MappingProxyType(keys),
-        overdue=MappingProxyType(overdue),
-    )
 
 
 def check_contacts(data: bytes, entry: ParticipantEntry) -> ContactsDocument:
@@ -239,40 +209,26 @@ def check_keys(data: bytes, code: ParticipantCode) -> KeysDocument:
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    role: Targets
-    data: bytes
-
-
 def read_participants(targets: Targets, source: FileSource) -> tuple[ParticipantEntry, ...]:
     """Return the Participants that the operators list, each with a proper delegation."""
     with refusing("list of Participants"):
-        if set(targets.targets) != {PARTICIPANTS_PATH}:
-            raise RepositoryError("the operators sign participants.json and nothing else")
-        data = read_target(source, targets.targets[PARTICIPANTS_PATH])
-        entries = parse_participants(data).participants
-        for entry in entries:
-            if not is_proper_delegation(targets.delegations, entry.code, RoleKind.PARTICIPANT):
-                raise RepositoryError(f"{entry.code} is listed without a proper delegation")
+        entries = parse_participants(read_target(source, find_list(targets))).participants
+        require_delegations(targets, entries)
         return entries
 
 
-def _read_branch(
-    top: TopLevel,
-    source: FileSource,
-    code: ParticipantCode,
-    kind: RoleKind,
-    *,
-    delegator: Targets,
-) -> _Branch | None:
-    """Return a delegated role and its one document, or None if it has published nothing yet."""
-    role = read_role(top.snapshot, source, code, kind, delegator)
-    if role is None:
-        return None
-    name = participant_role(code) if kind is RoleKind.PARTICIPANT else node_role(code)
-    with refusing(f"metadata of {name}"):
-        return _Branch(role=role, data=read_target(source, role.targets[path_of_role(code, kind)]))
+def find_list(targets: Targets) -> TargetFile:
+    """Return where the list of Participants is; raises ``RepositoryError``."""
+    if set(targets.targets) != {PARTICIPANTS_PATH}:
+        raise RepositoryError("the operators sign participants.json and nothing else")
+    return targets.targets[PARTICIPANTS_PATH]
+
+
+def require_delegations(targets: Targets, entries: Iterable[ParticipantEntry]) -> None:
+    """Raise ``RepositoryError`` for a Participant without a proper delegation."""
+    for entry in entries:
+        if not is_proper_delegation(targets.delegations, entry.code, RoleKind.PARTICIPANT):
+            raise RepositoryError(f"{entry.code} is listed without a proper delegation")
 
 
 def read_role(
@@ -287,6 +243,8 @@ def read_role(
     meta = snapshot.meta.get(f"{name}.json")
     if meta is None:
         return None
+    if kind is RoleKind.NODE and delegator.delegations is None:
+        return None  # signed by its people: it has no node any more; the snapshot never forgets one
     with refusing(f"metadata of {name}"):
         if not is_proper_delegation(delegator.delegations, code, kind):
             raise RepositoryError("it is not properly delegated")
@@ -313,8 +271,24 @@ def read_signed(
 ) -> _Signed:
     """Return metadata that enough keys of its role have signed."""
     metadata = _read(kind, data)
-    delegator.verify_delegate(name or kind.type, metadata.signed_bytes, metadata.signatures)
+    require_signatures(metadata, delegator, name or kind.type)
     return metadata.signed
+
+
+def require_signatures(metadata: Metadata[_Signed], delegator: Root | Targets, name: str) -> None:
+    """Check that as many different keys as the threshold of role ``name`` asks for have signed.
+
+    The TUF library counts key identifiers, and one key can stand under two of them
+    (GHSA-3633-5h82-39pq tells what follows): here keys are told apart by what they are.
+    Raises ``UnsignedMetadataError``, or ``ValueError`` for a role that nobody delegates to.
+    """
+    result = delegator.get_verification_result(name, metadata.signed_bytes, metadata.signatures)
+    keys = {str(key.keyval.get("public")).lower() for key in result.signed.values()}
+    if len(keys) < result.threshold:
+        raise UnsignedMetadataError(
+            f"{name} is signed by {len(keys)} of the {result.threshold} different keys that it "
+            "needs"
+        )
 
 
 def read_delegate(snapshot: Snapshot, data: bytes, name: str, delegator: Root | Targets) -> Targets:
@@ -360,8 +334,3 @@ def _require_current(
                 "host no longer renews it, or something holds newer versions back. Tell the "
                 "registry operators; what was verified last stays in use for now."
             )
-
-
-def _note_overdue(overdue: dict[str, datetime], name: str, role: Targets, now: datetime) -> None:
-    if role.is_expired(now.astimezone(UTC)):
-        overdue[name] = role.expires

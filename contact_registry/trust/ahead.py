@@ -1,0 +1,90 @@
+"""Downloading many files at once, before they are verified one after the other.
+
+A node that has no registry yet asks for hundreds of files. One after the other, each would wait for
+the one before: over a line with 50 ms to the host and back, most of a minute. Nothing is believed
+here: what comes is only at hand when the trusted core asks for it, by its hash, and verifies it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Final
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Targets
+
+from contact_registry.models import MAX_DOCUMENT_BYTES
+from contact_registry.trust.layout import LIMITS, parse_role, participant_role, target_file_name
+from contact_registry.trust.verification import TopLevel
+from protocol.errors import MalformedError
+
+#: Requests that are open at a time.
+_AT_ONCE: Final = 8
+#: Fewer files than this are not worth the threads: an update asks for a few.
+_MANY: Final = 10
+
+Download = Callable[[str, int], bytes]
+"""Returns the file at an address, of at most so many bytes. Called in several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file by its published name, with its length and hash as the metadata above names them."""
+
+    name: str
+    length: int
+    sha256: str
+
+
+def list_roles(top: TopLevel, kept: Collection[str]) -> list[Wanted]:
+    """Return the roles of those who take part of which the file is not kept."""
+    delegations = top.targets.delegations
+    listed = set(delegations.roles or ()) if delegations is not None else set()
+    found = (
+        _name_role(name.removesuffix(".json"), meta, listed)
+        for name, meta in top.snapshot.meta.items()
+    )
+    return [wanted for wanted in found if wanted is not None and wanted.sha256 not in kept]
+
+
+def _name_role(role: str, meta: MetaFile, listed: Collection[str]) -> Wanted | None:
+    try:
+        takes_part = participant_role(parse_role(role)[0]) in listed
+    except MalformedError:
+        return None  # a top-level role, or nothing that this layout has
+    sha256 = (meta.hashes or {}).get("sha256", "")
+    if not takes_part or not sha256 or not 0 < (meta.length or 0) <= LIMITS.delegation:
+        return None
+    return Wanted(f"{meta.version}.{role}.json", meta.length or 0, sha256)
+
+
+def list_documents(roles: Iterable[bytes], kept: Collection[str]) -> Iterator[Wanted]:
+    """Yield the documents that these roles name; what is no role is left to the core."""
+    for data in roles:
+        try:
+            targets = Metadata[Targets].from_bytes(data).signed.targets
+        except (RepositoryError, AttributeError):
+            continue
+        for path, target in targets.items():
+            sha256 = target.hashes.get("sha256", "")
+            if sha256 and sha256 not in kept and target.length <= MAX_DOCUMENT_BYTES:
+                yield Wanted(target_file_name(path, sha256), target.length, sha256)
+
+
+def download_ahead(wanted: Collection[Wanted], base: str, download: Download) -> dict[str, bytes]:
+    """Return the files by the hash under which they were asked for; few are left for later.
+
+    The first failure ends it, and is raised: what ``download`` raises.
+    """
+    if len(wanted) < _MANY:
+        return {}
+    ahead: dict[str, bytes] = {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = {pool.submit(download, base + one.name, one.length): one for one in wanted}
+        try:
+            for answered in as_completed(asked):
+                ahead[asked[answered].sha256] = answered.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return ahead
