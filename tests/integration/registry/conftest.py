@@ -44,3 +44,11 @@ def client(
 ) -> RegistryClient:
     """Make a client with an empty cache."""
     return world.client(served[0], tmp_path / "cache", http)
+
+
+@pytest.fixture
+def restarted(
+    world: RegistryWorld, served: tuple[str, CheatingHost], http: httpx.Client, tmp_path: Path
+) -> RegistryClient:
+    """Make a second client of the same cache, as a process has after a restart."""
+    return world.client(served[0], tmp_path / "cache", http)

@@ -1,7 +1,9 @@
 """What an honest registry host gives a client, over real HTTP."""
 
+import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -90,18 +92,39 @@ def test_no_cache_yet(client: RegistryClient) -> None:
     assert client.load_cached() is None
 
 
-def test_altered_cache_is_refused(client: RegistryClient, tmp_path: Path) -> None:
+def test_altered_cache_is_refused(
+    restarted: RegistryClient, client: RegistryClient, tmp_path: Path
+) -> None:
     """A cached document altered on disk does not verify; a torn file reads as an empty cache."""
     client.refresh()
-    path = tmp_path / "cache" / "verified.json"
-    intact = path.read_text()
-    document = intact.index("participants/AL/contacts.json") + 40
-    altered = "B" if intact[document] != "B" else "C"
-    path.write_text(intact[:document] + altered + intact[document + 1 :])
+    path = tmp_path / "cache" / "verified.sqlite"
+    intact = path.read_bytes()
+    assert intact.count(b"Desk desk") == 2
+    path.write_bytes(intact.replace(b"Desk desk", b"Dusk desk"))
     with pytest.raises(RegistryRefusedError):
-        client.load_cached()
-    path.write_text(intact[:100])
-    assert client.load_cached() is None
+        restarted.load_cached()
+    path.write_bytes(intact[:100])
+    assert restarted.load_cached() is None
+
+
+def test_damaged_cache_is_mended(
+    restarted: RegistryClient, client: RegistryClient, tmp_path: Path
+) -> None:
+    """What is damaged, torn or not ours on the disk is brought again, and kept again."""
+    before = client.refresh()
+    path = tmp_path / "cache" / "verified.sqlite"
+    intact = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TRIGGER planted AFTER INSERT ON file BEGIN SELECT 1; END")
+    planted = path.read_bytes()
+    damages = (intact.replace(b"Desk desk", b"Dusk desk"), intact[:5000], b"no database", planted)
+    for damage in damages:
+        path.write_bytes(damage)
+        restarted.refresh()
+        restarted.refresh()
+        assert restarted.load_cached() == before
+        assert b"Dusk desk" not in path.read_bytes()
+        assert b"planted" not in path.read_bytes()
 
 
 def test_cache_from_the_future_is_refused(world: RegistryWorld, client: RegistryClient) -> None:
@@ -117,13 +140,13 @@ def test_kept_moment_after_expiry_is_refused(
 ) -> None:
     """A kept moment moved to after the timestamp's end does not verify: age cannot be hidden."""
     client.refresh()
-    path = tmp_path / "cache" / "verified.json"
+    path = tmp_path / "cache" / "verified.sqlite"
     then = world.clock()
     world.clock.move(timedelta(days=5))
-    old, new = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (then, world.clock()))
-    kept = path.read_text()
+    old, new = (moment.isoformat().encode() for moment in (then, world.clock()))
+    kept = path.read_bytes()
     assert old in kept
-    path.write_text(kept.replace(old, new))
+    path.write_bytes(kept.replace(old, new))
     with pytest.raises(RegistryRefusedError, match="ran out"):
         client.load_cached()
 

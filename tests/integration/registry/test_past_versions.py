@@ -8,13 +8,13 @@ import httpx
 import pytest
 from sqlmodel import SQLModel
 
+from console.storage.database import Database
 from contact_registry.errors import RegistryRefusedError, RegistryUnavailableError
 from contact_registry.evidence.registry_proof import collect_objects
 from contact_registry.trust.client import RegistryClient
 from node.adapters.registry import RegistryDirectory
 from node.service.registry_archive import RegistryArchive
 from node.store import account_tables, tables
-from node.store.database import Database
 from node.store.tables import ReceiptRow
 from protocol.messages.head import RegistryPin
 from tests.support.registry import AL, MK, CheatingHost, RegistryWorld
