@@ -27,12 +27,16 @@ class ConsoleSettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NavigationItem:
-    """One entry of the navigation; ``count`` is shown beside it when it is not zero."""
+    """One entry of the navigation; ``count`` is shown beside it when it is not zero.
+
+    ``beneath`` are the beginnings of further paths whose pages belong to the entry.
+    """
 
     label: Message
     path: str
     icon: str
     count: int = 0
+    beneath: tuple[str, ...] = ()
 
 
 def _no_navigation(_request: Request, _signed_in: SignedIn) -> Sequence[NavigationItem]:

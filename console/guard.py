@@ -5,7 +5,7 @@
 :func:`require_active` and :func:`require_roles` are what the pages of a face ask for.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -87,7 +87,20 @@ class GuardLayer:
 FormKeeper = Callable[[SignedIn, str, FormData], None]
 """Keeps a form that was sent to a locked screen (person, path, fields), so that no text is lost."""
 
-KIT_FORMS: Final = frozenset({"/unlock", "/hide", "/sign-out", "/language", "/link", "/sign-in"})
+KIT_FORMS: Final = frozenset(
+    {
+        "/sign-in",
+        "/sign-in/code",
+        "/link",
+        "/set-up",
+        "/set-up/code",
+        "/hide",
+        "/unlock",
+        "/sign-out",
+        "/sessions/end",
+        "/language",
+    }
+)
 """The kit's own forms, which hold secrets or nothing: they are never kept."""
 
 
@@ -98,13 +111,24 @@ class FormTokenCheck:
         self._api_prefixes = tuple(settings.api_prefixes)
         self._keep_form = keep_form
 
-    async def __call__(self, request: Request) -> None:
-        """Refuse with 403 an unsafe request whose form token is not the session's own."""
+    async def __call__(self, request: Request) -> AsyncIterator[None]:
+        """Refuse with 403 an unsafe request whose form token is not the session's own.
+
+        Files that came with the form are closed when the request has been answered.
+        """
         path = request.scope["path"]
         # The path, not the URL: a URL is put together from headers too.
         if request.method in SAFE_METHODS or path.startswith(self._api_prefixes):
+            yield
             return
         form = await request.form()
+        try:
+            await self._check(request, path, form)
+            yield
+        finally:
+            await form.close()
+
+    async def _check(self, request: Request, path: str, form: FormData) -> None:
         given = request.headers.get(HEADER) or _read_field(form)
         state = get_request_state(request)
         if not is_form_token(given, cookie_token=state.cookie_token):

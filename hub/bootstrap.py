@@ -5,21 +5,26 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from console.process.tasks import BackgroundTasks
+from console.process.tasks import BackgroundTask, BackgroundTasks
+from contact_registry.changes.desk import ChangeDesk
+from contact_registry.drills.schedule import DrillRules
 from contact_registry.errors import RegistryError
+from contact_registry.trust.online import OnlineKeyring
+from contact_registry.trust.operated import OperatedRepository
 from contact_registry.trust.published import PublishedVersion
-from contact_registry.trust.repository import OnlineSigners, RegistryRepository
-from contact_registry.trust.signers import RegistrySigner, load_signing_key
+from contact_registry.trust.repository import OnlineSigners
 from hub.api.health import create_health_router
 from hub.api.monitoring import Monitored, create_monitoring_router
 from hub.api.problems import install_problem_handlers
+from hub.audit.publications import record_publications
 from hub.broker.accounts import MAILBOX_ADMIN_PERMISSIONS, REGISTRAR_PERMISSIONS
 from hub.broker.admission import Admission
 from hub.broker.admission_rounds import AdmissionIncompleteError, AdmissionRounds
@@ -27,21 +32,39 @@ from hub.broker.connection import AdminIdentity, BrokerConnection, BrokerUnavail
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.mailboxes import Mailboxes
 from hub.broker.operator import OperatorMaterial, load_operator_material
+from hub.changes.corrections import open_correction_desk
+from hub.changes.rounds import add_change_rounds
+from hub.clock import utc_now
+from hub.context import HubContext, HubRecords
+from hub.delivery import DeliverySource
+from hub.drills.wiring import MailSetupError, add_drills
+from hub.monitoring.delivery_watch import DeliveryWatch
 from hub.monitoring.readiness import (
+    Check,
     check_admission,
     check_broker,
     check_registry,
+    check_store,
     check_tasks,
 )
+from hub.opening import migrate_store, open_records
+from hub.registry_host.ceremonies import create_ceremony_router
+from hub.registry_host.corrections import create_correction_router
 from hub.registry_host.refreshing import run_timestamp_refresh
 from hub.registry_host.router import create_router
+from hub.registry_view import RegistryView
 from hub.settings import BrokerMode, HubSettings
+from hub.web.face import Served, build_console
+from hub.web.mounting import PagesMount
+from hub.web.place import Place
+from hub.web.router import create_web_router
 
 _WATCH_BROKER_EVERY: Final = timedelta(seconds=1)
 #: How long a publication waits for the broker to follow before its answer is given anyway.
 _ADMIT_SECONDS: Final = 5.0
 #: Rounds of admission that may fail before the hub is called not ready.
 _MISSED_ROUNDS: Final = 3
+_RECORD_EVERY: Final = timedelta(minutes=1)
 _SHORTEST_TOKEN: Final = 32
 _ADMISSION_TROUBLE: Final = (
     BrokerUnavailableError,
@@ -57,17 +80,12 @@ class HubSetupError(Exception):
     """The hub cannot be put together; the message says what to set or run."""
 
 
-def utc_now() -> datetime:
-    """Return the present moment: the one clock of the process."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class HubParts:
     """Everything that the hub consists of. Only the embedded broker runs already."""
 
     settings: HubSettings
-    repository: RegistryRepository
+    repository: OperatedRepository
     online: OnlineSigners
     embedded: EmbeddedBroker | None
     registrar: BrokerConnection
@@ -75,11 +93,13 @@ class HubParts:
     mailboxes: Mailboxes
     rounds: AdmissionRounds
     operator_token: str | None
+    records: HubRecords
 
     def close(self) -> None:
-        """Stop the embedded broker, if there is one."""
+        """Stop the embedded broker, if there is one, and give the connections back."""
         if self.embedded is not None:
             self.embedded.stop()
+        self.records.database.close()
 
 
 def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> HubParts:
@@ -89,15 +109,24 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
     in the end. Blocking. Raises :class:`HubSetupError`,
     :class:`~hub.broker.operator.OperatorMaterialError`,
     :class:`~hub.broker.embedded.EmbeddedBrokerError`,
-    :class:`~contact_registry.errors.RegistryError`.
+    :class:`~contact_registry.errors.RegistryError`, ``SchemaError``, ``SecretBoxError``.
     """
     material = load_operator_material(settings.operator_dir)
-    online_signer = RegistrySigner(load_signing_key(settings.online_key_path))
-    repository = RegistryRepository(settings.registry_dir, clock=utc_now)
-    repository.published_version()  # a hub without a registry has nothing to do: say so now
+    repository = OperatedRepository(
+        settings.registry_dir,
+        clock=utc_now,
+        keyring=OnlineKeyring.of_file(settings.online_key_path),
+    )
+    online = repository.follow_root()  # a hub without a registry has nothing to do: say so now
     tls = _make_tls_context(settings.broker_ca)
     token = _read_operator_token(settings.operator_token_file)
-    embedded = _start_embedded_broker(settings, material, environment=environment)
+    migrate_store(settings)
+    records = open_records(settings)
+    try:
+        embedded = _start_embedded_broker(settings, material, environment=environment)
+    except BaseException:
+        records.database.close()
+        raise
     servers = [embedded.url] if embedded else list(settings.broker_servers)
     registrar, mailbox_admin = (
         BrokerConnection(servers=servers, tls=tls, identity=identity, clock=utc_now)
@@ -113,13 +142,14 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
     return HubParts(
         settings=settings,
         repository=repository,
-        online=OnlineSigners(snapshot=online_signer, timestamp=online_signer),
+        online=online,
         embedded=embedded,
         registrar=registrar,
         mailbox_admin=mailbox_admin,
         mailboxes=mailboxes,
         rounds=AdmissionRounds(admission, load_directory=repository.load_directory),
         operator_token=token,
+        records=records,
     )
 
 
@@ -169,8 +199,62 @@ def _read_operator_token(path: Path | None) -> str | None:
 
 def create_app(parts: HubParts) -> FastAPI:
     """Build the application; its tasks run as long as it does."""
-    settings = parts.settings
     tasks = BackgroundTasks(clock=utc_now)
+    following = _add_own_tasks(tasks, parts)
+    checks = _list_checks(tasks, parts)
+
+    @asynccontextmanager
+    async def run_tasks(_app: FastAPI) -> AsyncIterator[None]:
+        async with tasks:
+            yield
+
+    app = FastAPI(title="TRM hub", lifespan=run_tasks, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    app.include_router(create_health_router(checks))
+    app.include_router(
+        create_monitoring_router(
+            Monitored(parts.mailboxes, parts.rounds, tasks), operator_token=parts.operator_token
+        )
+    )
+    app.include_router(create_router(parts.repository, parts.online, following.follow_at_once))
+    app.include_router(create_ceremony_router(parts.repository, following.follow_at_once))
+    delivery = DeliveryWatch(
+        mailboxes=parts.mailboxes, rounds=parts.rounds, tasks=tasks, checks=checks, clock=utc_now
+    )
+    context = build_context(parts, delivery)
+    app.include_router(_add_drills(tasks, context, parts.settings))
+    app.include_router(create_correction_router(open_correction_desk(context)))
+    changes = add_change_rounds(tasks, context, after_publication=following.follow_soon)
+    pages = build_console_app(context, parts.settings, changes=changes)
+    app.router.routes.append(PagesMount(pages))
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """What follows a publication: the audit log, and the broker."""
+
+    rounds: AdmissionRounds
+    admission: BackgroundTask
+    recording: BackgroundTask
+
+    def follow_soon(self) -> None:
+        """Let broker and audit log follow what the operators published on their pages."""
+        self.recording.ask()
+        self.admission.ask()
+
+    async def follow_at_once(self, published: PublishedVersion) -> None:
+        """Let the broker follow a publication, if it can, before the publication is answered."""
+        self.recording.ask()
+        try:
+            async with asyncio.timeout(_ADMIT_SECONDS):
+                await self.rounds.run()
+        except _ADMISSION_TROUBLE as error:
+            _log.warning("admission_postponed", version=published.version, error=str(error))
+            self.admission.ask()
+
+
+def _add_own_tasks(tasks: BackgroundTasks, parts: HubParts) -> _Following:
     if parts.embedded is not None:
         watch = _watch_broker(parts.embedded)
         tasks.add_round("embedded_broker", watch, every=_WATCH_BROKER_EVERY)
@@ -186,42 +270,65 @@ def create_app(parts: HubParts) -> FastAPI:
         await parts.mailbox_admin.wait_until_up()
         await parts.rounds.run()
 
-    admission = tasks.add_round("admission", admit, every=settings.admission_interval)
+    async def record() -> None:
+        await asyncio.to_thread(record_publications, parts.records, parts.repository)
 
-    async def admit_at_once(published: PublishedVersion) -> None:
-        """Let the broker follow a publication, if it can, before the publication is answered."""
-        try:
-            async with asyncio.timeout(_ADMIT_SECONDS):
-                await parts.rounds.run()
-        except _ADMISSION_TROUBLE as error:
-            _log.warning("admission_postponed", version=published.version, error=str(error))
-            admission.ask()
+    return _Following(
+        rounds=parts.rounds,
+        admission=tasks.add_round("admission", admit, every=parts.settings.admission_interval),
+        recording=tasks.add_round("audit_publications", record, every=_RECORD_EVERY),
+    )
 
-    checks = [
+
+def _list_checks(tasks: BackgroundTasks, parts: HubParts) -> list[Check]:
+    settings = parts.settings
+    longest_ago = _MISSED_ROUNDS * settings.admission_interval
+    return [
         check_broker(parts.registrar),
         check_broker(parts.mailbox_admin),
         check_registry(parts.repository, clock=utc_now, margin=settings.timestamp_margin),
-        check_admission(
-            parts.rounds, clock=utc_now, longest_ago=_MISSED_ROUNDS * settings.admission_interval
-        ),
+        check_admission(parts.rounds, clock=utc_now, longest_ago=longest_ago),
+        check_store(parts.records.audit),
         check_tasks(tasks),
     ]
 
-    @asynccontextmanager
-    async def run_tasks(_app: FastAPI) -> AsyncIterator[None]:
-        async with tasks:
-            yield
 
-    app = FastAPI(title="TRM hub", lifespan=run_tasks, docs_url=None, redoc_url=None)
-    install_problem_handlers(app)
-    app.include_router(create_health_router(checks))
-    app.include_router(
-        create_monitoring_router(
-            Monitored(parts.mailboxes, parts.rounds, tasks), operator_token=parts.operator_token
-        )
+def _add_drills(tasks: BackgroundTasks, context: HubContext, settings: HubSettings) -> APIRouter:
+    try:
+        return add_drills(tasks, context, settings)
+    except MailSetupError as error:
+        raise HubSetupError(str(error)) from error
+
+
+def build_context(parts: HubParts, delivery: DeliverySource) -> HubContext:
+    """Put together what services and pages stand on."""
+    records = parts.records
+    return HubContext(
+        database=records.database,
+        box=records.box,
+        clock=records.clock,
+        random=records.random,
+        audit=records.audit,
+        repository=parts.repository,
+        online=parts.online,
+        registry=RegistryView(parts.repository),
+        delivery=delivery,
+        public_url=parts.settings.effective_public_url,
+        drill_rules=DrillRules(interval=parts.settings.drill_interval),
     )
-    app.include_router(create_router(parts.repository, parts.online, admit_at_once))
-    return app
+
+
+def build_console_app(
+    context: HubContext, settings: HubSettings, *, changes: ChangeDesk | None = None
+) -> FastAPI:
+    """Build the operators' console: every path that is not one of the interfaces."""
+    served = Served(
+        public_url=settings.effective_public_url,
+        place=Place.of(settings.time_zone, settings.city),
+        version=version("trm-hub"),
+    )
+    console = build_console(context, served=served)
+    return console.build_app([create_web_router(context, console, changes=changes)])
 
 
 def _watch_broker(broker: EmbeddedBroker) -> Callable[[], Awaitable[None]]:

@@ -10,10 +10,13 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from console.face import ConsoleSettingsError
 from console.process.file_modes import OWNER_ONLY, ExposedFileError, verify_private_folder
-from console.process.logs import configure_logs, route_library_logs
+from console.process.logs import LogFormat, configure_logs, route_library_logs
+from console.storage.migrating import SchemaError
+from console.storage.secret_box import SecretBoxError
 from contact_registry.errors import RegistryError
-from hub.bootstrap import HubSetupError, build_parts, create_app, utc_now
+from hub.bootstrap import HubSetupError, build_parts, create_app
 from hub.broker.config import render_server_config
 from hub.broker.embedded import EmbeddedBrokerError
 from hub.broker.operator import (
@@ -22,12 +25,25 @@ from hub.broker.operator import (
     create_operator_material,
     load_operator_material,
 )
-from hub.settings import HubSettings
+from hub.clock import utc_now
+from hub.opening import StoreUnavailableError
+from hub.operators import cli as operators_cli
+from hub.settings import HubSettings, describe_problems
 
 _USAGE_ERROR = 2
 _NOT_READY = 1
 #: Open connections and running requests, above which the hub answers 503.
 _MOST_CONNECTIONS = 200
+
+_SETUP_TROUBLE = (
+    HubSetupError,
+    OperatorMaterialError,
+    EmbeddedBrokerError,
+    RegistryError,
+    SchemaError,
+    SecretBoxError,
+    StoreUnavailableError,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,9 +67,13 @@ First time, on one machine:
   export TRM_HUB_BROKER_CERTIFICATE=/etc/trm/broker.pem   # for the broker's host name
   export TRM_HUB_BROKER_PRIVATE_KEY=/etc/trm/broker.key
   export TRM_HUB_BROKER_CA=/etc/trm/ca.pem                # unless the system knows the CA
+  trm-hub migrate                   # the hub's own store: operators, audit log
+  trm-hub add-operator NAME --role hub_admin
   trm-hub run
+  trm-hub sign-in-link NAME         # opens the operators' console the first time
 """,
 )
+app.add_typer(operators_cli.app)
 
 
 def _fail(message: object) -> NoReturn:
@@ -65,13 +85,7 @@ def _load_settings() -> HubSettings:
     try:
         return HubSettings()
     except ValidationError as error:
-        problems = [
-            f"TRM_HUB_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
-            if item["loc"]
-            else str(item["msg"])
-            for item in error.errors(include_url=False, include_input=False)
-        ]
-        _fail("the settings do not hold: " + "; ".join(problems))
+        _fail(f"the settings do not hold: {describe_problems(error)}")
 
 
 def _check_data_folder(settings: HubSettings) -> None:
@@ -151,7 +165,7 @@ def run() -> None:
     route_library_logs()
     try:
         parts = build_parts(settings, environment=os.environ)
-    except (HubSetupError, OperatorMaterialError, EmbeddedBrokerError, RegistryError) as error:
+    except _SETUP_TROUBLE as error:
         _fail(error)
     try:
         uvicorn.run(
@@ -165,7 +179,10 @@ def run() -> None:
             access_log=False,
             timeout_graceful_shutdown=5,
             limit_concurrency=_MOST_CONNECTIONS,
+            forwarded_allow_ips=settings.trusted_proxies,
         )
+    except ConsoleSettingsError as error:
+        _fail(f"TRM_HUB_PUBLIC_URL: {error}")
     finally:
         parts.close()
 
@@ -221,4 +238,5 @@ def _local_address(settings: HubSettings) -> str:
 def main() -> None:
     """Run the command line. What it writes is for its owner only."""
     os.umask(OWNER_ONLY)
+    configure_logs(LogFormat.CONSOLE, strict=False, quiet=True)  # "run" says more
     app()

@@ -4,13 +4,15 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from console.process.logs import LogFormat
 from hub.broker.config import FREE_PORT, BrokerConfig
 from hub.broker.mailboxes import MailboxLimits
+from hub.drills.mail_security import MailSecurity
 
 
 class BrokerMode(StrEnum):
@@ -18,6 +20,16 @@ class BrokerMode(StrEnum):
 
     EMBEDDED = "embedded"
     EXTERNAL = "external"
+
+
+def describe_problems(error: ValidationError) -> str:
+    """Say what is wrong with the settings, by the names of their variables, never by value."""
+    return "; ".join(
+        f"TRM_HUB_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+        if item["loc"]
+        else str(item["msg"])
+        for item in error.errors(include_url=False, include_input=False)
+    )
 
 
 class HubSettings(BaseSettings):
@@ -37,6 +49,33 @@ class HubSettings(BaseSettings):
     )
     http_private_key: Path | None = Field(
         default=None, description="Private key (PEM) that fits the certificate for HTTPS."
+    )
+    public_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="Address of the operators' console as people open it; https unless it is this "
+        "machine. Default: http(s)://127.0.0.1:<port>.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses of reverse proxies, separated by commas, whose word on a visitor's "
+        "address counts. Unset behind a proxy on another machine, all visitors look like one.",
+    )
+    time_zone: ZoneInfo = Field(
+        default=ZoneInfo("UTC"),
+        description="Time that the operators' console shows, as in Europe/Vienna.",
+    )
+    city: str = Field(
+        default="", description="City beside each time; default: that of the time zone."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the hub's own store (operators, audit log); default: SQLite "
+        "in the data folder. PostgreSQL: postgresql+psycopg://user@host/name.",
+    )
+    accounts_key: Path | None = Field(
+        default=None,
+        description="Key file that seals the operators' second factors; made by 'trm-hub migrate'; "
+        "default: <data_dir>/accounts.key. Keep a copy apart from the database's backup.",
     )
     broker_mode: BrokerMode = Field(
         default=BrokerMode.EMBEDDED,
@@ -106,6 +145,33 @@ class HubSettings(BaseSettings):
         default=None,
         description="File with the bearer token for /monitoring; without it these are closed.",
     )
+    drills_by_schedule: bool = Field(
+        default=True,
+        description="Whether the hub asks desks by itself to confirm that they can be reached; an "
+        "operator can always ask.",
+    )
+    drill_interval: timedelta = Field(
+        default=timedelta(days=90),
+        ge=timedelta(days=7),
+        description="From one reachability drill of a desk and phase to the next (ISO 8601, P90D).",
+    )
+    mail_host: str | None = Field(
+        default=None,
+        description="Mail server for reminders, which say only that something waits; without it "
+        "none are sent.",
+    )
+    mail_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    mail_security: MailSecurity = Field(
+        default=MailSecurity.STARTTLS,
+        description="starttls, tls, or none for a mail server on this machine.",
+    )
+    mail_from: str | None = Field(
+        default=None, description="Mailbox that reminders come from, as in hub@operator.example."
+    )
+    mail_user: str | None = Field(default=None, description="User at the mail server.")
+    mail_password_file: Path | None = Field(
+        default=None, description="File that holds the password of that user."
+    )
     log_format: LogFormat = Field(
         default=LogFormat.JSON, description="Log lines: json for programs, console for people."
     )
@@ -138,6 +204,24 @@ class HubSettings(BaseSettings):
     def operator_dir(self) -> Path:
         """Where the operators' broker keys lie."""
         return self.data_dir / "operator"
+
+    @property
+    def effective_database_url(self) -> str:
+        """Where the hub's own store is."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'hub.db'}"
+
+    @property
+    def accounts_key_path(self) -> Path:
+        """Where the key of the second factors lies."""
+        return self.accounts_key or self.data_dir / "accounts.key"
+
+    @property
+    def effective_public_url(self) -> str:
+        """Where people open the console."""
+        if self.public_url is not None:
+            return str(self.public_url)
+        scheme = "https" if self.http_certificate else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def registry_dir(self) -> Path:

@@ -182,7 +182,9 @@ def _print_consoles(world: DemoWorld) -> None:
         _say(f"  {node.display_name} ({node.code})  {node.url}")
         _say(f"      focal point    {node.focal_point_link}")
         _say(f"      administrator  {node.administrator_link}")
-    _say(f"  Hub: registry host {world.hub.url}/registry/metadata/timestamp.json")
+    _say(f"  Hub  {world.hub.url}")
+    for shown, link in world.operator_links.items():
+        _say(f"      {shown:17}  {link}")
     _say()
     _say(KOSOVO_FOOTNOTE)
     _say()

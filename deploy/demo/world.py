@@ -25,6 +25,10 @@ from deploy.demo.processes import ServiceProcess, find_free_port
 from hub.broker.config import BrokerConfig
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.operator import create_operator_material, load_operator_material
+from hub.opening import open_records
+from hub.operators import service as hub_operators
+from hub.operators.roles import Role as HubRole
+from hub.settings import HubSettings
 from node.adapters.keystore import FileKeyStore, UnlockKey, save_keystore
 from node.adapters.registry import KeysPublisher
 from node.bootstrap import build_parts, migrate_database
@@ -37,6 +41,7 @@ from protocol.signing import SigningKey
 
 CONTACT_LIST: Final = "trm_contacts_2022.csv"
 _READY_SECONDS: Final = 60.0
+_DEMO_ACTOR: Final = "local:demo"
 _LINK_LIFETIME: Final = timedelta(hours=12)
 _CONTACTS_SIGNED_FOR: Final = timedelta(days=90)
 
@@ -72,6 +77,7 @@ class DemoWorld:
         self.folder = folder
         self._resend_first = resend_first
         self.nodes: dict[str, DemoNode] = {}
+        self.operator_links: dict[str, str] = {}
         self.contacts: ImportResult = import_contact_list(
             resources.files("contact_registry").joinpath("data", CONTACT_LIST).read_text("utf-8"),
             defaults=ImportDefaults(
@@ -131,6 +137,7 @@ class DemoWorld:
                 "TRM_HUB_BROKER_CA": str(self._tls / "ca.pem"),
                 "TRM_HUB_MAILBOX_BYTES": str(64 * 1024**2),
                 "TRM_HUB_ADMISSION_INTERVAL": "PT10S",
+                "TRM_HUB_DRILLS_BY_SCHEDULE": "false",  # people ask by hand here, at any hour
             },
             url=f"http://127.0.0.1:{port}",
             log=self.folder / "hub.log",
@@ -155,6 +162,7 @@ class DemoWorld:
             "unlock_key_file": str(unlock_file),
             "port": str(port),
             "registry_refresh": "PT20S",
+            "drills_refresh": "PT20S",
         }
         if self._resend_first is not None:
             environment["resend_first"] = f"PT{self._resend_first.total_seconds()}S"
@@ -225,11 +233,30 @@ class DemoWorld:
             publisher = KeysPublisher(hub_url=self.hub.url, http=http)
             for node in self.nodes.values():
                 publisher.publish(node.keystore, at=utc_now().replace(microsecond=0))
+        self._add_operators()
         for node in self.nodes.values():
             self._add_people(node)
             node.process.start()
         for node in self.nodes.values():
             node.process.wait_until("/readyz", seconds=_READY_SECONDS)
+
+    def _add_operators(self) -> None:
+        """Give the hub its first operators, as whoever keeps it would on the command line."""
+        records = open_records(HubSettings.model_validate({"data_dir": self._hub_folder}))
+        try:
+            for name, shown, roles in (
+                ("registry-desk", "Registry desk", [HubRole.DIRECTORY_OPERATOR]),
+                ("hub-admin", "Hub administrator", [HubRole.HUB_ADMIN, HubRole.OBSERVER]),
+            ):
+                account = hub_operators.handle_add_operator(
+                    records, actor=_DEMO_ACTOR, sign_in_name=name, display_name=shown, roles=roles
+                )
+                token = hub_operators.handle_make_sign_in_link(
+                    records, account, actor=_DEMO_ACTOR, lifetime=_LINK_LIFETIME
+                )
+                self.operator_links[shown] = self.hub.url + hub_operators.LINK_PATH + token
+        finally:
+            records.database.close()
 
     def _add_people(self, node: DemoNode) -> None:
         """Give the node its first people and a program's token, as its administrator would."""
@@ -237,11 +264,11 @@ class DemoWorld:
         parts = build_parts(node.settings)
         try:
             context = parts.context
-            for name, shown, role in (
-                ("focal-point", "Focal point on duty", "focal_point"),
-                ("administrator", "Node administrator", "node_admin"),
+            for name, shown, roles in (
+                ("focal-point", "Focal point on duty", ["focal_point", "directory_editor"]),
+                ("administrator", "Node administrator", ["node_admin"]),
             ):
-                handle_add_account(context, sign_in_name=name, display_name=shown, roles=[role])
+                handle_add_account(context, sign_in_name=name, display_name=shown, roles=roles)
             node.focal_point_link = (
                 node.url
                 + LINK_PATH

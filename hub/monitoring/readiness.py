@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from console.process.tasks import BackgroundTasks
 from contact_registry.errors import RegistryError
 from contact_registry.trust.published import PublishedRepository
+from hub.audit.log import AuditLog
 from hub.broker.admission_rounds import AdmissionRounds
 from hub.broker.connection import BrokerConnection
 
@@ -86,6 +89,23 @@ def check_admission(
         else:
             return CheckResult("admission", is_ok=True)
         return CheckResult("admission", is_ok=False, detail=detail)
+
+    return check
+
+
+def check_store(audit: AuditLog) -> Check:
+    """Check that the hub's own store answers."""
+
+    async def check() -> CheckResult:
+        try:
+            await asyncio.to_thread(audit.read_head)
+        except SQLAlchemyError as error:
+            return CheckResult(
+                "store",
+                is_ok=False,
+                detail=f"The hub's database does not answer ({type(error).__name__}): look at it.",
+            )
+        return CheckResult("store", is_ok=True)
 
     return check
 

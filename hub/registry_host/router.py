@@ -8,23 +8,23 @@ must exceed by one.
 """
 
 import asyncio
-import base64
-import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
 from contact_registry.errors import RefusalCode, RepositoryStateError, SubmissionRefusedError
-from contact_registry.models import MAX_DOCUMENT_BYTES
-from contact_registry.trust.layout import LIMITS
 from contact_registry.trust.published import PublishedVersion
 from contact_registry.trust.repository import OnlineSigners, RegistryRepository
-from contact_registry.trust.submitting import Submission
+from contact_registry.trust.submitting import (
+    MAX_SUBMISSION_BYTES,
+    SubmissionBody,
+    parse_submission,
+)
 from hub.registry_host.problems import (
     make_busy,
     make_not_found,
@@ -32,6 +32,7 @@ from hub.registry_host.problems import (
     make_too_slow,
     make_unavailable,
 )
+from hub.registry_host.transfer import ReadPublished, encode_answer
 
 _log = structlog.get_logger(__name__)
 
@@ -39,8 +40,7 @@ OnPublished = Callable[[PublishedVersion], Awaitable[None]]
 """Told of each version after it is published and before the submitter gets its answer, so that a
 Participant that has its answer finds the hub acting on it. Handles its own failures."""
 
-#: Bytes of a submission: metadata and one document in base64, and the JSON around them.
-MAX_BODY: Final = (LIMITS.delegation + MAX_DOCUMENT_BYTES) * 4 // 3 + 4_096
+MAX_BODY: Final = MAX_SUBMISSION_BYTES
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 _NEVER_KEEP: Final = "no-store"
@@ -56,16 +56,6 @@ class IntakeLimits:
 
 
 DEFAULT_INTAKE: Final = IntakeLimits()
-
-
-class SubmissionBody(BaseModel):
-    """The body of a submission: bytes are in standard base64."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
-
-    role: Annotated[str, Field(max_length=16)]
-    metadata: Annotated[str, Field(max_length=LIMITS.delegation * 2)]
-    targets: Annotated[dict[Annotated[str, Field(max_length=64)], str], Field(max_length=1)] = {}
 
 
 class PublishedAnswer(BaseModel):
@@ -94,15 +84,15 @@ def create_router(
     submissions = _Submissions(repository, online, on_published, intake=intake)
 
     @router.get("/metadata/{name}")
-    async def get_metadata(name: str) -> Response:
+    async def get_metadata(name: str, request: Request) -> Response:
         """Serve a metadata file by its published name, such as ``timestamp.json``."""
         keep = _ASK_AGAIN if name == "timestamp.json" else _FOR_GOOD
-        return await _serve(lambda: repository.read_metadata(name), keep)
+        return await _serve(name, repository.read_metadata, request, keep=keep)
 
     @router.get("/targets/{path:path}")
-    async def get_target(path: str) -> Response:
+    async def get_target(path: str, request: Request) -> Response:
         """Serve a document by its published name, which begins with its SHA-256."""
-        return await _serve(lambda: repository.read_target(path), _FOR_GOOD)
+        return await _serve(path, repository.read_target, request, keep=_FOR_GOOD)
 
     @router.get("/roles/{role}", response_model=RoleAnswer)
     async def get_role(role: str) -> Response:
@@ -169,7 +159,7 @@ class _Submissions:
 
     async def _publish(self, body: bytes) -> Response:
         try:
-            submission = _parse_submission(body)
+            submission = parse_submission(body)
             async with self._one_writer:
                 published = await asyncio.to_thread(
                     self._repository.accept, submission, self._online
@@ -185,18 +175,26 @@ class _Submissions:
         return _json(answer, HTTPStatus.CREATED)
 
 
-async def _serve(read: Callable[[], bytes | None], keep: str) -> Response:
+async def _serve(name: str, read: ReadPublished, request: Request, *, keep: str) -> Response:
     try:
-        data = await asyncio.to_thread(read)
+        answer = await asyncio.to_thread(_prepare, name, read, request.headers)
     except RepositoryStateError as error:
         return _unavailable(error)
-    if data is None:
+    if answer is None:
         return make_not_found()
+    body, headers = answer
     return Response(
-        data,
+        body,
         media_type="application/json",
-        headers={"Cache-Control": keep, "X-Content-Type-Options": "nosniff"},
+        headers={"Cache-Control": keep, "X-Content-Type-Options": "nosniff", **headers},
     )
+
+
+def _prepare(
+    name: str, read: ReadPublished, request: Mapping[str, str]
+) -> tuple[bytes, dict[str, str]] | None:
+    data = read(name)
+    return None if data is None else encode_answer(name, data, request=request, read=read)
 
 
 async def _read_body(request: Request) -> bytes:
@@ -210,24 +208,6 @@ async def _read_body(request: Request) -> bytes:
                 code=RefusalCode.TOO_LARGE,
             )
     return bytes(body)
-
-
-def _parse_submission(body: bytes) -> Submission:
-    try:
-        parsed = SubmissionBody.model_validate_json(body)
-        return Submission(
-            role=parsed.role,
-            metadata=base64.b64decode(parsed.metadata, validate=True),
-            targets={
-                path: base64.b64decode(text, validate=True) for path, text in parsed.targets.items()
-            },
-        )
-    except (ValidationError, binascii.Error, ValueError) as error:
-        raise SubmissionRefusedError(
-            "The body is JSON with role, metadata and targets, bytes in base64: build it with this "
-            "version's tools.",
-            code=RefusalCode.MALFORMED,
-        ) from error
 
 
 def _refuse(error: SubmissionRefusedError) -> Response:

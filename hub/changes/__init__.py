@@ -1,0 +1,1 @@
+"""Changes of contacts at the hub: operators draft them, and ask Participants for corrections."""

@@ -1,0 +1,1 @@
+"""Reachability drills at the hub: asking desks, taking answers, reminding."""

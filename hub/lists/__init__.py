@@ -1,0 +1,1 @@
+"""Contact lists that operators bring in: kept, mapped, tried out, and made into drafts."""

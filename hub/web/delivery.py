@@ -1,0 +1,112 @@
+"""How delivery stands, for hub administrators: numbers and ages, never what a message is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.i18n import Message, pmsg
+from hub.broker.admission import AdmissionAction, AdmissionReport
+from hub.broker.mailboxes import MailboxSnapshot
+from hub.delivery import DeliveryReport
+from hub.monitoring.mailbox_watch import ParticipantMailbox
+from hub.web.site import HubAdmin, PageRoute, Site
+from protocol.identifiers import ParticipantCode
+
+#: Nodes fetch within seconds: what lies longer says that nobody fetches.
+_LIES_TOO_LONG: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A state in words, with the tone and icon that go with them."""
+
+    word: Message
+    tone: str
+    icon: str
+
+
+_ADMISSION: Final[Mapping[AdmissionAction, Look]] = {
+    AdmissionAction.ADMITTED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
+    AdmissionAction.UPDATED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
+    AdmissionAction.UNCHANGED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
+    AdmissionAction.WITHOUT_KEYS: Look(
+        pmsg("admission", "No node yet"), "neutral", "circle-dashed"
+    ),
+    AdmissionAction.REMOVED: Look(pmsg("admission", "Taken out"), "neutral", "ban"),
+    AdmissionAction.REFUSED: Look(pmsg("admission", "Refused"), "danger", "shield-x"),
+    AdmissionAction.FAILED: Look(pmsg("admission", "Tried again soon"), "warn", "hourglass"),
+}
+_UNKNOWN: Final = Look(pmsg("admission", "Unknown"), "neutral", "circle-dashed")
+_WAITS: Final = Look(pmsg("mailbox", "Nobody fetches"), "warn", "hourglass")
+_FLOWS: Final = Look(pmsg("mailbox", "Fetched as it comes"), "ok", "circle-check")
+_NO_MAILBOX: Final = Look(pmsg("mailbox", "No mailbox"), "neutral", "circle-dashed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxLine:
+    """One Participant's line: whether it is let in, and what waits for its node."""
+
+    participant: ParticipantCode
+    admission: Look
+    reason: str
+    mailbox: Look
+    snapshot: MailboxSnapshot | None
+
+
+def create_delivery_router(site: Site) -> APIRouter:
+    """Build the page of delivery."""
+    router = APIRouter(route_class=PageRoute)
+
+    @router.get("/delivery")
+    async def show(request: Request, _who: HubAdmin) -> Response:
+        report = await site.context.delivery.report_delivery()
+
+        def render() -> Response:
+            return site.page(
+                request,
+                "delivery.html",
+                report=report,
+                troubles=[check for check in report.checks if not check.is_ok],
+                lines=list_lines(report),
+            )
+
+        return await run_in_threadpool(render)
+
+    return router
+
+
+def list_lines(report: DeliveryReport) -> Sequence[MailboxLine] | None:
+    """Put together what is known of each Participant; None while nobody can say."""
+    if report.mailboxes is None:
+        return None
+    return [_describe(mailbox, report) for mailbox in report.mailboxes]
+
+
+def _describe(mailbox: ParticipantMailbox, report: DeliveryReport) -> MailboxLine:
+    admission, reason = _find_admission(report.admission, mailbox.participant)
+    snapshot = mailbox.snapshot
+    look = _NO_MAILBOX
+    if snapshot is not None:
+        oldest = snapshot.oldest_at
+        lies = oldest is not None and report.at - oldest > _LIES_TOO_LONG
+        look = _WAITS if lies else _FLOWS
+    return MailboxLine(
+        participant=mailbox.participant,
+        admission=admission,
+        reason=reason,
+        mailbox=look,
+        snapshot=snapshot,
+    )
+
+
+def _find_admission(report: AdmissionReport | None, code: ParticipantCode) -> tuple[Look, str]:
+    for outcome in () if report is None else report.outcomes:
+        if outcome.participant == code:
+            return _ADMISSION[outcome.action], outcome.detail
+    return _UNKNOWN, ""
