@@ -19,7 +19,7 @@ from contact_registry.models import (
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import node_role
 from contact_registry.trust.signers import RegistrySigner
-from contact_registry.trust.submitting import build_keys_submission
+from contact_registry.trust.submitting import Submission, build_keys_submission
 from node.adapters.keystore import FileKeyStore
 from node.service.registry_archive import RegistryArchive
 
@@ -47,7 +47,7 @@ class RegistryDirectory:
         self._client = client
         self._archive = archive
         self._refused: set[tuple[int, str]] = set()
-        self._directory: Directory | None = client.load_cached()
+        self._directory: Directory | None = _load_cached(client)
 
     def current(self) -> Directory:
         """Return the newest verified view, of whatever age; the age is for others to judge."""
@@ -71,9 +71,8 @@ class RegistryDirectory:
         """
         directory = self._client.refresh()
         if not self._archive.has(directory.sha256):
-            files = self._client.load_kept()
-            if files is not None:
-                self._archive.keep(files)
+            with self._client.open_kept() as kept:
+                self._archive.keep_newest(kept)
         self._directory = directory
         self.complete_archive()
         return directory.version
@@ -104,6 +103,18 @@ class RegistryDirectory:
                 self._archive.keep_past(pin, objects)
 
 
+def _load_cached(client: RegistryClient) -> Directory | None:
+    """Return the view of before the restart; None if there is none that still verifies.
+
+    A node whose cache was damaged starts like a new one: it reads the registry again.
+    """
+    try:
+        return client.load_cached()
+    except RegistryRefusedError:
+        log.exception("registry_cache_refused")
+        return None
+
+
 def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
     """Return what peers and hub need to know of this node."""
     return KeysDocument(
@@ -125,6 +136,16 @@ def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
         broker=BrokerIdentity.of(
             store.participant, store.account_key, (store.account_signing_key.public,)
         ),
+    )
+
+
+def sign_keys(store: FileKeyStore, *, version: int, at: datetime) -> Submission:
+    """Return this node's keys, signed with its registry key, as this version of its role."""
+    return build_keys_submission(
+        describe_keys(store, at=at),
+        previous_version=version - 1,
+        signer=RegistrySigner(store.registry_key),
+        expires=at + _KEYS_SIGNED_FOR,
     )
 
 

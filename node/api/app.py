@@ -10,18 +10,19 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 
-from contact_registry.routing import Desk, resolve
+from contact_registry.changes.desk import ChangeDesk
+from node.api.changes import create_changes
+from node.api.directory import create_directory
+from node.api.drills import create_drills
 from node.api.problems import install_problems
 from node.service import reading
 from node.service.building import Draft
 from node.service.composing import Sent, handle_send
-from node.service.context import NodeContext, NotFoundError
+from node.service.context import NodeContext
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.reading import Evidence, Item, MessageView, Proof
-from node.service.tokens import ApiCaller, find_caller
+from node.service.tokens import ApiCaller, TokenScope, find_caller
 from protocol.envelope import SignedPayload
-from protocol.errors import MalformedError
-from protocol.identifiers import Phase, parse_participant_code
 from protocol.messages.head import Head
 
 IdempotencyKey = Annotated[
@@ -115,16 +116,6 @@ class CaseBody(BaseModel):
     timeline: list[EventBody]
 
 
-class DeskBody(BaseModel):
-    """Who is competent, and why."""
-
-    authority: str
-    name: str
-    reason: str
-    fell_back_on: list[str]
-    reachable: bool
-
-
 class EvidenceBody(BaseModel):
     """Signed objects, each in base64, as SPEC section 4 defines them."""
 
@@ -144,8 +135,16 @@ def _base64(signed: SignedPayload) -> str:
     return base64.b64encode(signed.encode()).decode()
 
 
-def create_api(context: NodeContext, *, refresh_registry: Callable[[], Awaitable[None]]) -> FastAPI:
-    """Build the interface; mount it under ``/api/v1``."""
+def create_api(
+    context: NodeContext,
+    *,
+    refresh_registry: Callable[[], Awaitable[None]],
+    changes: ChangeDesk | None = None,
+) -> FastAPI:
+    """Build the interface; mount it under ``/api/v1``.
+
+    Without ``changes`` it has no routes for those who keep the directory.
+    """
     api = FastAPI(
         title="TRM node",
         version="1",
@@ -169,8 +168,23 @@ def create_api(context: NodeContext, *, refresh_registry: Callable[[], Awaitable
             )
         return caller
 
-    api.include_router(_create_messages(context, authenticate))
-    api.include_router(_create_directory(context, authenticate, refresh_registry))
+    def require(scope: TokenScope) -> Authenticate:
+        def let_in(caller: Annotated[ApiCaller, Depends(authenticate)]) -> ApiCaller:
+            if caller.scope is not scope:
+                raise HTTPException(
+                    HTTPStatus.FORBIDDEN,
+                    f"This token opens {caller.scope}, not {scope}: have one made with 'trm-node "
+                    f"token --scope {scope}'.",
+                )
+            return caller
+
+        return let_in
+
+    api.include_router(_create_messages(context, require(TokenScope.MESSAGES)))
+    api.include_router(create_directory(context, authenticate, refresh_registry))
+    api.include_router(create_drills(context, require(TokenScope.DIRECTORY)))
+    if changes is not None:
+        api.include_router(create_changes(context, changes, require(TokenScope.DIRECTORY)))
     return api
 
 
@@ -243,53 +257,6 @@ def _create_messages(context: NodeContext, authenticate: Authenticate) -> APIRou
     def get_case(case_id: str, _caller: Caller) -> CaseBody:
         """Return a case with its timeline."""
         return _case(reading.get_case(context, case_id))
-
-    return router
-
-
-def _create_directory(
-    context: NodeContext,
-    authenticate: Authenticate,
-    refresh_registry: Callable[[], Awaitable[None]],
-) -> APIRouter:
-    """Build the routes about the registry."""
-    router = APIRouter()
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
-
-    @router.get("/directory/desk")
-    def find_desk(
-        _caller: Caller,
-        participant: Annotated[str, Query(max_length=8)],
-        phase: Phase,
-        *,
-        child: bool = False,
-    ) -> DeskBody:
-        """Say who is competent in a Participant for a phase, now."""
-        try:
-            code = parse_participant_code(participant)
-        except MalformedError as error:
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        answer = resolve(
-            context.directory.current(),
-            participant=code,
-            phase=phase,
-            at=context.clock(),
-            child=child,
-        )
-        if not isinstance(answer, Desk):
-            raise NotFoundError(answer.reason)
-        return DeskBody(
-            authority=answer.authority.id,
-            name=answer.authority.name,
-            reason=answer.reason,
-            fell_back_on=[str(step) for step in answer.fell_back_on],
-            reachable=answer.is_reachable,
-        )
-
-    @router.post("/registry/refresh", status_code=HTTPStatus.NO_CONTENT)
-    async def refresh(_caller: Caller) -> None:
-        """Look for a newer registry now."""
-        await refresh_registry()
 
     return router
 

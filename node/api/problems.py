@@ -10,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from contact_registry.errors import RegistryUnavailableError
+from contact_registry.changes.errors import (
+    ChangeError,
+    ChangeNotFoundError,
+    DraftRefusedError,
+    SigningFileError,
+    StaleChangeError,
+    StepNotPossibleError,
+)
+from contact_registry.errors import DocumentError, RegistryUnavailableError
 from node.service.context import NodeError, NotFoundError, RefusedDraftError, StaleError
 
 log = structlog.get_logger(__name__)
@@ -20,6 +28,13 @@ _STATUS: Final[Mapping[type[Exception], HTTPStatus]] = {
     StaleError: HTTPStatus.CONFLICT,
     RefusedDraftError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NodeError: HTTPStatus.BAD_REQUEST,
+    ChangeNotFoundError: HTTPStatus.NOT_FOUND,
+    StaleChangeError: HTTPStatus.CONFLICT,
+    StepNotPossibleError: HTTPStatus.CONFLICT,
+    DraftRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SigningFileError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ChangeError: HTTPStatus.BAD_REQUEST,
+    DocumentError: HTTPStatus.UNPROCESSABLE_ENTITY,
     RegistryUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -10,9 +10,10 @@ from console.dates import DateError
 from console.i18n import Message, msg
 from contact_registry.directory import Directory
 from contact_registry.routing import Gap
+from directory_pages.codes import LANGUAGES
 from node.web.composition import Basis, Composition, Purpose, Screen, is_reachable
 from node.web.fields import FormField, explain_date, explain_error
-from node.web.labels import CODE_LABELS, LANGUAGES, say_known
+from node.web.labels import CODE_LABELS, say_known
 from protocol.messages.fields import Sensitivity, TriState
 
 Errors = dict[str, Message]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from console.i18n import Message, msg, pmsg
 from contact_registry.errors import RegistryUnavailableError
 from node.service.attention import list_outbox
+from node.service.holding import HELD_BACK, count_held_back
 from node.service.reading import list_quarantine
 from node.web.labels import say_known
 from node.web.site import NodeAdmin, PageRoute, Site
@@ -48,6 +49,8 @@ def _describe(site: Site) -> dict[str, Any]:
         "quarantine": list_quarantine(context),
         "directory": directory,
         "age": None if directory is None else directory.age(context.clock()),
+        "held_back": HELD_BACK,
+        "held_back_count": count_held_back(context),
         "is_overdue": directory is not None and directory.expires_at <= context.clock(),
         "say_reason": lambda code: say_known(RejectionCode, code),
         "no_registry": _NO_REGISTRY,

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from console.i18n import Message, msg, nmsg, pmsg
 from contact_registry.directory import Directory
-from contact_registry.models import Authority, ListedBy, Telephone
+from contact_registry.models import Authority, ContactsDocument, ListedBy, Telephone
 from contact_registry.routing import Desk, Gap, GapReason, resolve
+from node.web.duty import DutyCard, describe_duty
 from node.web.labels import say_code
 from node.web.states import Look
 from protocol.identifiers import ParticipantCode, Phase
@@ -25,7 +26,8 @@ class DeskCard:
     authority: Authority
     #: What the clock says where it is.
     local_time: datetime
-    hours: Message
+    #: None on a card of a past day.
+    duty: DutyCard | None
     is_night: bool
     confirmation: Look
     dialable: tuple[Telephone, ...]
@@ -42,17 +44,21 @@ class DeskCard:
         return not self.authority.is_reachable
 
 
-def make_card(authority: Authority, *, listed_by: ListedBy, now: datetime) -> DeskCard:
-    """Describe a desk as of ``now``."""
+def make_card(
+    authority: Authority, document: ContactsDocument, *, now: datetime, is_past: bool = False
+) -> DeskCard:
+    """Describe a desk as of ``now``; ``document`` is that of its Participant.
+
+    A card of a past day does not say whom to ring.
+    """
     local = now.astimezone(ZoneInfo(authority.time_zone))
+    knows_hours = authority.available_24_7 or bool(authority.schedules)
     return DeskCard(
         authority=authority,
         local_time=local,
-        hours=msg("Answers around the clock")
-        if authority.available_24_7
-        else msg("Hours are not listed"),
-        is_night=not _NIGHT_ENDS <= local.hour < _NIGHT_BEGINS and not authority.available_24_7,
-        confirmation=confirmation_of(authority, listed_by=listed_by, today=local.date()),
+        duty=None if is_past else describe_duty(authority, document, now=now),
+        is_night=not is_past and not _NIGHT_ENDS <= local.hour < _NIGHT_BEGINS and not knows_hours,
+        confirmation=confirmation_of(authority, listed_by=document.listed_by, today=local.date()),
         dialable=tuple(t for t in authority.telephones if t.is_dialable_from_abroad),
         national=tuple(t for t in authority.telephones if not t.is_dialable_from_abroad),
     )
@@ -101,7 +107,12 @@ class Cell:
 
 
 def describe_coverage(
-    directory: Directory, participant: ParticipantCode, *, now: datetime, child: bool = False
+    directory: Directory,
+    participant: ParticipantCode,
+    *,
+    now: datetime,
+    child: bool = False,
+    is_past: bool = False,
 ) -> list[Cell]:
     """Say for each phase who is competent in a Participant."""
     cells = []
@@ -110,7 +121,8 @@ def describe_coverage(
         if isinstance(answer, Gap):
             cells.append(Cell(phase, None, look_of_gap(answer)))
             continue
-        card = make_card(answer.authority, listed_by=answer.listed_by, now=now)
+        document = directory.contacts[participant]
+        card = make_card(answer.authority, document, now=now, is_past=is_past)
         look = card.confirmation
         if answer.fell_back_on:
             look = Look(pmsg("directory", "Stand-in desk"), "warn", "corner-up-left")

@@ -1,18 +1,56 @@
-"""The directory: who is competent, how sure that is, and how to reach them without this system."""
+"""The directory: who is competent, how sure that is, and how to reach them without this system.
 
-from fastapi import APIRouter
+A past day is shown as this node had verified it then. The day stands in the address; who was looked
+up does not.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from http import HTTPStatus
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.dates import DateError, DateParts
 from console.formats import name_place
 from console.guard import ActiveSession
-from console.i18n import msg
+from console.i18n import Message, msg
+from contact_registry.directory import Directory
+from contact_registry.errors import RegistryError
+from contact_registry.models import Authority
 from contact_registry.routing import Gap, resolve
+from contact_registry.standing_in import find_valid
+from node.service.context import NotFoundError
+from node.service.registry_as_of import NotKeptError, find_directory
 from node.web.composition import is_reachable
-from node.web.desks import describe_coverage, explain_choice, look_of_gap, make_card
+from node.web.desks import DeskCard, describe_coverage, explain_choice, look_of_gap, make_card
 from node.web.labels import CODE_LABELS, list_choices, say_code
-from node.web.site import Form, PageRoute, Site, get_text
+from node.web.site import Form, PageRoute, Site, get_text, go_to
 from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
+
+Day = Annotated[date | None, Query(description="A past day, as 2026-03-01; today without it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Which directory a page shows, and as of when; ``past_day`` is None for today's."""
+
+    directory: Directory
+    at: datetime
+    past_day: date | None
+
+    @property
+    def of_day(self) -> str:
+        """What an address of the same day ends with."""
+        return "" if self.past_day is None else f"?day={self.past_day.isoformat()}"
+
+    def make_card(self, authority: Authority) -> DeskCard:
+        """Describe a desk of this directory."""
+        document = self.directory.contacts[parse_participant_code(authority.id.split("-", 1)[0])]
+        return make_card(authority, document, now=self.at, is_past=self.past_day is not None)
 
 
 def create_directory_router(site: Site) -> APIRouter:
@@ -20,48 +58,103 @@ def create_directory_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/directory")
-    def show(request: Request, _who: ActiveSession) -> Response:
-        return _show(site, request)
+    def show(request: Request, _who: ActiveSession, day: Day = None) -> Response:
+        return _show(site, request, day=day)
 
     @router.post("/directory")
-    def look_up(request: Request, _who: ActiveSession, form: Form) -> Response:
-        return _show(site, request, form=form)
+    def look_up(request: Request, _who: ActiveSession, form: Form, day: Day = None) -> Response:
+        return _show(site, request, day=day, form=form)
+
+    @router.post("/day-of-directory")
+    def choose_day(request: Request, _who: ActiveSession, form: Form) -> Response:
+        parts = DateParts.from_form(form, "day")
+        try:
+            day = parts.parse_date()
+            looking = _look(site, day)
+        except (DateError, RegistryError) as error:
+            problem = error.message if isinstance(error, DateError) else _say_why(error)
+            return _show(site, request, day=None, asked_day=parts, problem=problem)
+        return go_to(f"/directory{looking.of_day}")
 
     @router.get("/directory/{code}")
-    def show_participant(request: Request, _who: ActiveSession, code: str) -> Response:
-        directory = site.context.directory.current()
+    def show_participant(
+        request: Request, _who: ActiveSession, code: str, day: Day = None
+    ) -> Response:
+        looking = _look_or_none(site, day)
+        directory = looking.directory
         participant = parse_participant_code(code)
         contacts = directory.contacts.get(participant)
-        now = site.context.clock()
+        is_past = looking.past_day is not None
         return site.page(
             request,
             "participant.html",
             code=participant,
+            past_day=looking.past_day,
+            of_day=looking.of_day,
             has_node=is_reachable(directory, participant),
-            adults=describe_coverage(directory, participant, now=now),
-            children=describe_coverage(directory, participant, now=now, child=True),
+            adults=describe_coverage(directory, participant, now=looking.at, is_past=is_past),
+            children=describe_coverage(
+                directory, participant, now=looking.at, child=True, is_past=is_past
+            ),
             cards=[
-                make_card(desk, listed_by=contacts.listed_by, now=now)
-                for desk in contacts.authorities
-                if desk.is_valid_on(now.date())
-            ]
-            if contacts
-            else [],
+                looking.make_card(desk)
+                for desk in find_valid(contacts.authorities if contacts else (), looking.at)
+            ],
             say_code=say_code,
         )
 
     return router
 
 
-def _show(site: Site, request: Request, *, form: Form | None = None) -> Response:
-    directory = site.context.directory.current()
+def _look(site: Site, day: date | None) -> Looking:
+    """Open the directory of a day; raises ``RegistryError`` if that is not kept."""
     now = site.context.clock()
+    if day is None or day >= now.astimezone(site.zone).date():
+        return Looking(site.context.directory.current(), now, None)
+    directory, end = find_directory(site.context, _end_of(day, site.zone))
+    return Looking(directory, end, day)
+
+
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(23, 59, 59), zone)
+
+
+def _look_or_none(site: Site, day: date | None) -> Looking:
+    """Open the directory of a day, or let the page not exist."""
+    try:
+        return _look(site, day)
+    except NotKeptError as error:
+        raise NotFoundError(str(error)) from error
+
+
+def _say_why(error: RegistryError) -> Message:
+    if not isinstance(error, NotKeptError):
+        return msg("What is kept of that day does not verify. Tell your administrator.")
+    if error.first is None:
+        return msg("This node has kept no directory of a past day yet.")
+    return msg(
+        "This node keeps directories since %(day)s. Choose a later day, or ask the registry "
+        "operators, who keep every version.",
+        day=error.first.date().isoformat(),
+    )
+
+
+def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
+    site: Site,
+    request: Request,
+    *,
+    day: date | None,
+    form: Form | None = None,
+    asked_day: DateParts | None = None,
+    problem: Message | None = None,
+) -> Response:
+    looking = _look_or_none(site, day)
+    directory = looking.directory
     asked = {
         name: get_text(form, name) if form else "" for name in ("participant", "phase", "child")
     }
-    known = {entry.code for entry in directory.participants}
-    errors = {}
-    if form is not None and asked["participant"] not in known:
+    errors = {} if problem is None else {"day": problem}
+    if form is not None and asked["participant"] not in {e.code for e in directory.participants}:
         errors["participant"] = msg("Choose a Participant.")
     if form is not None and asked["phase"] not in CODE_LABELS[Phase]:
         errors["phase"] = msg("Choose a phase.")
@@ -71,17 +164,22 @@ def _show(site: Site, request: Request, *, form: Form | None = None) -> Response
             directory,
             participant=ParticipantCode(asked["participant"]),
             phase=Phase(asked["phase"]),
-            at=now,
+            at=looking.at,
             child=asked["child"] == "yes",
         )
-    is_gap = isinstance(answer, Gap)
+    desk = None if answer is None or isinstance(answer, Gap) else answer
+    is_past = looking.past_day is not None
     return site.page(
         request,
         "directory.html",
+        status=HTTPStatus.OK if problem is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         errors=errors,
         directory=directory,
+        past_day=looking.past_day,
+        of_day=looking.of_day,
+        asked_day=asked_day or DateParts(),
         coverage=[
-            (entry, describe_coverage(directory, entry.code, now=now))
+            (entry, describe_coverage(directory, entry.code, now=looking.at, is_past=is_past))
             for entry in directory.participants
         ],
         participant_choices=[
@@ -91,11 +189,9 @@ def _show(site: Site, request: Request, *, form: Form | None = None) -> Response
         phases=list_choices(Phase),
         asked=asked,
         gap=look_of_gap(answer) if isinstance(answer, Gap) else None,
-        card=None
-        if answer is None or isinstance(answer, Gap)
-        else make_card(answer.authority, listed_by=answer.listed_by, now=now),
-        reasons=[] if answer is None or isinstance(answer, Gap) else list(explain_choice(answer)),
+        card=None if desk is None else looking.make_card(desk.authority),
+        reasons=[] if desk is None else list(explain_choice(desk)),
         is_answered=answer is not None,
-        is_gap=is_gap,
+        is_gap=isinstance(answer, Gap),
         say_code=say_code,
     )

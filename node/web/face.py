@@ -17,8 +17,10 @@ from console.face import ConsoleSettings, Face, NavigationItem, is_loopback
 from console.i18n import Catalogues, Message, load_catalogues, msg
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
+from directory_pages.templating import DIRECTORY_BODIES, DIRECTORY_STATIC, DIRECTORY_TEMPLATES
 from node.service.attention import count_waiting
 from node.service.context import NodeContext
+from node.service.drills import count_unanswered
 from node.service.people import Role
 from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
 
@@ -33,6 +35,7 @@ ROLE_NAMES: Final[dict[str, Message]] = {
     Role.APPROVER: msg("Approver"),
     Role.NODE_ADMIN: msg("Node administrator"),
     Role.AUDITOR: msg("Auditor"),
+    Role.DIRECTORY_EDITOR: msg("Directory editor"),
 }
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -62,6 +65,7 @@ def build_console(
             api_prefixes=API_PREFIXES,
             health_paths=HEALTH_PATHS,
             background_prefixes=(LIVE_PREFIX,),
+            larger_bodies=DIRECTORY_BODIES,
         ),
         wiring=Wiring(
             accounts=SqlAccounts(context.database, context.keys),
@@ -89,8 +93,8 @@ def _describe_face(context: NodeContext, *, version: str) -> Face:
         city=city,
         version=version,
         role_names=ROLE_NAMES,
-        templates=(HERE / "templates",),
-        static=(HERE / "static",),
+        templates=(HERE / "templates", DIRECTORY_TEMPLATES),
+        static=(HERE / "static", DIRECTORY_STATIC),
         navigation=navigation,
     )
 
@@ -132,4 +136,11 @@ def _list_navigation(context: NodeContext, signed_in: SignedIn) -> Sequence[Navi
     if Role.NODE_ADMIN in signed_in.account.roles:
         items.append(NavigationItem(label=msg("Delivery"), path="/delivery", icon="send"))
     items.append(NavigationItem(label=msg("Directory"), path="/directory", icon="building-2"))
+    drills = count_unanswered(context)
+    items.append(NavigationItem(label=msg("Drills"), path="/drills", icon="phone", count=drills))
+    if Role.DIRECTORY_EDITOR in signed_in.account.roles:
+        items.append(NavigationItem(label=msg("Changes"), path="/changes", icon="pencil"))
+        items.append(
+            NavigationItem(label=msg("Corrections"), path="/corrections", icon="message-square")
+        )
     return items

@@ -18,9 +18,10 @@ from pydantic.fields import FieldInfo
 
 from console.dates import DateError, DateParts
 from console.i18n import Message, msg
+from directory_pages.codes import LANGUAGES, say_language
 from node.service.drafts import Answers
 from node.web.field_labels import FIELD_HINTS, FIELD_LABELS
-from node.web.labels import CODE_LABELS, DECIDED, LANGUAGES, list_choices, say_code, say_language
+from node.web.labels import CODE_LABELS, DECIDED, list_choices, say_code
 from protocol.limits import LIMITS
 from protocol.messages.codes import AgeGroup
 from protocol.messages.fields import LanguageField, Sensitivity, TriState, get_sensitivity

@@ -1,5 +1,6 @@
 """The lists: what needs somebody, all that was received, all that was sent."""
 
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -25,6 +26,13 @@ _Moment = Annotated[int, Path(ge=0, le=_LATEST)]
 """A moment in an address: microseconds since 1970."""
 
 
+def _find_home(roles: Container[str]) -> str:
+    """Return where people work who see no messages."""
+    if Role.NODE_ADMIN in roles:
+        return "/delivery"
+    return "/changes" if Role.DIRECTORY_EDITOR in roles else "/directory"
+
+
 def create_inbox_router(site: Site) -> APIRouter:
     """Build the lists."""
     router = APIRouter(route_class=PageRoute)
@@ -33,7 +41,7 @@ def create_inbox_router(site: Site) -> APIRouter:
     def show_waiting(request: Request, who: ActiveSession) -> Response:
         roles = who.account.roles
         if Role.FOCAL_POINT not in roles:
-            return go_to("/delivery" if Role.NODE_ADMIN in roles else "/directory")
+            return go_to(_find_home(roles))
         items = list_waiting(site.context)
         return _show(
             site, request, items, view="waiting", troubles=list_sent_troubles(site.context)

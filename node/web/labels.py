@@ -1,5 +1,7 @@
 """What codes are called: one table, by code list, for every page.
 
+The codes of the directory have their words in :mod:`directory_pages.codes`, for node and hub alike.
+
 A code that this version does not know (a message of a newer sender) is shown as it came.
 """
 
@@ -9,10 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from console.i18n import Message, msg, pmsg
-from contact_registry.routing import FallBack, GapReason
+from contact_registry.agreements import SensitivityClass
+from directory_pages.codes import DIRECTORY_LABELS, Labels
 from node.web.type_labels import TYPE_LABELS
 from protocol.errors import RejectionCode
-from protocol.identifiers import Phase
 from protocol.messages.codes import (
     AgeGroup,
     ExploitationForm,
@@ -32,12 +34,11 @@ from protocol.messages.general import DeclineReason, Outcome
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.messages.identification import HandoverMode, ReferralReason
 
-Labels = Mapping[str, Message]
-
 _OTHER: Final = pmsg("code", "Other")
 _UNKNOWN: Final = pmsg("code", "Not known")
 
 CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
+    **DIRECTORY_LABELS,
     TriState: {
         TriState.YES: pmsg("answer", "Yes"),
         TriState.NO: pmsg("answer", "No"),
@@ -154,13 +155,6 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         ReferralReason.PROCEEDINGS_THERE: msg("Proceedings take place there"),
         ReferralReason.OTHER: _OTHER,
     },
-    Phase: {
-        Phase.IDENTIFICATION: msg("Identification"),
-        Phase.FIRST_ASSISTANCE: msg("First assistance"),
-        Phase.SOCIAL_INCLUSION: msg("Social inclusion"),
-        Phase.RETURN: msg("Return"),
-        Phase.PROCEEDINGS: msg("Proceedings"),
-    },
     Outcome: {
         Outcome.ACCEPTED: pmsg("decision", "Accept"),
         Outcome.MORE_INFORMATION_NEEDED: pmsg("decision", "Ask for more information"),
@@ -188,26 +182,7 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
     },
     Sensitivity: {
         Sensitivity.NONE: pmsg("sensitivity", "Not sensitive"),
-        Sensitivity.IDENTITY: pmsg("sensitivity", "Identity"),
-        Sensitivity.CONTACT: pmsg("sensitivity", "Contact"),
-        Sensitivity.HEALTH: pmsg("sensitivity", "Health"),
-        Sensitivity.FAMILY: pmsg("sensitivity", "Family"),
-        Sensitivity.PROTECTION: pmsg("sensitivity", "Protection"),
-        Sensitivity.JUDICIAL: pmsg("sensitivity", "Judicial"),
-        Sensitivity.INTELLIGENCE: pmsg("sensitivity", "Intelligence"),
-    },
-    FallBack: {
-        FallBack.OTHER_CHANNEL: msg("A desk of another channel, because the usual one has nobody"),
-        FallBack.IDENTIFICATION_DESK: msg(
-            "The focal point, because nobody reachable is listed for this phase"
-        ),
-        FallBack.RESERVE: msg("It cannot be reached itself, but its reserve can"),
-    },
-    GapReason: {
-        GapReason.UNKNOWN_PARTICIPANT: msg("Does not take part"),
-        GapReason.NOTHING_LISTED: msg("No desk is listed"),
-        GapReason.NOBODY_COMPETENT: msg("No desk is listed for this"),
-        GapReason.NOBODY_REACHABLE: msg("A desk is listed, but no number or mailbox that works"),
+        **DIRECTORY_LABELS[SensitivityClass],
     },
     RejectionCode: {
         RejectionCode.MALFORMED: msg("it could not be read"),
@@ -229,27 +204,6 @@ DECIDED: Final[Labels] = {
 }
 """Decisions that were taken; the table above says them as choices."""
 
-LANGUAGES: Final[Labels] = {
-    "sq": msg("Albanian"),
-    "bs": msg("Bosnian"),
-    "hr": msg("Croatian"),
-    "en": msg("English"),
-    "mk": msg("Macedonian"),
-    "cnr": msg("Montenegrin"),
-    "sr": msg("Serbian"),
-    "rom": msg("Romani"),
-    "tr": msg("Turkish"),
-    "ar": msg("Arabic"),
-    "fa": msg("Persian"),
-    "uk": msg("Ukrainian"),
-    "ru": msg("Russian"),
-    "fr": msg("French"),
-    "de": msg("German"),
-    "it": msg("Italian"),
-    "es": msg("Spanish"),
-}
-"""Languages that forms offer."""
-
 
 def say_code(code: StrEnum) -> Message | str:
     """Say a code in words; one of a list that has none here in its own."""
@@ -264,11 +218,6 @@ def say_known(codes: type[StrEnum], value: str | None) -> Message | str:
 def say_type(tag: str) -> Message | str:
     """Say what a message is; of a type that is not known here, its tag."""
     return TYPE_LABELS.get(tag, tag)
-
-
-def say_language(tag: str) -> Message | str:
-    """Say a language; one that is not in the table by its tag."""
-    return LANGUAGES.get(tag, tag)
 
 
 def list_choices(codes: type[StrEnum]) -> Sequence[tuple[str, Message]]:

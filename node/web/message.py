@@ -7,12 +7,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from directory_pages.codes import say_language
 from node.domain.states import DECIDABLE
 from node.service.context import NodeContext
 from node.service.reading import MessageView, handle_open
 from node.service.records import IN
 from node.web.fields import show_body, sort_facts
-from node.web.labels import say_code, say_language, say_type
+from node.web.labels import say_code, say_type
 from node.web.proofs import list_proofs
 from node.web.site import FocalPoint, Names, PageRoute, Site
 from node.web.states import look_of, look_of_dispatch, look_of_urgency

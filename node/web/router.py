@@ -5,25 +5,35 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from console.app import Console
+from contact_registry.changes.desk import ChangeDesk
+from directory_pages.corrections import CorrectionSource
 from node.service.context import NodeContext
 from node.web.case import create_case_router
+from node.web.changes import create_changes_router
 from node.web.composing import create_composing_router
 from node.web.deciding import create_deciding_router
 from node.web.delivery import create_delivery_router
 from node.web.directory import create_directory_router
+from node.web.drills import create_drills_router
 from node.web.inbox import create_inbox_router
 from node.web.message import create_message_router
 from node.web.site import Site
 
 
-def create_web_router(
+def create_web_router(  # noqa: PLR0913 - what the pages show of the running node, each by its name
     context: NodeContext,
     console: Console,
     *,
     list_troubles: Callable[[], list[str]] = list,
     describe_link: Callable[[], str] = str,
+    changes: ChangeDesk | None = None,
+    corrections: CorrectionSource | None = None,
 ) -> APIRouter:
-    """Build every page; ``list_troubles`` and ``describe_link`` say how the running node is."""
+    """Build every page; ``list_troubles`` and ``describe_link`` say how the running node is.
+
+    ``changes`` is where the own entries of the directory are changed, ``corrections`` tells what
+    the operators ask for; without them there are no pages for that.
+    """
     site = Site(
         context=context,
         renderer=console.renderer,
@@ -39,7 +49,10 @@ def create_web_router(
         create_deciding_router,
         create_case_router,
         create_directory_router,
+        create_drills_router,
         create_delivery_router,
     ):
         router.include_router(create(site))
+    if changes is not None:
+        router.include_router(create_changes_router(site, changes, corrections))
     return router

@@ -2,11 +2,10 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +14,8 @@ from console.accounts.models import SignedIn
 from console.formats import name_place
 from console.i18n import msg
 from contact_registry.routing import Gap, resolve
-from node.service.building import Draft, Wanted, find_desk, find_terms
+from directory_pages.codes import LANGUAGES, say_language
+from node.service.building import Asking, Draft, Wanted, find_desk, find_longest
 from node.service.composing import handle_send
 from node.service.context import NotFoundError, RefusedDraftError
 from node.service.drafts import (
@@ -36,10 +36,9 @@ from node.web.composition import (
 )
 from node.web.desks import describe_post, explain_choice, look_of_gap, make_card
 from node.web.fields import group_by_class, show_body, sort_facts
-from node.web.labels import LANGUAGES, say_code, say_language, say_type
+from node.web.labels import say_code, say_type
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
-from protocol.deadlines import WorkingCalendar, compute_answer_by
 from protocol.identifiers import ParticipantCode, Phase
 from protocol.messages.catalogue import get_entry
 from protocol.messages.codes import Urgency
@@ -185,11 +184,12 @@ class ComposingPages:
         context = self.site.context
         now = context.clock()
         directory = context.directory.current()
+        recipient = ParticipantCode(composition.recipient)
         answer = composition.resolve_desk(directory, at=now)
         if isinstance(answer, Gap):
             return {"desk": None, "gap": look_of_gap(answer), "cards": [], "urgencies": []}
         cards = [
-            make_card(authority, listed_by=answer.listed_by, now=now)
+            make_card(authority, directory.contacts[recipient], now=now)
             for authority in (answer.authority, *answer.alternatives)
         ]
         return {
@@ -197,12 +197,10 @@ class ComposingPages:
             "reasons": list(explain_choice(answer)),
             "say_language": say_language,
             "cards": cards,
-            "urgencies": self._list_urgencies(composition, cards[0].local_time),
+            "urgencies": self._list_urgencies(composition, answer.authority.id),
         }
 
-    def _list_urgencies(
-        self, composition: Composition, local: datetime
-    ) -> list[tuple[str, Any, Any]]:
+    def _list_urgencies(self, composition: Composition, desk: str) -> list[tuple[str, Any, Any]]:
         """List the urgencies that the rules allow, each with its deadline at the desk."""
         allowed = [
             u
@@ -213,19 +211,28 @@ class ComposingPages:
             (
                 urgency.value,
                 say_code(urgency),
-                self._longest(composition, urgency, zone=local.tzinfo or composition.zone),
+                self._longest(composition, urgency, desk=desk),
             )
             for urgency in allowed
         ]
 
-    def _longest(
-        self, composition: Composition, urgency: Urgency, *, zone: tzinfo
-    ) -> datetime | None:
-        """Say when an answer is due at the latest."""
+    def _longest(self, composition: Composition, urgency: Urgency, *, desk: str) -> datetime | None:
+        """Say when an answer is due at the latest, as it will be when the message is sent."""
+        context = self.site.context
         entry = get_entry(composition.plan.tag)
-        terms = find_terms(entry, kind=entry.kinds[0], urgency=urgency, child=composition.is_child)
-        return compute_answer_by(
-            terms, at=self.site.context.clock(), calendar=WorkingCalendar(zone)
+        asking = Asking(
+            entry,
+            entry.kinds[0],
+            phase=composition.phase,
+            urgency=urgency,
+            child=composition.is_child,
+        )
+        return find_longest(
+            context.directory.current(),
+            asking,
+            pair=(context.participant, ParticipantCode(composition.recipient)),
+            to_authority=desk,
+            at=context.clock(),
         )
 
     def _describe_facts(self, composition: Composition) -> dict[str, Any]:
@@ -266,15 +273,11 @@ class ComposingPages:
         except RefusedDraftError as error:
             return described | {"refusal": str(error)}
         body = composition.plan.body.model_validate_json(json.dumps(draft.body))
-        desk = self.site.names().find_desk(draft.to_authority)
+        desk = draft.to_authority
         return described | {
             "seen": _digest(draft),
             "shown": sort_facts(show_body(body)),
-            "answer_by": self._longest(
-                composition,
-                draft.urgency,
-                zone=composition.zone if desk is None else ZoneInfo(desk.time_zone),
-            ),
+            "answer_by": self._longest(composition, draft.urgency, desk=desk) if desk else None,
         }
 
     def _build(self, composition: Composition) -> Draft:

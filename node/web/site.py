@@ -26,9 +26,12 @@ from console.request_state import get_request_state
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.models import Authority
+from directory_pages.drill_words import DrillFacts
 from node.domain.events import SYSTEM_ACTOR
 from node.service.context import NodeContext, NotFoundError
+from node.service.holding import judge_view
 from node.service.people import Role, list_accounts
+from node.web.last_drills import describe_last_drills
 from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, ParticipantCode
 
@@ -148,7 +151,9 @@ class Site:
         context.setdefault("names", self.names())
         context.setdefault("own", self.context.participant)
         context.setdefault("key", self.make_key())
+        context.setdefault("view_age", judge_view(self.context))
         context.setdefault("written_day", self.write_day(request))
+        context.setdefault("last_drills", self.last_drills)
         return self.renderer.page(
             request, f"node/{template}", status=status, errors=errors, **context
         )
@@ -158,6 +163,10 @@ class Site:
         context.setdefault("names", self.names())
         context.setdefault("own", self.context.participant)
         return self.renderer.fragment(request, f"node/{template}", **context)
+
+    def last_drills(self, authority: str) -> list[DrillFacts]:
+        """Describe the last reachability drills of a desk, for its card."""
+        return describe_last_drills(self.context, authority)
 
     def write_day(self, request: Request) -> Callable[[date], str]:
         """Give what writes a day in the reader's language: ``24 November 2026``."""

@@ -7,7 +7,11 @@ from typing import Final
 from tests.fuzz.attachment_targets import ATTACHMENT_TARGETS
 from tests.fuzz.broker_targets import BROKER_TARGETS
 from tests.fuzz.canary import CANARY
+from tests.fuzz.ceremony_targets import CEREMONY_TARGETS
+from tests.fuzz.change_targets import CHANGE_TARGETS
 from tests.fuzz.console_targets import CONSOLE_TARGETS
+from tests.fuzz.correction_targets import CORRECTION_TARGETS
+from tests.fuzz.drill_targets import DRILL_TARGETS
 from tests.fuzz.evidence_targets import EVIDENCE_TARGETS
 from tests.fuzz.message_targets import MESSAGE_TARGETS
 from tests.fuzz.registry_targets import REGISTRY_TARGETS
@@ -24,6 +28,10 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
             *EVIDENCE_TARGETS,
             *BROKER_TARGETS,
             *REGISTRY_TARGETS,
+            *CHANGE_TARGETS,
+            *CEREMONY_TARGETS,
+            *CORRECTION_TARGETS,
+            *DRILL_TARGETS,
             *CONSOLE_TARGETS,
         )
     }

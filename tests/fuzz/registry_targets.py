@@ -4,11 +4,13 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
-
-from pydantic import ValidationError
 
 from contact_registry.agreed import list_agreements
 from contact_registry.coverage import CoverageState, list_coverage
@@ -39,11 +41,20 @@ from contact_registry.models import (
 from contact_registry.tabulating import format_agreements, format_coverage
 from contact_registry.terms import load_agreements, load_calendar
 from contact_registry.trust.acceptance import Published, check_sizes, check_submission
-from contact_registry.trust.cache import VerifiedFiles
+from contact_registry.trust.cache import VerifiedCache
+from contact_registry.trust.compression import (
+    DICTIONARY_ZSTD,
+    ZSTD,
+    CodingError,
+    Dictionary,
+    decode,
+    encode,
+)
 from contact_registry.trust.layout import RoleKind
-from contact_registry.trust.submitting import Submission
-from contact_registry.trust.verification import TopLevelFiles, verify_directory, verify_top_level
-from hub.registry_host.router import _parse_submission
+from contact_registry.trust.proven import NamedFile
+from contact_registry.trust.submitting import Submission, parse_submission
+from contact_registry.trust.verification import TopLevelFiles, verify_top_level
+from contact_registry.trust.view import verify_directory
 from tests.fuzz.registry_universe import (
     AL,
     AT,
@@ -61,6 +72,7 @@ from tests.support.printed_lists import DAY, make_full_directory
 from tests.support.registry import make_entry
 from tests.support.registry_content import FULL_CONTACTS, make_view
 
+_DICTIONARY: Final = Dictionary("1.AL.json", json.dumps(FULL_CONTACTS).encode())
 _WORDS: Final = list_words(ParticipantsDocument, ContactsDocument, KeysDocument)
 _LISTS: Final = ROOT / "contact_registry" / "data"
 _SHEET: Final = "xl/worksheets/sheet1.xml"
@@ -156,15 +168,34 @@ def check_signed_submission(data: bytes) -> None:
 
 def check_submission_body(data: bytes) -> None:
     """Read the body of a request: it is a submission or refused."""
-    check_sizes(_parse_submission(data))
+    check_sizes(parse_submission(data))
 
 
 def check_kept_registry(data: bytes) -> None:
     """Read the file of the last verified registry, or count it as damaged."""
-    try:
-        VerifiedFiles.model_validate_json(data)
-    except ValidationError:
-        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "verified.sqlite"
+        path.write_bytes(data)
+        VerifiedCache(path).load()
+
+
+def check_transfer_coding(data: bytes) -> None:
+    """Decode it in both ways: pieces stay small, and as many as the caller takes, or it is refused.
+
+    What we code ourselves comes back as it was.
+    """
+    for coding, dictionary in ((ZSTD, None), (DICTIONARY_ZSTD, _DICTIONARY)):
+        chunks = [data[:7], data[7:]] if len(data) % 2 else [data]
+        with suppress(CodingError):
+            for number, piece in enumerate(decode(chunks, coding, dictionary)):
+                require(held=len(piece) <= 65_536, what="a piece is large")
+                if number > 32:
+                    break
+        coded = encode(data, dictionary)
+        require(
+            held=b"".join(decode([coded], coding, dictionary)) == data,
+            what="what was coded comes back changed",
+        )
 
 
 def check_contact_list(data: bytes) -> None:
@@ -294,16 +325,17 @@ def _body_seeds() -> Iterable[bytes]:
 
 def _kept_seeds() -> Iterable[bytes]:
     real = publish_tree(UNIVERSE)
-    kept = VerifiedFiles(
-        verified_at=datetime(2026, 3, 1, tzinfo=UTC),
-        roots=tuple(real.roots),
-        timestamp=real.timestamp,
-        snapshot=real.snapshot,
-        targets=real.targets,
-        delegated={"AL": b"{}"},
-        documents={"participants.json": b"{}"},
-    )
-    return [kept.model_dump_json().encode()]
+    top = TopLevelFiles(real.roots, real.timestamp, real.snapshot, real.targets)
+    below = [NamedFile("AL", "1.AL.json", sha256(b"{}").hexdigest())]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "verified.sqlite"
+        cache = VerifiedCache(path)
+        cache.save(datetime(2026, 3, 1, tzinfo=UTC), top, below=below, contents={})
+        return [path.read_bytes()]
+
+
+def _coding_seeds() -> Iterable[bytes]:
+    return [encode(_DICTIONARY.data[:500]), encode(_DICTIONARY.data[:-9] + b"x", _DICTIONARY)]
 
 
 _REFUSED: Final = (RegistryRefusedError,)
@@ -342,9 +374,9 @@ REGISTRY_TARGETS: Final = (
         check_kept_registry,
         _kept_seeds,
         (),
-        mutate=TreeMutator(),
-        longest=40_000,
+        longest=80_000,
     ),
+    Target("transfer_coding", check_transfer_coding, _coding_seeds, ()),
     Target("contact_list", check_contact_list, _list_seeds, (ContactListError,)),
     Target("contact_file", check_contact_file, _file_seeds, (ContactListError,), longest=20_000),
     Target("workbook_sheet", check_sheet, _sheet_seeds, (ContactListError,), longest=20_000),

@@ -1,0 +1,1 @@
+"""Entries of the directory as fields of a form, and back."""

@@ -1,0 +1,1 @@
+"""Pages of a change to the directory, corrections and agreements: for node and hub alike."""

@@ -1,0 +1,279 @@
+"""Changes of this Participant's contacts, for programs: drafted and published as on the pages.
+
+The signature is people's: a program fetches the signing file, hands it to whoever holds the
+directory key, and brings it back. Every step names the row version that the program saw.
+"""
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from contact_registry.agreements import AgreementStatement
+from contact_registry.changes.change import ChangeId, Grounds
+from contact_registry.changes.desk import ChangeDesk, signing_file_name
+from contact_registry.changes.merging import Side
+from contact_registry.changes.reading import LONGEST
+from contact_registry.changes.signing_file import MAX_SIGNING_FILE
+from contact_registry.changes.states import OPEN
+from contact_registry.document import Document, parse_document
+from contact_registry.models import MAX_DOCUMENT_BYTES, Authority, ContactsDocument
+from contact_registry.schedules import WorkCalendar
+from node.api.change_bodies import ChangeBody, ChangeLine, ContactsBody
+from node.service.context import NodeContext
+from node.service.tokens import ApiCaller
+from protocol.identifiers import AuthorityId
+
+_JSON: Final = "application/json"
+
+RowVersion = Annotated[int, Query(ge=1, description="The version that you saw.")]
+Reason = Annotated[str, Query(max_length=2000, description="For your people; not published.")]
+
+
+class NewChange(BaseModel):
+    """A change to begin."""
+
+    title: Annotated[str, Field(max_length=200)]
+    is_renewal: bool = False
+
+
+class Ending(BaseModel):
+    """An authority's last day."""
+
+    last_day: date
+
+
+class Preparing(BaseModel):
+    """For how many days the signature will hold."""
+
+    days: Annotated[int, Field(ge=1, le=LONGEST.days)] = 90
+
+
+class Resolving(BaseModel):
+    """Whose value stands, for each conflict by its key."""
+
+    choices: dict[Annotated[str, Field(max_length=300)], Side]
+
+
+async def _read_body(request: Request) -> bytes:
+    """Return the body of what is read by the registry's own rules, and no more than that."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max(MAX_SIGNING_FILE, MAX_DOCUMENT_BYTES):
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"A contacts document has at most {MAX_DOCUMENT_BYTES} bytes: shorten notes.",
+            )
+    return bytes(body)
+
+
+Body = Annotated[bytes, Depends(_read_body)]
+
+
+def _takes(model: type[Document]) -> dict[str, Any]:
+    """Describe a body that is read by the registry's own rules."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {_JSON: {"schema": schema}}}}
+
+
+def create_changes(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
+    """Build the routes; ``authenticate`` lets in who may keep the directory."""
+    router = APIRouter(prefix="/directory")
+    router.include_router(_create_reading(context, desk, authenticate))
+    router.include_router(_create_drafting(context, desk, authenticate))
+    router.include_router(_create_signing(desk, authenticate))
+    return router
+
+
+def _create_reading(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(authenticate)])
+
+    @router.get("/contacts")
+    def get_contacts() -> ContactsBody:
+        """Return what is published of this Participant."""
+        published = desk.load_published(context.participant)
+        document = published.document
+        return ContactsBody(
+            version=published.version,
+            signed_until=published.expires_at,
+            document=None if document is None else document.model_dump(mode="json"),
+        )
+
+    @router.get("/changes")
+    def list_changes(
+        *,
+        open_only: bool = True,
+        page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    ) -> list[ChangeLine]:
+        """List changes, the one that was touched last first."""
+        found = desk.list_changes(states=OPEN if open_only else None, page=page)
+        return [ChangeLine.of(change) for change in found.changes]
+
+    @router.get("/changes/{change_id}")
+    def get_change(change_id: str) -> ChangeBody:
+        """Return a change: what it changes, what was found, who signed, what can be done."""
+        return ChangeBody.of_view(desk.look(ChangeId(change_id)))
+
+    @router.get("/changes/{change_id}/signing-file")
+    def get_signing_file(change_id: str) -> Response:
+        """Return the file that whoever holds the directory key looks at and signs."""
+        data = desk.export_signing_file(ChangeId(change_id))
+        name = signing_file_name(desk.look(ChangeId(change_id)).change)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(data, media_type=_JSON, headers=headers)
+
+    return router
+
+
+def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
+    router = APIRouter()
+    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.post("/changes", status_code=HTTPStatus.CREATED)
+    def begin(new: NewChange, caller: Caller) -> ChangeLine:
+        """Begin a change of what is published now."""
+        change = desk.begin(
+            context.participant, title=new.title, actor=caller.actor, is_renewal=new.is_renewal
+        )
+        return ChangeLine.of(change)
+
+    @router.put("/changes/{change_id}/document", openapi_extra=_takes(ContactsDocument))
+    def put_document(
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+    ) -> ChangeLine:
+        """Let the draft say this, all of it."""
+        document = parse_document(ContactsDocument, body, longest=MAX_DOCUMENT_BYTES)
+        change = desk.put_document(
+            ChangeId(change_id),
+            document,
+            seen=row_version,
+            actor=caller.actor,
+            grounds=Grounds(reason=reason),
+        )
+        return ChangeLine.of(change)
+
+    @router.put("/changes/{change_id}/authorities", openapi_extra=_takes(Authority))
+    def put_authority(
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+    ) -> ChangeLine:
+        """List an authority, or let the entry of this identifier say this."""
+        authority = parse_document(Authority, body, longest=MAX_DOCUMENT_BYTES)
+        change = desk.put_authority(
+            ChangeId(change_id),
+            authority,
+            seen=row_version,
+            actor=caller.actor,
+            grounds=Grounds(reason=reason),
+        )
+        return ChangeLine.of(change)
+
+    @router.post("/changes/{change_id}/authorities/{authority_id}/end")
+    def end_authority(  # noqa: PLR0913, PLR0917 - the parts of one request
+        change_id: str,
+        authority_id: str,
+        ending: Ending,
+        row_version: RowVersion,
+        caller: Caller,
+        reason: Reason = "",
+    ) -> ChangeLine:
+        """Set an authority's last day."""
+        change = desk.end_authority(
+            ChangeId(change_id),
+            AuthorityId(authority_id),
+            last_day=ending.last_day,
+            seen=row_version,
+            actor=caller.actor,
+            grounds=Grounds(reason=reason),
+        )
+        return ChangeLine.of(change)
+
+    @router.put("/changes/{change_id}/calendar", openapi_extra=_takes(WorkCalendar))
+    def put_calendar(
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+    ) -> ChangeLine:
+        """Set weekend and holidays."""
+        calendar = parse_document(WorkCalendar, body, longest=MAX_DOCUMENT_BYTES)
+        change = desk.put_calendar(
+            ChangeId(change_id),
+            calendar,
+            seen=row_version,
+            actor=caller.actor,
+            grounds=Grounds(reason=reason),
+        )
+        return ChangeLine.of(change)
+
+    @router.put("/changes/{change_id}/agreements", openapi_extra=_takes(AgreementStatement))
+    def put_agreement(
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+    ) -> ChangeLine:
+        """State an agreement, or what became of it."""
+        statement = parse_document(AgreementStatement, body, longest=MAX_DOCUMENT_BYTES)
+        change = desk.put_agreement(
+            ChangeId(change_id),
+            statement,
+            seen=row_version,
+            actor=caller.actor,
+            grounds=Grounds(reason=reason),
+        )
+        return ChangeLine.of(change)
+
+    return router
+
+
+def _create_signing(desk: ChangeDesk, authenticate: Any) -> APIRouter:
+    router = APIRouter(prefix="/changes/{change_id}")
+    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.post("/prepare")
+    def prepare(
+        change_id: str, preparing: Preparing, row_version: RowVersion, caller: Caller
+    ) -> ChangeLine:
+        """Make the signing file; refused while a blocking finding stands."""
+        lasts = timedelta(days=preparing.days)
+        change = desk.prepare(
+            ChangeId(change_id), seen=row_version, actor=caller.actor, lasts=lasts
+        )
+        return ChangeLine.of(change)
+
+    @router.post("/signatures")
+    def take_signing_file(
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body
+    ) -> ChangeLine:
+        """Bring a signed file back."""
+        change = desk.take_signing_file(
+            ChangeId(change_id), body, seen=row_version, actor=caller.actor
+        )
+        return ChangeLine.of(change)
+
+    @router.post("/publish")
+    def publish(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+        """Send a signed change to the registry host; it is sent again until the host answers."""
+        change = desk.publish(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        return ChangeLine.of(change)
+
+    @router.post("/resolve")
+    def resolve(
+        change_id: str, resolving: Resolving, row_version: RowVersion, caller: Caller
+    ) -> ChangeLine:
+        """Decide every conflict."""
+        change = desk.resolve(
+            ChangeId(change_id), resolving.choices, seen=row_version, actor=caller.actor
+        )
+        return ChangeLine.of(change)
+
+    @router.post("/reopen")
+    def reopen(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+        """Take a change back to the draft; its signatures are dropped."""
+        change = desk.reopen(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        return ChangeLine.of(change)
+
+    @router.post("/withdraw")
+    def withdraw(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+        """Give a change up."""
+        change = desk.withdraw(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        return ChangeLine.of(change)
+
+    return router

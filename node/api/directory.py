@@ -1,0 +1,136 @@
+"""The JSON interface to the registry: who is competent, whom to ring, looking for a newer one."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+from pydantic import BaseModel, Field
+
+from contact_registry.directory import Directory
+from contact_registry.routing import Desk, resolve
+from contact_registry.standing_in import DutyState, StandIn
+from node.service.context import NodeContext, NotFoundError
+from node.service.registry_as_of import NotKeptError, find_directory
+from node.service.tokens import ApiCaller
+from protocol.errors import MalformedError
+from protocol.identifiers import Channel, Phase, parse_participant_code
+
+
+class DutyBody(BaseModel):
+    """Whether a desk is staffed, why that is thought, and when its hours begin next."""
+
+    state: Literal["on", "off", "unknown"]
+    reason: str
+    opens_at: datetime | None
+
+    @classmethod
+    def of(cls, state: DutyState) -> "DutyBody":
+        """Make it from what the registry says."""
+        return cls(state=state.duty.value, reason=state.reason, opens_at=state.next_opening)
+
+
+class RouteBody(BaseModel):
+    """Who stands in for a desk; without ``authority``, channels of the desk's own."""
+
+    authority: str | None
+    name: str | None
+    telephones: list[str] = Field(description="Numbers that work from abroad, E.164.")
+    mailboxes: list[str]
+    note: str
+    problem: str | None = Field(description="Why it leads to nobody: ended or unreachable.")
+    duty: DutyBody | None
+
+    @classmethod
+    def of(cls, route: StandIn | None) -> "RouteBody | None":
+        """Make it from what the registry says."""
+        if route is None:
+            return None
+        return cls(
+            authority=route.authority.id if route.authority else None,
+            name=route.authority.name if route.authority else None,
+            telephones=[t.e164 for t in route.telephones if t.e164 and t.is_dialable_from_abroad],
+            mailboxes=list(route.mailboxes),
+            note=route.note,
+            problem=route.problem,
+            duty=DutyBody.of(route.state) if route.state else None,
+        )
+
+
+class DeskBody(BaseModel):
+    """Who is competent, and why."""
+
+    authority: str
+    name: str
+    reason: str
+    fell_back_on: list[str]
+    reachable: bool
+    at: datetime = Field(description="The moment that this is the answer for.")
+    registry_version: int
+    duty: DutyBody
+    turn_to: str = Field(description="desk, out_of_hours, reserve, or nobody_now.")
+    out_of_hours: RouteBody | None
+    reserve: RouteBody | None
+
+    @classmethod
+    def of(cls, desk: Desk, directory: Directory, *, at: datetime) -> "DeskBody":
+        """Make it from what the registry says."""
+        return cls(
+            authority=desk.authority.id,
+            name=desk.authority.name,
+            reason=desk.reason,
+            fell_back_on=[str(step) for step in desk.fell_back_on],
+            reachable=desk.is_reachable,
+            at=at,
+            registry_version=directory.version,
+            duty=DutyBody.of(desk.state),
+            turn_to=desk.turn_to,
+            out_of_hours=RouteBody.of(desk.out_of_hours),
+            reserve=RouteBody.of(desk.reserve),
+        )
+
+
+def create_directory(
+    context: NodeContext,
+    authenticate: Callable[..., ApiCaller],
+    refresh_registry: Callable[[], Awaitable[None]],
+) -> APIRouter:
+    """Build the routes about the registry."""
+    router = APIRouter()
+    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.get("/directory/desk")
+    def find_desk(
+        _caller: Caller,
+        participant: Annotated[str, Query(max_length=8)],
+        phase: Phase,
+        *,
+        child: bool = False,
+        channel: Channel = Channel.ASSISTANCE,
+        at: Annotated[
+            datetime | None, Query(description="A moment with its zone; default: now.")
+        ] = None,
+    ) -> DeskBody:
+        """Say who is competent in a Participant for a phase, and whom to ring.
+
+        For a past moment: by the registry that this node had verified then.
+        """
+        try:
+            code = parse_participant_code(participant)
+            directory, moment = find_directory(context, at)
+        except (MalformedError, NotKeptError) as error:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        answer = resolve(
+            directory, participant=code, phase=phase, at=moment, child=child, channel=channel
+        )
+        if not isinstance(answer, Desk):
+            raise NotFoundError(answer.reason)
+        return DeskBody.of(answer, directory, at=moment)
+
+    @router.post("/registry/refresh", status_code=HTTPStatus.NO_CONTENT)
+    async def refresh(_caller: Caller) -> None:
+        """Look for a newer registry now."""
+        await refresh_registry()
+
+    return router
