@@ -8,13 +8,14 @@ does not count - for nobody, because names travel on it. An end or a notice coun
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from contact_registry.agreements import AgreementStatement, AgreementTerms, Notice
 from contact_registry.directory import Directory
 from contact_registry.models import ListedBy
 from protocol.identifiers import ParticipantCode
+from protocol.notice import compute_end
 
 
 class Shortcoming(StrEnum):
@@ -100,3 +101,19 @@ def _find_shortcomings(
             yield code, Shortcoming.OTHER_TERMS if differs else Shortcoming.NOT_STATED
         elif document is not None and document.listed_by is ListedBy.OPERATOR:
             yield code, Shortcoming.LISTED_BY_OPERATOR
+
+
+def compute_last_day(standing: AgreementStanding, party: ParticipantCode) -> date | None:
+    """Return the last day on which an agreement holds for a party, by all that is known; or None.
+
+    It ends with its term, with an end that the parties settled on, or with the party's own notice.
+    """
+    ends = [standing.terms.valid_to]
+    if standing.terminated_on is not None:
+        ends.append(standing.terminated_on - timedelta(days=1))
+    ends += [
+        compute_end(standing.terms.notice_rule, received_on=notice.received_on) - timedelta(days=1)
+        for notice in standing.notices
+        if notice.given_by == party
+    ]
+    return min((end for end in ends if end is not None), default=None)

@@ -5,8 +5,8 @@ Each party states the agreement in its own ``contacts.json``, signed with its di
 that people can compare by telephone. What happens later - a notice, an end - stands beside them.
 Which of them count is decided in :mod:`contact_registry.agreed`.
 
-Codes are those of the catalogue of messages (``sensitivity``) and of the policy (``notice_rule``).
-They are repeated here because the registry's host must not reach either; a test holds them equal.
+The classes are those of the catalogue of messages (``sensitivity``). They are repeated here because
+the registry's host must not reach it; a test holds them equal.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from contact_registry.document import Document, is_day_within, require_distinct, require_span
 from contact_registry.fields import AgreementName, Line, Participant
 from protocol.identifiers import ParticipantCode, Phase
+from protocol.notice import NoticeRule
 
 #: Parties of one agreement: far more than any regional group has.
 MOST_PARTIES: Final = 64
@@ -37,13 +38,6 @@ class SensitivityClass(StrEnum):
     PROTECTION = "protection"
     JUDICIAL = "judicial"
     INTELLIGENCE = "intelligence"
-
-
-class NoticeRule(StrEnum):
-    """How long an agreement still holds after one party received another's written notice."""
-
-    SIXTY_DAYS_FROM_NEXT_MONTH = "sixty_days_from_next_month"
-    SIX_MONTHS = "six_months"
 
 
 class AgreedTimes(Document):

@@ -16,6 +16,12 @@ from contact_registry.agreed import list_agreements
 from contact_registry.coverage import list_coverage
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
+from contact_registry.freshness import list_reviews, score_participants
+from contact_registry.freshness_words import (
+    describe_freshness,
+    format_freshness,
+    needs_somebody,
+)
 from contact_registry.presenting import describe_resolution, format_resolution
 from contact_registry.routing import Gap, resolve
 from contact_registry.tabulating import (
@@ -91,6 +97,26 @@ def show_coverage(
     else:
         _print(format_coverage(coverage, directory))
     if coverage.findings:
+        raise typer.Exit(_NEEDS_A_PERSON)
+
+
+def show_freshness(*, repository: Repository, at: At = None, as_json: Json = False) -> None:
+    """Show how far each Participant's list can be relied on, and which desks need a look.
+
+    Exit code 1 means that a review is overdue, or that a desk was never confirmed.
+
+    Example: trm-registry freshness --repository registry
+    """
+    directory, moment = _load(repository), _read_moment(at)
+    found = [
+        (score, list_reviews(directory, moment, participant=score.participant))
+        for score in score_participants(directory, (), at=moment)
+    ]
+    if as_json:
+        _print_json({"participants": describe_freshness(found)})
+    else:
+        _print(format_freshness(found, directory))
+    if needs_somebody(found):
         raise typer.Exit(_NEEDS_A_PERSON)
 
 

@@ -20,18 +20,20 @@ from contact_registry.asking import (
     resolve_desk,
     show_agreements,
     show_coverage,
+    show_freshness,
 )
+from contact_registry.ceremony.cli import ceremony_app
+from contact_registry.changes.cli import app as change_app
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError, SubmissionRefusedError
 from contact_registry.exporting.cli import export_list
 from contact_registry.files import read_bounded, using
-from contact_registry.founding import FOUNDING_PARTICIPANTS
+from contact_registry.founding import make_entry
 from contact_registry.history_cli import mount_history
 from contact_registry.importing.cli import import_list
 from contact_registry.models import (
     MAX_DOCUMENT_BYTES,
     ListedBy,
-    ParticipantEntry,
     parse_contacts,
 )
 from contact_registry.presenting import format_directory
@@ -47,7 +49,7 @@ from contact_registry.trust.signers import (
 )
 from contact_registry.trust.submitting import build_contacts_submission
 from protocol.errors import ProtocolError
-from protocol.identifiers import ParticipantCode, parse_participant_code
+from protocol.identifiers import parse_participant_code
 from protocol.signing import SigningKey
 
 _NEEDS_A_PERSON: Final = 1
@@ -62,7 +64,10 @@ app = typer.Typer(
 them, and which keys their nodes use.
 
 \b
-A registry from nothing:
+Several operators, each on an own machine, found and change a registry together:
+  trm-registry ceremony --help        (and docs/ceremonies.md)
+\b
+A registry from nothing on one machine, to try things out:
   trm-registry keygen keys/operator-1         (each operator, on an own machine)
   trm-registry keygen keys/online             (on the hub)
   trm-registry keygen keys/AL-directory       (the Participant)
@@ -131,7 +136,9 @@ def init(
         int, typer.Option(help="How many operators must sign; 2 of 3 is a good choice.")
     ] = 1,
 ) -> None:
-    """Create an empty registry, signed by the operators.
+    """Create an empty registry with all keys on this machine, to try things out.
+
+    Several operators found one together: trm-registry ceremony prepare found.
 
     Give 1.root.json of the new folder to every Participant by a safe way: all trust begins there.
 
@@ -177,7 +184,7 @@ def add_participant(
     Example: trm-registry add-participant AL --directory-key AL.pub --repository registry
     --operator-key a.key --operator-key b.key --online-key online.key
     """
-    entry = _make_entry(parse_participant_code(code), name, footnote)
+    entry = make_entry(parse_participant_code(code), name, footnote)
     if held_by_operator:
         entry = entry.model_copy(update={"directory_key_held_by": ListedBy.OPERATOR})
     keys = tuple(load_public_key(path) for path in directory_key)
@@ -187,21 +194,6 @@ def add_participant(
         online=_load_online(online_key),
     )
     typer.echo(f"{entry.display_name} takes part as of version {published.version}.")
-
-
-def _make_entry(code: ParticipantCode, name: str | None, footnote: str | None) -> ParticipantEntry:
-    known = next((entry for entry in FOUNDING_PARTICIPANTS if entry.code == code), None)
-    if name is None:
-        if known is None:
-            raise RegistryError(f"{code} is not one of the founding Participants: add --name.")
-        return known
-    try:
-        return ParticipantEntry(code=code, name=name, display_name=name, footnote=footnote)
-    except ValueError as error:
-        raise RegistryError(
-            "The name does not stand: one line of text; XK is Kosovo*; a name with * needs "
-            "--footnote."
-        ) from error
 
 
 @app.command()
@@ -236,8 +228,11 @@ def publish_contacts(
 
 
 mount_history(app)
+app.add_typer(change_app, name="change")
+app.add_typer(ceremony_app, name="ceremony")
 app.command("resolve")(resolve_desk)
 app.command("coverage")(show_coverage)
+app.command("freshness")(show_freshness)
 app.command("agreements")(show_agreements)
 
 

@@ -8,6 +8,7 @@
     ├── KeyFileError              a key file is missing, unsafe, or not a key
     ├── RepositoryStateError      the repository on disk is missing, exists already, or is damaged
     ├── SubmissionRefusedError    a change was not published; carries a code
+    ├── DrillRefusedError         a drill or its answer was refused; in drills.errors
     ├── RegistryUnavailableError  the registry could not be reached: nothing was learned, try later
     └── RegistryRefusedError      what the registry served does not verify: an alarm, not an outage
         └── RegistryExpiredError  it is too old: the host stopped, or somebody holds newer back
@@ -52,6 +53,7 @@ class RefusalCode(StrEnum):
     CONTENT_MISMATCH = "content_mismatch"
     INVALID_DOCUMENT = "invalid_document"
     TOO_OFTEN = "too_often"
+    ONLINE_KEY_MISSING = "online_key_missing"
 
 
 class SubmissionRefusedError(RegistryError):

@@ -93,15 +93,31 @@ class Desk:
 
     @property
     def turn_to(self) -> TurnTo:
-        """Whom to ring now: the desk unless it is known to be closed, then who stands in."""
-        if self.state.duty is not Duty.OFF and self.is_reachable:
-            return TurnTo.DESK
-        closed = self.state.duty is Duty.OFF
-        if closed and self.out_of_hours is not None and _answers_now(self.out_of_hours):
-            return TurnTo.OUT_OF_HOURS
-        if self.reserve is not None and _answers_now(self.reserve):
-            return TurnTo.RESERVE
-        return TurnTo.NOBODY_NOW
+        """Whom to ring now."""
+        return choose_whom(
+            self.state,
+            is_reachable=self.is_reachable,
+            reserve=self.reserve,
+            out_of_hours=self.out_of_hours,
+        )
+
+
+def choose_whom(
+    state: DutyState,
+    *,
+    is_reachable: bool,
+    reserve: StandIn | None,
+    out_of_hours: StandIn | None,
+) -> TurnTo:
+    """Say whom to ring now: the desk unless it is known to be closed, then who stands in."""
+    is_closed = state.duty is Duty.OFF
+    if not is_closed and is_reachable:
+        return TurnTo.DESK
+    if is_closed and out_of_hours is not None and _answers_now(out_of_hours):
+        return TurnTo.OUT_OF_HOURS
+    if reserve is not None and _answers_now(reserve):
+        return TurnTo.RESERVE
+    return TurnTo.NOBODY_NOW
 
 
 def _answers_now(route: StandIn) -> bool:

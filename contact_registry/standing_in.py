@@ -89,7 +89,16 @@ class StandIn:
 
 def find_valid(authorities: Iterable[Authority], at: datetime) -> list[Authority]:
     """Return the authorities that are valid on the day that ``at`` is where they are."""
-    return [a for a in authorities if a.is_valid_on(at.astimezone(ZoneInfo(a.time_zone)).date())]
+    today: dict[str, date] = {}
+    valid = []
+    for authority in authorities:
+        day = today.get(authority.time_zone)
+        if day is None:
+            day = at.astimezone(ZoneInfo(authority.time_zone)).date()
+            today[authority.time_zone] = day
+        if authority.is_valid_on(day):
+            valid.append(authority)
+    return valid
 
 
 def follow_route(

@@ -4,11 +4,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from contact_registry.agreed import AgreementStanding, Shortcoming
+from contact_registry.agreed import AgreementStanding, Shortcoming, compute_last_day
 from contact_registry.coverage import Coverage, CoverageFinding, CoverageState, Hours
 from contact_registry.directory import Directory
 from contact_registry.models import PersonGroup
-from contact_registry.terms import compute_last_day
 from protocol.identifiers import ParticipantCode, Phase
 
 _GROUPS: Final = (PersonGroup.ADULT, PersonGroup.CHILD)

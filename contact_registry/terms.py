@@ -4,7 +4,7 @@ For nodes, and for tools beside them. The hub never imports this: deadlines and 
 language of the messages, which the hub does not.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from contact_registry.agreed import AgreementStanding, list_agreements
@@ -13,7 +13,7 @@ from contact_registry.errors import RegistryError
 from protocol.deadlines import AgreedDeadline, WorkingCalendar
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase, get_participant_of
 from protocol.messages.fields import Sensitivity
-from protocol.policy.agreements import Agreement, Notice, NoticeRule, compute_end
+from protocol.policy.agreements import Agreement, Notice
 
 
 def load_calendar(directory: Directory, authority: AuthorityId) -> WorkingCalendar:
@@ -49,28 +49,11 @@ def _convert(standing: AgreementStanding) -> Agreement:
         valid_from=terms.valid_from,
         valid_to=terms.valid_to,
         terminated_on=standing.terminated_on,
-        notice_rule=NoticeRule(terms.notice_rule.value),
+        notice_rule=terms.notice_rule,
         notices=tuple(
             Notice(given_by=n.given_by, received_on=n.received_on) for n in standing.notices
         ),
     )
-
-
-def compute_last_day(standing: AgreementStanding, party: ParticipantCode) -> date | None:
-    """Return the last day on which an agreement holds for a party, by all that is known; or None.
-
-    It ends with its term, with an end that the parties settled on, or with the party's own notice.
-    """
-    ends = [standing.terms.valid_to]
-    if standing.terminated_on is not None:
-        ends.append(standing.terminated_on - timedelta(days=1))
-    rule = NoticeRule(standing.terms.notice_rule.value)
-    ends += [
-        compute_end(rule, received_on=notice.received_on) - timedelta(days=1)
-        for notice in standing.notices
-        if notice.given_by == party
-    ]
-    return min((end for end in ends if end is not None), default=None)
 
 
 def find_agreed_deadline(

@@ -15,11 +15,18 @@ import structlog
 from fastapi import FastAPI
 
 from console.process.tasks import BackgroundTasks
+from console.storage.database import Database
+from contact_registry.changes.desk import ChangeDesk
+from contact_registry.changes.over_http import HttpPublisher, KeptSource
+from contact_registry.changes.sql_store import SqlChangeStore
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import node_role
+from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits, grade_view
 from node.adapters.broker_identity import NodeBrokerIdentity
+from node.adapters.correction_host import CorrectionHost
+from node.adapters.drill_host import DrillHost
 from node.adapters.jetstream import BrokerLink, LinkStatus
 from node.adapters.keystore import (
     FileKeyStore,
@@ -34,14 +41,18 @@ from node.adapters.registry import KeysPublisher, RegistryDirectory
 from node.api.app import create_api
 from node.api.health import create_health_router
 from node.service.context import DeliveryRules, NodeContext
+from node.service.holding import describe_view_age
 from node.service.notices import list_notices
 from node.service.registry_archive import RegistryArchive
+from node.service.registry_as_of import PastDirectories
 from node.settings import KeyStoreSettings, NodeSettings
-from node.store.database import Database
+from node.store.change_tables import CHANGES
 from node.store.migrating import migrate, verify_schema
 from node.web.face import build_console
 from node.web.router import create_web_router
 from node.workers.consumer import Consumer
+from node.workers.directory_changes import DirectoryChanges
+from node.workers.drills import DrillRounds
 from node.workers.keys_renewal import KeysRenewal
 from node.workers.link_repair import LinkRepair
 from node.workers.registry_refresh import RegistryRefresh
@@ -56,6 +67,8 @@ HTTP_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 _PATIENCE: Final = timedelta(minutes=2)
 #: Pause between two looks at what links miss: short beside the pauses between two questions.
 _LINK_REPAIR: Final = timedelta(seconds=30)
+#: Pause between two looks at changes of our contacts that the hub has not answered.
+_DIRECTORY_CHANGES: Final = timedelta(seconds=15)
 #: Set by the service manager (systemd.exec(5)) if it hands over credentials.
 _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
@@ -91,6 +104,7 @@ class NodeParts:
     context: NodeContext
     directory: RegistryDirectory
     archive: RegistryArchive
+    changes: ChangeDesk
     keystore: FileKeyStore
     registry: httpx.Client
 
@@ -132,16 +146,14 @@ def build_parts(settings: NodeSettings) -> NodeParts:
     verify_schema(database)
     http = httpx.Client(timeout=HTTP_TIMEOUT)
     archive = RegistryArchive(database, trusted_root=trusted_root, clock=utc_now)
-    directory = RegistryDirectory(
-        RegistryClient(
-            base_url=str(settings.hub_url),
-            cache_dir=settings.registry_cache,
-            trusted_root=trusted_root,
-            http=http,
-            clock=utc_now,
-        ),
-        archive=archive,
+    client = RegistryClient(
+        base_url=str(settings.hub_url),
+        cache_dir=settings.registry_cache,
+        trusted_root=trusted_root,
+        http=http,
+        clock=utc_now,
     )
+    directory = RegistryDirectory(client, archive=archive)
     rules = DeliveryRules()
     if settings.resend_first is not None:
         rules = DeliveryRules(
@@ -155,12 +167,22 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         clock=utc_now,
         random=os.urandom,
         rules=rules,
+        age_limits=settings.age_limits,
+        past=PastDirectories(archive),
     )
     return NodeParts(
         settings=settings,
         context=context,
         directory=directory,
         archive=archive,
+        changes=ChangeDesk(
+            store=SqlChangeStore(CHANGES, database),
+            registry=KeptSource(client, refresh=directory.refresh),
+            publisher=HttpPublisher(str(settings.hub_url), http),
+            clock=utc_now,
+            random=os.urandom,
+            participant=keystore.participant,
+        ),
         keystore=keystore,
         registry=http,
     )
@@ -210,6 +232,23 @@ class NodeTasks:
             every=_LINK_REPAIR,
             overdue_after=_LINK_REPAIR + _PATIENCE,
         )
+        drills = DrillRounds(
+            context,
+            DrillHost(str(settings.hub_url), parts.registry),
+            interval=settings.drills_refresh.total_seconds(),
+        )
+        owner.add_round(
+            "drills",
+            drills.run_round,
+            every=timedelta(0),
+            overdue_after=settings.drills_refresh + _PATIENCE,
+        )
+        owner.add_round(
+            "directory_changes",
+            DirectoryChanges(parts.changes).run_round,
+            every=_DIRECTORY_CHANGES,
+            overdue_after=_DIRECTORY_CHANGES + _PATIENCE,
+        )
         return cls(link=link, owner=owner, refresh=refresh)
 
     def list_troubles(self, parts: NodeParts) -> list[str]:
@@ -220,7 +259,10 @@ class NodeTasks:
             reason = f": {state.last_error}" if state.last_error else ""
             troubles.append(f"broker link: {state.status.value}{reason}")
         return troubles + list_registry_troubles(
-            parts.directory.loaded, participant=parts.context.participant, now=utc_now()
+            parts.directory.loaded,
+            participant=parts.context.participant,
+            now=utc_now(),
+            limits=parts.context.age_limits,
         )
 
 
@@ -241,17 +283,17 @@ def _build_link(parts: NodeParts) -> BrokerLink:
 
 
 def list_registry_troubles(
-    directory: Directory | None, *, participant: ParticipantCode, now: datetime
+    directory: Directory | None,
+    *,
+    participant: ParticipantCode,
+    now: datetime,
+    limits: AgeLimits = DEFAULT_AGE_LIMITS,
 ) -> list[str]:
     """Say what is wrong with the registry as this node sees it, and with its own part of it."""
     if directory is None:
         return ["registry: never seen"]
-    troubles = []
-    if now > directory.expires_at:
-        troubles.append(
-            f"registry: the view ran out at {directory.expires_at:%Y-%m-%d %H:%M} UTC and nothing "
-            "newer was found"
-        )
+    age = grade_view(directory, now=now, limits=limits)
+    troubles = [describe_view_age(age)] if age.meaning.is_trouble else []
     if participant not in directory.keys:
         troubles.append("own keys: not in the registry, so nobody can send to this node")
     overdue = directory.overdue.get(node_role(participant))
@@ -321,8 +363,13 @@ def create_app(settings: NodeSettings) -> FastAPI:
         console,
         list_troubles=lambda: [*node.list_troubles(), *node.list_notices()],
         describe_link=node.describe_link,
+        changes=node.parts.changes,
+        corrections=CorrectionHost(
+            str(settings.hub_url), node.parts.registry, participant=context.participant
+        ),
     )
     health = create_health_router(node.list_troubles, node.list_notices)
     app = console.build_app([health, web], lifespan=node.lifespan)
-    app.mount("/api/v1", create_api(context, refresh_registry=node.refresh_registry))
+    api = create_api(context, refresh_registry=node.refresh_registry, changes=node.parts.changes)
+    app.mount("/api/v1", api)
     return app

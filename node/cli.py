@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console.face import ConsoleSettingsError
 from console.process.file_modes import OWNER_ONLY, ExposedFileError, verify_private_folder
 from console.process.logs import configure_logs, route_library_logs
+from console.storage.migrating import SchemaError
 from contact_registry.errors import RegistryError
 from contact_registry.trust.signers import save_public_key
 from node.adapters.keystore import (
@@ -38,6 +39,7 @@ from node.bootstrap import (
     read_unlock,
     utc_now,
 )
+from node.cli_keys import mount_write_keys
 from node.service import restoring
 from node.service.context import NodeError
 from node.service.evidence import export_case, export_message
@@ -48,9 +50,8 @@ from node.service.people import (
     handle_make_sign_in_link,
     list_accounts,
 )
-from node.service.tokens import handle_make_token, handle_revoke_tokens
+from node.service.tokens import TokenScope, handle_make_token, handle_revoke_tokens
 from node.settings import KeyStoreSettings, NodeSettings
-from node.store.migrating import SchemaError
 from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import ProtocolError
 from protocol.identifiers import parse_case_reference, parse_participant_code
@@ -130,6 +131,14 @@ def _load_keystore_settings() -> KeyStoreSettings:
     chosen = KeyStoreSettings()
     verify_private_folder(chosen.data_dir)
     return chosen
+
+
+def _open_key_store() -> FileKeyStore:
+    chosen = _load_keystore_settings()
+    return load_keystore(chosen.keystore_path, unlock=read_unlock(chosen))
+
+
+mount_write_keys(app, open_key_store=_open_key_store, clear_errors=_clear_errors)
 
 
 def _with_parts(use: Callable[[NodeParts], None]) -> None:
@@ -250,11 +259,17 @@ def sign_in_link(
 def token(
     label: Annotated[str, typer.Argument(help="Which program it is for, such as case-system.")],
     days: Annotated[float, typer.Option(min=0.01, max=366, help="How long it works.")] = 90,
+    scope: Annotated[
+        TokenScope, typer.Option(help="What it opens: messages and cases, or the directory.")
+    ] = TokenScope.MESSAGES,
 ) -> None:
     """Make a token for a program that uses the JSON interface (/api/v1). Shown once."""
 
     def use(parts: NodeParts) -> None:
-        print(handle_make_token(parts.context, label=label, lifetime=timedelta(days=days)))
+        made = handle_make_token(
+            parts.context, label=label, lifetime=timedelta(days=days), scope=scope
+        )
+        print(made)
 
     _with_parts(use)
 
@@ -340,10 +355,14 @@ def migrate() -> None:
 def begin_new_generation() -> None:
     """Begin all links anew after a restore from a backup, before the node is started again.
 
-    Every Participant is asked to send again what the backup lacks.
+    Every Participant is asked to send again what the backup lacks, until it has answered.
     """
 
     def use(parts: NodeParts) -> None:
+        try:
+            parts.directory.refresh()  # the backup's may not know yet who takes part
+        except RegistryError as error:
+            print(f"The registry was not refreshed: {error}", file=sys.stderr)
         peers = restoring.begin_new_generation(parts.context)
         print(f"New generation on {len(peers)} links; start the node to ask what was lost.")
 

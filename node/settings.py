@@ -8,6 +8,14 @@ from pydantic import AnyHttpUrl, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from console.process.logs import LogFormat
+from contact_registry.trust.staleness import (
+    DEFAULT_AGE_LIMIT,
+    DEFAULT_STALE_AFTER,
+    DEFAULT_WARN_AFTER,
+    GREATEST_AGE_LIMIT,
+    LEAST_AGE_LIMIT,
+    AgeLimits,
+)
 
 
 class KeyStoreSettings(BaseSettings):
@@ -66,6 +74,19 @@ class NodeSettings(KeyStoreSettings):
     registry_refresh: timedelta = Field(
         default=timedelta(minutes=1), description="Pause between two looks at the registry."
     )
+    registry_age_limit: timedelta = Field(
+        default=DEFAULT_AGE_LIMIT,
+        ge=LEAST_AGE_LIMIT,
+        le=GREATEST_AGE_LIMIT,
+        description="Age of the registry from which on messages with data about persons wait "
+        "(ISO 8601, P14D; 3 to 21 days). It is shown as stale after a day, whatever is set.",
+    )
+    drills_refresh: timedelta = Field(
+        default=timedelta(minutes=5),
+        gt=timedelta(0),
+        description="Pause between two looks for reachability drills at the hub (ISO 8601, PT5M); "
+        "an answer goes out at once besides.",
+    )
     keys_renewal: timedelta = Field(
         default=timedelta(hours=1),
         gt=timedelta(0),
@@ -88,6 +109,15 @@ class NodeSettings(KeyStoreSettings):
             if isinstance(value, str)
             else value
         )
+
+    @property
+    def age_limits(self) -> AgeLimits:
+        """From which age on the registry warns, is stale, and holds back data about persons.
+
+        Who lets the node look seldom is not warned between two looks.
+        """
+        seldom = min(3 * self.registry_refresh, DEFAULT_STALE_AFTER / 2)
+        return AgeLimits(warn=max(DEFAULT_WARN_AFTER, seldom), too_old=self.registry_age_limit)
 
     @property
     def effective_database_url(self) -> str:

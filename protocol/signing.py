@@ -31,6 +31,8 @@ class Context(StrEnum):
 
     PAYLOAD = "payload"
     EVIDENCE_BUNDLE = "evidence-bundle"
+    DRILL_ANSWER = "drill-answer"
+    HUB_REQUEST = "hub-request"
 
 
 def derive_key_id(public: bytes) -> KeyId:

@@ -145,3 +145,11 @@ class DirectorySource(Protocol):
     def current(self) -> Directory:
         """Return it; raises ``RegistryUnavailableError`` if there never was one."""
         ...
+
+
+class PastDirectorySource(Protocol):
+    """The registry as this node had verified it at past moments."""
+
+    def load_as_of(self, moment: datetime) -> Directory:
+        """Return it; raises ``RegistryError`` with what to do if none is kept of that moment."""
+        ...

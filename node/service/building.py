@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
 from contact_registry.routing import Desk, Gap, resolve
-from contact_registry.terms import load_calendar
+from contact_registry.terms import find_agreed_deadline, load_calendar
 from node.service.context import NodeContext, RefusedDraftError
 from node.store.tables import CaseRow
 from protocol.conversation.history import Place
-from protocol.deadlines import AnswerTerms, WorkingCalendar, compute_answer_by
+from protocol.deadlines import AnswerTerms, compute_answer_by
 from protocol.errors import MalformedError
 from protocol.identifiers import (
     AuthorityId,
@@ -83,10 +83,12 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     to_authority = draft.to_authority or find_desk(
         directory, participant=recipient, wanted=wanted, at=now
     )
-    longest = compute_answer_by(
-        find_terms(entry, kind=kind, urgency=draft.urgency, child=wanted.child),
+    longest = find_longest(
+        directory,
+        Asking(entry, kind, phase=draft.phase, urgency=draft.urgency, child=wanted.child),
+        pair=(context.participant, recipient),
+        to_authority=to_authority,
         at=now,
-        calendar=_calendar(directory, to_authority),
     )
     fields = {
         "type": draft.type,
@@ -174,20 +176,43 @@ def _resolve(
     )
 
 
-def _calendar(directory: Directory, authority: str) -> WorkingCalendar:
-    """Return the working days of a desk: its time zone, its Participant's holidays and weekend."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What of a message decides when its answer is due."""
+
+    entry: CatalogueEntry
+    kind: Kind
+    phase: Phase
+    urgency: Urgency
+    child: bool
+
+
+def find_longest(
+    directory: Directory,
+    asking: Asking,
+    *,
+    pair: tuple[ParticipantCode, ParticipantCode],
+    to_authority: str,
+    at: datetime,
+) -> datetime | None:
+    """Return when the answer is due at the latest; None if the type expects none.
+
+    ``pair`` is sender and recipient: what they agreed on goes before the catalogue's times (SPEC,
+    section on deadlines). Days are those that the desk works. Raises ``RefusedDraftError`` for a
+    desk that is not listed.
+    """
+    expects = asking.entry.expectation_of(asking.kind) is not Expectation.NOTHING
+    terms = AnswerTerms(
+        asking.entry.answer_working_days if expects else None,
+        urgency=asking.urgency,
+        treated_as_child=asking.child,
+        agreed=find_agreed_deadline(directory, pair=pair, phase=asking.phase, at=at),
+    )
     try:
-        return load_calendar(directory, parse_authority_id(authority))
+        calendar = load_calendar(directory, parse_authority_id(to_authority))
     except (MalformedError, RegistryError) as error:
         raise RefusedDraftError(str(error)) from error
-
-
-def find_terms(entry: CatalogueEntry, *, kind: Kind, urgency: Urgency, child: bool) -> AnswerTerms:
-    """Return what decides when an answer to such a message is due."""
-    expects = entry.expectation_of(kind) is not Expectation.NOTHING
-    return AnswerTerms(
-        entry.answer_working_days if expects else None, urgency=urgency, treated_as_child=child
-    )
+    return compute_answer_by(terms, at=at, calendar=calendar)
 
 
 def _shortest(draft: Draft, longest: datetime | None, *, now: datetime) -> str | None:

@@ -9,9 +9,16 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session
 
-from node.domain.ports import Clock, DirectorySource, KeyStore, RandomBytes
+from console.storage.database import Database
+from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits
+from node.domain.ports import (
+    Clock,
+    DirectorySource,
+    KeyStore,
+    PastDirectorySource,
+    RandomBytes,
+)
 from node.service.signals import Signals
-from node.store.database import Database
 from protocol.identifiers import ParticipantCode
 from protocol.limits import LIMITS
 
@@ -82,6 +89,10 @@ class NodeContext:
     random: RandomBytes
     signals: Signals = field(default_factory=Signals)
     rules: DeliveryRules = field(default_factory=DeliveryRules)
+    #: From which age on the registry's view warns, is stale, and holds back personal data.
+    age_limits: AgeLimits = DEFAULT_AGE_LIMITS
+    #: Directories of past days; None where nothing is kept.
+    past: PastDirectorySource | None = None
 
     def transact(self, work: Callable[[Session], _T]) -> _T:
         """Run ``work`` in one transaction; run it again if another transaction was in its way.

@@ -18,6 +18,7 @@ from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext, NodeError
 from node.service.due_rows import claim, is_due, next_due_in
+from node.service.holding import HELD_BACK, HOLD_PAUSE, is_about_person, must_hold_back
 from node.service.records import add_event, load_signed, lock_message
 from node.store.tables import CaseRow, MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
@@ -77,6 +78,7 @@ def claim_messages(context: NodeContext, *, limit: int, may_expire: bool = True)
 
 def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consigned]:
     now = context.clock()
+    holds = must_hold_back(context)
     due = session.exec(
         select(OutboxRow)
         .where(*is_due(OutboxRow, now=now, rules=context.rules))
@@ -94,6 +96,10 @@ def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consig
             # One damaged row must not hold up the others. It stays, and says what is wrong.
             outbox.last_error = str(error)[:_ERROR_LENGTH]
             outbox.next_attempt_at = now + _DAMAGED_PAUSE
+            continue
+        if holds and is_about_person(signed):
+            outbox.last_error = HELD_BACK
+            outbox.next_attempt_at = now + HOLD_PAUSE
             continue
         claim(outbox, now=now, rules=context.rules)
         claimed.append(

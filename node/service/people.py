@@ -29,6 +29,8 @@ class Role(StrEnum):
     NODE_ADMIN = "node_admin"
     #: Sees the audit log and statistics.
     AUDITOR = "auditor"
+    #: Drafts changes of the own entries in the directory, and sends them once they are signed.
+    DIRECTORY_EDITOR = "directory_editor"
 
 
 class AccountError(NodeError):

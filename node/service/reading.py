@@ -8,12 +8,13 @@ from typing import Final
 from sqlalchemy import BindParameter, literal
 from sqlmodel import Session, col, func, select, tuple_
 
+from console.storage.columns import Moment
 from node.domain.events import EventKind
 from node.domain.states import DECIDABLE, Handling
 from node.service.context import NodeContext, NotFoundError
+from node.service.holding import HELD_BACK
 from node.service.receipts import owe_receipt
 from node.service.records import IN, add_event, load_message
-from node.store.columns import Moment
 from node.store.tables import (
     CaseRow,
     EventRow,
@@ -77,6 +78,11 @@ class Trying:
     handed_over: int
     next_attempt_at: datetime
     last_error: str | None
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it waits because the registry is too old."""
+        return self.last_error == HELD_BACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from console.storage.database import Database
 from contact_registry.evidence.registry_proof import PastRegistry
-from contact_registry.trust.cache import VerifiedFiles
+from contact_registry.trust.cache import KeptSet, VerifiedFiles
 from contact_registry.trust.past import read_version
 from node.domain.ports import Clock
-from node.store.database import Database
 from node.store.tables import (
     MessageRow,
     ReceiptRow,
@@ -29,10 +30,14 @@ from node.store.tables import (
 )
 from protocol.messages.head import RegistryPin
 
+_SNAPSHOT: Final = "snapshot"
 #: Names in one question to the database.
 _AT_ONCE: Final = 500
 #: More versions that nobody has are somebody's mischief: there is one for each change of a contact.
 _MOST_MISSING: Final = 10_000
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,27 @@ class RegistryArchive:
         roots = {read_version(data): data for data in (self.trusted_root, *files.roots)}
         objects = (*files.delegated.values(), *files.documents.values(), files.targets)
         self._store(files.snapshot, objects, roots)
+
+    def keep_newest(self, kept: KeptSet) -> None:
+        """Keep the set that verified last; only what this archive lacks is read.
+
+        Where a file is damaged on the disk nothing is kept: it is brought again after a restart.
+        """
+        lasting = kept.list_lasting()
+        snapshot = kept.find(_SNAPSHOT)
+        if snapshot is None:
+            return
+        missing = set(lasting.values()) - self._find_known(lasting.values())
+        objects = [kept.read(sha256) for sha256 in sorted(missing)]
+        if any(data is None for data in objects):
+            log.warning("registry_kept_file_damaged", version=read_version(snapshot.content))
+            return
+        roots = {read_version(data): data for data in (self.trusted_root, *kept.read_roots())}
+        self._store(snapshot.content, filter(None, objects), roots)
+
+    def _find_known(self, names: Iterable[str]) -> set[str]:
+        with self.database.reading() as session:
+            return _find_known(session, names)
 
     def keep_past(self, pin: RegistryPin, objects: dict[str, bytes]) -> None:
         """Keep the files of a version that was fetched because a message names it."""
@@ -120,20 +146,28 @@ def _add_new(
     files: dict[str, bytes],
     roots: dict[int, bytes],
 ) -> None:
-    names = sorted(files)
-    known: set[str] = set()
-    for start in range(0, len(names), _AT_ONCE):
-        part = names[start : start + _AT_ONCE]
-        known |= set(
-            session.exec(
-                select(RegistryFileRow.sha256).where(col(RegistryFileRow.sha256).in_(part))
-            )
-        )
+    known = _find_known(session, files)
     session.add_all(
-        RegistryFileRow(sha256=name, content=files[name]) for name in names if name not in known
+        RegistryFileRow(sha256=name, content=files[name])
+        for name in sorted(files)
+        if name not in known
     )
     for version, content in roots.items():
         if session.get(RegistryRootRow, version) is None:
             session.add(RegistryRootRow(version=version, content=content))
     if session.get(RegistryVersionRow, row.sha256) is None:
         session.add(RegistryVersionRow.model_validate(row.model_dump()))
+
+
+def _find_known(session: Session, names: Iterable[str]) -> set[str]:
+    """Return those of the hashes whose files are kept."""
+    wanted = sorted(names)
+    known: set[str] = set()
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        known |= set(
+            session.exec(
+                select(RegistryFileRow.sha256).where(col(RegistryFileRow.sha256).in_(part))
+            )
+        )
+    return known

@@ -42,3 +42,5 @@ class Signals:
         self.inbox = Signal()
         #: A sender was not found in our registry: look for a newer version.
         self.registry_wanted = Signal()
+        #: Somebody answered a reachability drill.
+        self.drills = Signal()

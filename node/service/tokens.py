@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from sqlmodel import col, select
 
@@ -18,11 +19,19 @@ class TokenError(NodeError):
     """A token cannot be made as asked."""
 
 
+class TokenScope(StrEnum):
+    """What a program may do: one that keeps the directory never sees a case, and the reverse."""
+
+    MESSAGES = "messages"
+    DIRECTORY = "directory"
+
+
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
     """A program that came in with a valid token."""
 
     label: str
+    scope: TokenScope
 
     @property
     def actor(self) -> str:
@@ -30,7 +39,13 @@ class ApiCaller:
         return f"api:{self.label}"
 
 
-def handle_make_token(context: NodeContext, *, label: str, lifetime: timedelta) -> str:
+def handle_make_token(
+    context: NodeContext,
+    *,
+    label: str,
+    lifetime: timedelta,
+    scope: TokenScope = TokenScope.MESSAGES,
+) -> str:
     """Make a token for a program; it is returned here and never again."""
     if not label.isascii() or not label.replace("-", "").isalnum() or len(label) > 50:  # noqa: PLR2004 - the column's width
         raise TokenError("A label is up to 50 letters, digits and hyphens.")
@@ -41,7 +56,11 @@ def handle_make_token(context: NodeContext, *, label: str, lifetime: timedelta) 
     with context.database.transaction() as session:
         session.add(
             ApiTokenRow(
-                token_hash=_hash(token), label=label, created_at=now, expires_at=now + lifetime
+                token_hash=_hash(token),
+                label=label,
+                scope=scope.value,
+                created_at=now,
+                expires_at=now + lifetime,
             )
         )
     return token
@@ -75,7 +94,7 @@ def find_caller(context: NodeContext, token: str) -> ApiCaller | None:
         row = session.get(ApiTokenRow, _hash(token))
     if row is None or row.revoked_at is not None or row.expires_at <= context.clock():
         return None
-    return ApiCaller(label=row.label)
+    return ApiCaller(label=row.label, scope=TokenScope(row.scope))
 
 
 def _hash(token: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from node.service.context import NodeContext
+from node.service.holding import release_held_back
 from node.workers.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
@@ -53,3 +54,6 @@ class RegistryRefresh:
             self._last = self._context.clock()
             self._refreshed.set()
             log.info("registry_refreshed", version=version)
+            released = await asyncio.to_thread(release_held_back, self._context)
+            if released:
+                log.info("held_back_messages_released", count=released)

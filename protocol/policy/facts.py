@@ -32,6 +32,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     NODE_ADMIN = "node_admin"
     AUDITOR = "auditor"
+    DIRECTORY_EDITOR = "directory_editor"
 
 
 class Staleness(StrEnum):

@@ -9,7 +9,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PACKAGES = ("protocol", "contact_registry", "console", "hub", "node", "deploy")
+PACKAGES = (
+    "protocol",
+    "contact_registry",
+    "console",
+    "directory_pages",
+    "hub",
+    "node",
+    "deploy",
+)
 """The import packages of the product, as pyproject.toml ships them."""
 
 

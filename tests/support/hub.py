@@ -60,6 +60,7 @@ def make_hub_folder(folder: Path) -> HubFolder:
         "TRM_HUB_BROKER_PORT": "-1",
         "TRM_HUB_PORT": "0",
         "TRM_HUB_ADMISSION_INTERVAL": "PT1M",
+        "TRM_HUB_DRILLS_BY_SCHEDULE": "false",  # it asks by the clock, and a test has no hour
         "TRM_HUB_OPERATOR_TOKEN_FILE": str(token),
     }
     return HubFolder(data, authority, environment, directory_key)

@@ -11,7 +11,8 @@ from protocol.messages.codes import Formality, GuardianSituation, Kind, Urgency
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.messages.return_gates import ReturnGate
-from protocol.policy.agreements import Agreement, Notice, NoticeRule
+from protocol.notice import NoticeRule
+from protocol.policy.agreements import Agreement, Notice
 from protocol.policy.deciding import RULES, decide
 from protocol.policy.decision import Outcome
 from protocol.policy.facts import (

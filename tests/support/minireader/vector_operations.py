@@ -5,10 +5,10 @@ The vectors are those of protocol/vectors/*.json; their README says how they are
 
 from typing import Any
 
-from tests.support.minireader import conduct_operations, wire_operations
+from tests.support.minireader import conduct_operations, drills, wire_operations
 from tests.support.minireader.rejection import RejectedError
 
-OPERATIONS = wire_operations.OPERATIONS | conduct_operations.OPERATIONS
+OPERATIONS = wire_operations.OPERATIONS | conduct_operations.OPERATIONS | drills.OPERATIONS
 
 
 def run_case(topic: str, case: dict[str, Any], given: dict[str, Any]) -> tuple[str, Any]:
