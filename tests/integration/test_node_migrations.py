@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from node.store import migrating
-from node.store.database import Database
-from node.store.migrating import SchemaError, migrate, verify_schema
-from scripts.check_migrations import find_differences
+from console.storage.database import Database
+from console.storage.migrating import SchemaError
+from node.store.migrating import MIGRATIONS, migrate, verify_schema
+from scripts import check_migrations
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -23,6 +23,11 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = create_engine(url)
     yield engine
     engine.dispose()
+
+
+def find_differences(engine: Engine) -> str | None:
+    """Migrate a node's database and compare it with the code."""
+    return check_migrations.find_differences(engine, MIGRATIONS)
 
 
 def test_migrations_and_code_agree(engine: Engine) -> None:
@@ -41,7 +46,7 @@ def test_a_forgotten_migration_is_found(engine: Engine) -> None:
 
 MIGRATE = """
 import sys
-from node.store.database import Database
+from console.storage.database import Database
 from node.store.migrating import migrate
 sys.stdin.readline()
 migrate(Database(sys.argv[1]))
@@ -85,7 +90,7 @@ def test_a_process_waits_for_one_that_is_migrating(url: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as connection:
             if not holder.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:l)"), {"l": migrating._LOCK})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:l)"), {"l": MIGRATIONS.lock})
             waiting = pool.submit(migrate, other)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)

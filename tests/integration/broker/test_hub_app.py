@@ -110,14 +110,14 @@ async def test_a_publication_lets_a_node_in_before_it_is_answered(folder: HubFol
 
     assert ready["status"] == "ready"
     assert {check["check"] for check in ready["checks"]} == {
-        "broker_registrar", "broker_mailboxes", "registry", "admission", "tasks",
+        "broker_registrar", "broker_mailboxes", "registry", "admission", "store", "tasks",
     }  # fmt: skip
     assert (watched["participant"], watched["stored"], watched["waiting"]) == ("AL", 1, 1)
     assert watched["oldest_at"] is not None
     assert status["admission"] == [{"participant": "AL", "action": "admitted", "detail": ""}]
-    assert {task["task"] for task in status["tasks"]} == {
+    assert {task["task"] for task in status["tasks"]} >= {
         "embedded_broker", "broker_registrar", "broker_mailboxes", "registry_timestamp",
-        "admission",
+        "admission", "audit_publications",
     }  # fmt: skip
 
 
@@ -205,12 +205,22 @@ async def test_without_a_token_file_monitoring_is_closed_to_all(folder: HubFolde
 
 
 async def test_an_unknown_address_is_a_problem_too(folder: HubFolder) -> None:
-    """Errors of the framework take the same form."""
+    """Errors of the framework take the same form; every other address is the console's."""
     async with running_hub(load_settings(folder)) as (client, _):
-        answer = await client.get("/nowhere")
+        answers = [
+            await client.get("/registry/nowhere"),
+            await client.delete("/registry/metadata/timestamp.json"),
+        ]
+        page = await client.get("http://localhost/nowhere")
+        signed_out = await client.get("http://localhost/", follow_redirects=True)
+        elsewhere = await client.get("/")
 
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert [answer.status_code for answer in answers] == [404, 405]
+    for answer in answers:
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (page.status_code, elsewhere.status_code) == (404, 421)
+    assert "There is no such page" in page.text
+    assert signed_out.url.path == "/sign-in"
 
 
 def test_what_is_missing_is_named_at_the_start(folder: HubFolder) -> None:

@@ -51,6 +51,8 @@ ROUTES = [
     ("GET", "/cases/x"),
     ("GET", "/directory/desk"),
     ("POST", "/registry/refresh"),
+    ("GET", "/drills"),
+    ("POST", "/drills/x/answer"),
 ]
 
 
@@ -60,7 +62,12 @@ async def test_every_route_is_listed_here(network: Network) -> None:
     described = app.openapi()["paths"]
     found = {(method.upper(), path) for path, methods in described.items() for method in methods}
     listed = {
-        (method, path.replace("0" * 32, "{message_id}").replace("/cases/x", "/cases/{case_id}"))
+        (
+            method,
+            path.replace("0" * 32, "{message_id}")
+            .replace("/cases/x", "/cases/{case_id}")
+            .replace("/drills/x", "/drills/{drill_id}"),
+        )
         for method, path in ROUTES
     }
     assert found == listed
@@ -115,6 +122,23 @@ async def test_send_and_ask(api: httpx.AsyncClient, network: Network) -> None:
     assert len(evidence["signed_receipts"]) == 1
     desk = await api.get("/directory/desk", params={"participant": "XK", "phase": "return"})
     assert desk.json()["authority"] == "XK-anti-trafficking-desk"
+    assert desk.json()["turn_to"] == "desk"
+    assert desk.json()["duty"]["state"] in {"on", "unknown"}
+
+
+async def test_a_desk_of_another_moment(api: httpx.AsyncClient, network: Network) -> None:
+    """A moment to come is answered from today's directory, a past one only from what was kept."""
+    question = {"participant": "XK", "phase": "return"}
+    later = network.clock() + timedelta(days=2)
+    answer = await api.get("/directory/desk", params=question | {"at": later.isoformat()})
+    assert answer.json()["at"] == later.isoformat().replace("+00:00", "Z")
+    for moment, words in (
+        ("2020-01-01T00:00:00Z", "keeps nothing"),
+        ("2020-01-01T00:00:00", "zone"),
+    ):
+        answer = await api.get("/directory/desk", params=question | {"at": moment})
+        assert answer.status_code == 422
+        assert words in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from console.process.file_modes import (
     verify_private_file,
     verify_private_folder,
 )
+from console.storage.database import Database
+from contact_registry.trust.submitting import parse_submission
 from node.adapters.keystore import KeyStoreError, load_passphrase, load_unlock_key
 from node.cli import app, main
 from node.settings import NodeSettings
-from node.store.database import Database
 from node.store.link_tables import MachineMailRow
 from node.store.tables import LinkHeadRow
 from tests.support.http_server import serve
@@ -82,6 +83,10 @@ def test_keys_need_no_network_settings(run: Run, tmp_path: Path) -> None:
     assert run("unlock-key", str(tmp_path / "unlock.key")).code == 0
     assert "Key store of AL made" in run("init", "--participant", "AL").out
     assert "Read it out" in run("registry-key", str(tmp_path / "AL.pub")).out
+    keys = tmp_path / "AL-keys.json"
+    assert "version 8, signed with key" in run("write-keys", str(keys), "--version", "8").out
+    assert parse_submission(keys.read_bytes()).role == "AL-node"
+    assert run("write-keys", str(keys), "--version", "9").code == 2
     refused = run("users")
     assert refused.code == 2
     assert "TRM_NODE_HUB_URL" in refused.err
@@ -137,7 +142,9 @@ def test_links_begin_anew_after_a_restore(node: Run, settings: Path) -> None:
     database = Database(f"sqlite:///{settings / 'node.db'}")
     with database.transaction() as session:
         session.add(LinkHeadRow(peer="XK", generation=1, seq=4, digest="a" * 64))
-    assert "New generation on 1 links" in node("begin-new-generation").out
+    done = node("begin-new-generation")
+    assert "New generation on 1 links" in done.out
+    assert "The registry was not refreshed" in done.err
     with database.reading() as session:
         head = session.get_one(LinkHeadRow, "XK")
         asked = session.exec(select(MachineMailRow)).one()

@@ -1,7 +1,7 @@
 """The node counts working days as the recipient's part of the registry lists them."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,9 @@ from node.service.composing import handle_send
 from node.service.context import RefusedDraftError
 from protocol.identifiers import ParticipantCode
 from tests.support.node import Network, make_draft
+from tests.support.registry_content import make_terms, state
 
+AL = ParticipantCode("AL")
 XK = ParticipantCode("XK")
 
 
@@ -35,6 +37,49 @@ def test_holidays_and_weekends_move_the_deadline(network: Network) -> None:
     days = tuple(Weekday)
     weekend = WorkCalendar(weekend=(days[next_day.weekday()], Weekday.SATURDAY, Weekday.SUNDAY))
     assert find_answer_by(network, weekend) == find_answer_by(network, holidays)
+
+
+def state_terms(network: Network, *stated_by: ParticipantCode, **changes: object) -> None:
+    """Let these Participants state an agreement of AL and XK with its own times to answer."""
+    terms = make_terms(parties=["AL", "XK"], **changes)
+    directory = network.directory.directory
+    contacts = {
+        code: document.model_copy(
+            update={"agreements": (state(terms),) if code in stated_by else ()}
+        )
+        for code, document in directory.contacts.items()
+    }
+    network.directory.directory = replace(directory, contacts=contacts)
+
+
+def test_agreed_times_go_before_the_catalogues(network: Network) -> None:
+    """What both agreed on decides, the own row of a pair first; one word alone decides nothing."""
+    plain = find_answer_by(network, None)
+    own_row = [{"working_days": 9}, {"between": ["AL", "XK"], "working_days": 1}]
+    state_terms(network, AL, XK, deadlines=own_row)
+    assert find_answer_by(network, None) < plain
+    state_terms(network, AL, XK, deadlines=[{"working_days": 9}])
+    assert find_answer_by(network, None) > plain
+    state_terms(network, XK, deadlines=own_row)
+    assert find_answer_by(network, None) == plain
+    state_terms(network, AL, XK, deadlines=own_row, phases=["return"])
+    assert find_answer_by(network, None) == plain
+    state_terms(network, AL, XK, deadlines=own_row, valid_from="2035-01-01", valid_to=None)
+    assert find_answer_by(network, None) == plain
+
+
+def test_agreed_minutes_for_what_is_urgent(network: Network) -> None:
+    """Agreed minutes count for urgent messages; a shorter moment that is named stays."""
+    state_terms(network, AL, XK, deadlines=[{"urgent_minutes": 720, "immediate_minutes": 60}])
+    sent = [
+        handle_send(network.node("AL"), make_draft(urgency=urgency), actor="u1").answer_by
+        for urgency in ("urgent", "immediate")
+    ]
+    now = network.clock.now
+    assert sent == [now + timedelta(hours=12), now + timedelta(hours=1)]
+    soon = now + timedelta(minutes=30)
+    named = make_draft(urgency="urgent", answer_by=soon)
+    assert handle_send(network.node("AL"), named, actor="u1").answer_by == soon
 
 
 def test_a_desk_that_is_not_listed_has_no_calendar(network: Network) -> None:

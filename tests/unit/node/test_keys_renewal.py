@@ -182,7 +182,7 @@ async def test_a_refusal_shows_as_trouble_and_is_tried_again(
     [
         (make_directory([STORE]), NOON, None),
         (None, NOON, "never seen"),
-        (make_directory([STORE]), NOON + timedelta(days=1, seconds=1), "ran out at"),
+        (make_directory([STORE]), NOON + timedelta(days=1, seconds=1), "not refreshed since"),
         (replace(make_directory([STORE]), keys={}), NOON, "nobody can send to this node"),
         (replace(make_directory([STORE]), overdue={"AL-node": NOON}), NOON, "signature ran out"),
         (replace(make_directory([STORE]), overdue={"XK-node": NOON}), NOON, None),

@@ -19,9 +19,9 @@ from console.accounts.models import (
     Stage,
     TokenHash,
 )
+from console.storage.database import Database
 from node.store.account_tables import AccountRow, SessionRow
 from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
-from node.store.database import Database
 from tests.support.node import NOON, make_keystore
 
 KEYS = make_keystore("AL")

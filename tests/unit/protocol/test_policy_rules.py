@@ -14,7 +14,8 @@ from protocol.messages.codes import GuardianSituation
 from protocol.messages.fields import Sensitivity, TriState, find_classified
 from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis, ExceptionGround
 from protocol.messages.return_gates import ReturnGate
-from protocol.policy.agreements import Agreement, Notice, NoticeRule, compute_end
+from protocol.notice import NoticeRule, compute_end
+from protocol.policy.agreements import Agreement, Notice
 from protocol.policy.channels import ABOUT_CARE, ABOUT_SUSPECTS, TREND_ALERT
 from protocol.policy.competence import FOLLOWS_THE_DATA
 from protocol.policy.consent import AFTER_WITHDRAWAL, COVERED_BY_GROUND, SENT_AFTER_WITHDRAWAL

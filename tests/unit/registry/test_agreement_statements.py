@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
-from contact_registry.agreed import AgreementStanding, Shortcoming, list_agreements
-from contact_registry.agreements import AgreementStatement, NoticeRule, SensitivityClass
+from contact_registry.agreed import (
+    AgreementStanding,
+    Shortcoming,
+    compute_last_day,
+    list_agreements,
+)
+from contact_registry.agreements import AgreementStatement, SensitivityClass
 from contact_registry.directory import Directory
 from contact_registry.errors import DocumentError, RegistryError
 from contact_registry.models import ListedBy, parse_contacts
-from contact_registry.terms import (
-    compute_last_day,
-    find_agreed_deadline,
-    load_agreements,
-    load_calendar,
-)
+from contact_registry.terms import find_agreed_deadline, load_agreements, load_calendar
 from protocol.deadlines import AgreedDeadline
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 from protocol.messages.fields import Sensitivity
+from protocol.notice import NoticeRule
 from protocol.policy import agreements as policy
 from tests.support.registry import AL, MK
 from tests.support.registry_content import (
@@ -62,10 +63,9 @@ def only(directory: Directory) -> AgreementStanding:
     return standing
 
 
-def test_codes_are_those_of_messages_and_policy() -> None:
-    """The registry's own code lists hold what messages and policy know, and nothing else."""
+def test_classes_are_those_of_messages() -> None:
+    """The registry's own list of classes holds what messages know, and nothing else."""
     assert {c.value for c in SensitivityClass} == {c.value for c in Sensitivity} - {"none"}
-    assert {r.value for r in NoticeRule} == {r.value for r in policy.NoticeRule}
 
 
 def test_an_agreement_that_both_state_counts() -> None:
@@ -86,7 +86,7 @@ def test_an_agreement_that_both_state_counts() -> None:
         valid_from=date(2026, 2, 1),
         valid_to=date(2030, 12, 31),
         terminated_on=date(2029, 6, 1),
-        notice_rule=policy.NoticeRule.SIX_MONTHS,
+        notice_rule=NoticeRule.SIX_MONTHS,
         notices=(policy.Notice(given_by=MK, received_on=date(2028, 11, 3)),),
     )
     assert compute_last_day(only(directory), MK) == date(2029, 5, 2)

@@ -206,6 +206,20 @@ def test_coverage_as_table_and_as_data(run: Run, published: list[object]) -> Non
     assert f"{len(data['findings'])} findings" in table.out
 
 
+def test_freshness_names_what_somebody_must_look_at(run: Run, published: list[object]) -> None:
+    """Marks with their reasons, and each desk whose review is late or near, as text and data."""
+    table = run("freshness", "--at", "2026-07-15", *published)
+    assert table.code == 1
+    assert "  freshness: 50 of 100 (1 never confirmed)" in table.out
+    assert "  Coordination Office: the review is due on 2026-08-01" in table.out
+    assert "  Duty Office: never confirmed" in table.out
+    late = run("freshness", "--at", "2026-08-02", "--json", *published)
+    (listed,) = json.loads(late.out)["participants"]
+    assert listed["freshness"]["points"] == 0
+    states = {review["authority"]: review["state"] for review in listed["reviews"]}
+    assert states == {"AL-coordination-office": "overdue", "AL-duty-office": "never_confirmed"}
+
+
 def test_agreements_show_whose_word_is_missing(run: Run, published: list[object]) -> None:
     """An agreement that one party alone states is shown with its hash, and does not count."""
     shown = run("agreements", "--at", "2026-03-02", *published)
