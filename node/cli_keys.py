@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from contact_registry.files import using
 from node.adapters.keystore import FileKeyStore
 from node.adapters.registry import sign_keys
 from node.bootstrap import utc_now
@@ -36,6 +37,6 @@ def mount_write_keys(
         with clear_errors():
             store = open_key_store()
             signed = sign_keys(store, version=version, at=utc_now().replace(microsecond=0))
-            with file.open("x", encoding="ascii") as opened:
+            with using(file), file.open("x", encoding="ascii") as opened:
                 json.dump(signed.to_json(), opened)
             typer.echo(f"{file}: version {version}, signed with key {store.registry_key.key_id}.")

@@ -12,6 +12,12 @@ from contact_registry.ceremony.cli_prepare import prepare_app
 from contact_registry.ceremony.digest import is_same_digest
 from contact_registry.ceremony.effects import derive_effects
 from contact_registry.ceremony.held import load_held
+from contact_registry.ceremony.notebook import (
+    check_intent,
+    enter_intent,
+    load_notebook,
+    notebook_path,
+)
 from contact_registry.ceremony.options import (
     Known,
     MaybeRegistry,
@@ -24,12 +30,9 @@ from contact_registry.ceremony.options import (
 )
 from contact_registry.ceremony.sending import send_signing_file
 from contact_registry.ceremony.signing import (
-    check_notebook,
     combine_changes,
-    enter_signature,
     list_wanted,
-    load_notebook,
-    notebook_path,
+    make_intent,
     sign_change,
 )
 from contact_registry.ceremony.signing_file import (
@@ -52,7 +55,7 @@ from contact_registry.trust.online import OnlineKeyring, list_key_files
 from contact_registry.trust.operated import OperatedRepository
 from contact_registry.trust.operators import OperatorsChange, Standing
 from contact_registry.trust.operators_acceptance import Examined, examine_change
-from contact_registry.trust.signers import RegistrySigner, load_signing_key
+from contact_registry.trust.signers import RegistrySigner, load_public_key, load_signing_key
 
 _NEEDS_A_PERSON: Final = 1
 
@@ -86,6 +89,20 @@ Founding = Annotated[
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
+
+
+@ceremony_app.command("key-id")
+def show_key_id(
+    files: Annotated[list[Path], typer.Argument(help="Key files: NAME.pub, or your own NAME.key.")],
+) -> None:
+    """Show the key id of key files: what a holder reads to the others over the telephone.
+
+    Example: trm-registry ceremony key-id op-4.pub
+    """
+    for file in files:
+        own = file.suffix == ".key"
+        key = load_signing_key(file).verify_key if own else load_public_key(file)
+        typer.echo(f"{key.key_id}  {file}")
 
 
 @ceremony_app.command("keys")
@@ -158,7 +175,8 @@ def sign_file(
     standing = load_standing(registry, root, founding=founding, clock=_now)
     change, examined = _examine(file, standing)
     notebook = load_notebook(notebook_path(key))
-    check_notebook(notebook, examined, standing, instead_of=instead_of)
+    whole = make_intent(examined, standing, examined.changed, instead_of=instead_of)
+    check_intent(notebook, whole)
     signed = sign_change(change, examined, signer)  # before anybody is asked: the key may not count
     target = out or file.with_name(f"{file.stem}.{key.stem}.json")
     require_new(target)
@@ -170,7 +188,7 @@ def sign_file(
         )
     _ask_for_digest(digest, digest_of(examined))
     roles = list_wanted(examined, signer.public_key.keyid)
-    enter_signature(key, examined, standing, roles, instead_of=instead_of)
+    enter_intent(key, make_intent(examined, standing, roles, instead_of=instead_of))
     write_new(target, serialize_signing_file(signed))
     typer.echo(f"\nSigned {', '.join(roles)}. Send {target} on.")
 

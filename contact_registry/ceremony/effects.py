@@ -130,16 +130,34 @@ class _Deriving:
         for whats, old, new in self._pair(_ROLES):
             what = f"Who decides over {' and '.join(whats)}"
             self._tell_holders(Topic.OPERATORS, what, old, new)
-            if new.threshold == 1:
-                self._warn(
-                    f"{what}: one person alone. A single stolen key will be enough to change it."
-                )
-            if old.keyids and len(set(new.keyids) & set(old.keyids)) < old.threshold:
-                self._warn(
-                    f"{what}: of those so far, fewer stay than were needed. This hands the "
-                    "registry to others; be certain that it is what you all decided."
-                )
+            self._warn_of_majority(what, old, new)
             self._warn_of_new_keys(what, old, new)
+
+    def _warn_of_majority(self, what: str, old: Role, new: Role) -> None:
+        """Warn where a few, or only new ones, can decide."""
+        if new.threshold == 1:
+            self._warn(
+                f"{what}: one person alone. A single stolen key will be enough to change it."
+            )
+        elif 2 * new.threshold <= len(new.keyids):
+            self._warn(
+                f"{what}: {new.threshold} of {len(new.keyids)} is not more than half. Two groups "
+                "that share nobody could each sign, and nobody would notice that the registry is "
+                "told in two ways. Let more than half sign."
+            )
+        if not old.keyids:
+            return
+        stay = set(new.keyids) & set(old.keyids)
+        if len(stay) < old.threshold:
+            self._warn(
+                f"{what}: of those so far, fewer stay than were needed. This hands the registry to "
+                "others; be certain that it is what you all decided."
+            )
+        elif len(new.keyids) - len(stay) >= new.threshold:
+            self._warn(
+                f"{what}: those who are added are enough by themselves, without any of you. This "
+                "hands the registry to others; be certain that it is what you all decided."
+            )
 
     def _tell_online(self) -> None:
         for whats, old, new in self._pair(_ONLINE):

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from contact_registry.clock import Clock
-from contact_registry.errors import RegistryError, RegistryRefusedError
+from contact_registry.errors import RegistryError, RegistryRefusedError, RepositoryStateError
 from contact_registry.files import read_bounded
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import LIMITS
@@ -34,14 +34,28 @@ def load_held(where: str, root_file: Path, *, clock: Clock) -> Standing:
     trusted_root = read_bounded(root_file, LIMITS.root)
     if where.startswith(("https://", "http://")):
         return _load_from_host(where, trusted_root, root_file.parent / _CACHE_NAME, clock)
-    return _load_from_folder(Path(where), trusted_root, clock)
+    folder = Path(where)
+    if not (folder / "metadata").is_dir():
+        raise RegistryError(
+            f"{where} is no copy of a registry: name the folder that holds metadata/ and targets/, "
+            "or an address that begins with https://."
+        )
+    return _load_from_folder(folder, trusted_root, clock)
 
 
 def _load_from_folder(folder: Path, trusted_root: bytes, clock: Clock) -> Standing:
     version = read_root(trusted_root).version
     repository = OperatedRepository(folder, clock=clock, keyring=OnlineKeyring(list))
-    standing = repository.read_standing()
-    if repository.read_root(version) != trusted_root:
+    try:
+        standing = repository.read_standing()
+        root = repository.read_root(version)
+    except RepositoryStateError as error:
+        raise RegistryRefusedError(
+            f"The copy in {folder} cannot be verified ({error.__cause__ or error}). Perhaps it was "
+            "copied while something was being published: copy it again. If it stays so, sign "
+            "nothing, and ask the other operators by telephone."
+        ) from error
+    if root != trusted_root:
         raise RegistryRefusedError(
             f"The registry in {folder} does not begin from the trusted root that you hold "
             f"(version {version}): it is another registry, or it was altered. Sign nothing; ask "

@@ -43,9 +43,7 @@ def load_standing(
 def require_new(path: Path) -> None:
     """Refuse a name that is taken, before anybody does any work; raises ``RegistryError``."""
     if path.exists():
-        raise RegistryError(
-            f"{path} is there already and was left as it is: choose another --out."
-        )
+        raise RegistryError(f"{path} is there already and was left as it is: choose another --out.")
 
 
 def write_new(path: Path, data: bytes) -> None:

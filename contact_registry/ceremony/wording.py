@@ -93,6 +93,8 @@ def format_file(examined: Examined, effects: Effects, standing: Standing | None)
             "checks it before it publishes."
         )
     yield from effects.footnotes
+    if examined.unchecked or effects.footnotes:
+        yield ""
 
 
 def _word_ground(standing: Standing | None) -> str:

@@ -41,7 +41,8 @@ from contact_registry.trust.operators import (
     path_of,
     read_standing,
 )
-from contact_registry.trust.operators_acceptance import Examined, examine_change
+from contact_registry.trust.operators_acceptance import Examined, examine_change, read_parts
+from contact_registry.trust.operators_parts import check_version, is_same_statement
 from contact_registry.trust.operators_signatures import require_a_holder
 from contact_registry.trust.published import PublishedVersion
 from contact_registry.trust.repository import DEFAULT_EXPIRY, OnlineSigners, RegistryRepository
@@ -153,6 +154,8 @@ class OperatedRepository(RegistryRepository):
         top = self.load_top()
         require_a_holder(change, top.root, top.targets)
         with exclusive(self._files.folder):
+            if not self._holds_news(change):
+                return self.published_version()
             if change.needs_operators:
                 return self._publish_change(change, self.read_standing())
             own = order_roles(change.parts)[0]
@@ -160,6 +163,24 @@ class OperatedRepository(RegistryRepository):
             published = self._publish_change(change, self.read_standing())
             self._recent[own].append(self._clock())
             return published
+
+    def _holds_news(self, change: OperatorsChange) -> bool:
+        """Whether a part is not published yet; refuses one whose number is taken or too high.
+
+        Whoever has an old file, signed well, may send it again and again: it is told apart before
+        the whole registry is read.
+        """
+        top = self.load_top()
+        has_news = False
+        for role, part in read_parts(change).items():
+            meta = top.snapshot.meta.get(f"{role}.json")
+            version = top.root.version if role == Root.type else meta.version if meta else 0
+            published = self._files.read_metadata(role, version) if version else None
+            if published is not None and is_same_statement(published, part):
+                continue
+            check_version(role, part.signed.version, before=version)
+            has_news = True
+        return has_news
 
     def _publish_change(
         self, change: OperatorsChange, standing: Standing | None

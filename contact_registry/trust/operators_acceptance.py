@@ -45,6 +45,7 @@ from contact_registry.trust.operators_parts import (
     check_target,
     check_targets,
     check_version,
+    is_same_statement,
     online_key_ids,
     read_role_part,
     refuse,
@@ -173,9 +174,7 @@ class _Examination:
     def _is_published(self, role: str) -> bool:
         """Whether this very statement is published, with whichever signatures."""
         published = self._standing.file_of(role) if self._standing is not None else None
-        if published is None:
-            return False
-        return bool(_signed_bytes(published) == self._parts[role].signed_bytes)
+        return published is not None and is_same_statement(published, self._parts[role])
 
     def _check_documents_named(self) -> None:
         named = {path for role in self._parts if (path := path_of(role)) is not None}
@@ -187,8 +186,10 @@ class _Examination:
         for role, part in self._parts.items():
             # Of a part that is published already nothing is published, so nothing else looks at
             # its document; shown to a signer, another one would be an effect that there is not.
-            path = path_of(role)
-            if role not in self._changed and path in self._documents:
+            path = path_of(role) or ""
+            if role in self._changed or path not in self._documents:
+                continue
+            if isinstance(part.signed, Targets):
                 check_target(part.signed, path, self._documents[path])
 
     def _document(self, path: str) -> bytes:
@@ -214,11 +215,14 @@ class _Examination:
 
     def _take_targets(self, root: Root) -> tuple[Targets, tuple[ParticipantEntry, ...]]:
         part = self._parts.get(Targets.type)
-        if part is None or not isinstance(part.signed, Targets):
+        if (
+            part is None
+            or Targets.type not in self._changed
+            or not isinstance(part.signed, Targets)
+        ):
             return self._keep_targets(root)
         data = self._document(PARTICIPANTS_PATH)
-        if Targets.type in self._changed:
-            self._check_version(Targets.type)
+        self._check_version(Targets.type)
         listed = check_targets(part.signed, data, root, now=self._now)
         return part.signed, listed.participants
 
@@ -279,9 +283,8 @@ class _Examination:
     ) -> Targets | None:
         role = (participant_role if kind is RoleKind.PARTICIPANT else node_role)(entry.code)
         part = self._parts.get(role)
-        if part is not None and isinstance(part.signed, Targets):
-            if role in self._changed:
-                self._check_part(role, part.signed, entry, delegator)
+        if part is not None and role in self._changed and isinstance(part.signed, Targets):
+            self._check_part(role, part.signed, entry, delegator)
             return part.signed
         return self._keep_role(role, entry, kind, delegator)
 
@@ -363,11 +366,6 @@ class _Nothing:
 
 
 _NONE: Final = _Nothing()
-
-
-def _signed_bytes(data: bytes) -> bytes:
-    signed: bytes = Metadata.from_bytes(data).signed_bytes
-    return signed
 
 
 def _needs_part(role: str, why: str) -> SubmissionRefusedError:

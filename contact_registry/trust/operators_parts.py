@@ -98,6 +98,11 @@ def read_role_part(role: str, data: bytes) -> Metadata[Root] | Metadata[Targets]
     return read_part(Targets, role, data)
 
 
+def is_same_statement(published: bytes, part: Metadata[Root] | Metadata[Targets]) -> bool:
+    """Whether published metadata says what this part says, with whichever signatures."""
+    return bool(Metadata.from_bytes(published).signed_bytes == part.signed_bytes)
+
+
 def check_expiry(role: str, expires: datetime, *, now: datetime, longest: timedelta) -> None:
     """Refuse signatures that have run out, or would hold for longer than allowed."""
     if not now < expires <= now + longest:

@@ -5,13 +5,21 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
 
+from contact_registry.ceremony.signing_file import parse_signing_file
 from contact_registry.directory import Directory
+from contact_registry.errors import RepositoryStateError, SubmissionRefusedError
+from contact_registry.trust.online import OnlineKeyring
+from contact_registry.trust.operated import OperatedRepository
+from contact_registry.trust.repository import OnlineSigners, RegistryRepository
+from contact_registry.trust.signers import RegistrySigner
+from contact_registry.trust.submitting import Submission
 from protocol.identifiers import ParticipantCode
-from tests.support.ceremonies import CuttingWriter, Stage, open_stage
+from tests.support.ceremonies import CuttingWriter, PowerCutError, Stage, open_stage
 from tests.support.registry import AL, MK, Timepiece
 
 Judge = Callable[[Stage, Directory], bool]
@@ -50,6 +58,8 @@ def check_publication(stage: Stage, http: httpx.Client, file: str, is_done: Judg
     before = stage.folder.parent / f"{stage.folder.name}-uncut"
     shutil.copytree(stage.host.folder, before)
     old = stage.client(http, "old").refresh()
+    clients, kept = stage.folder / "clients", before.with_name(f"{before.name}-clients")
+    shutil.copytree(clients, kept)
     writer = CuttingWriter(cut_at=None)
     stage.host.restart(writer)
     assert stage.publish(file).code == 0
@@ -57,8 +67,8 @@ def check_publication(stage: Stage, http: httpx.Client, file: str, is_done: Judg
     for cut in range(writes):
         shutil.rmtree(stage.host.folder)
         shutil.copytree(before, stage.host.folder)
-        shutil.rmtree(stage.folder / "clients", ignore_errors=True)
-        stage.client(http, "old").refresh()
+        shutil.rmtree(clients)
+        shutil.copytree(kept, clients)
         stage.host.restart(CuttingWriter(cut_at=cut))
         assert stage.publish(file).code == 2
         stage.host.restart()
@@ -76,7 +86,29 @@ def check_publication(stage: Stage, http: httpx.Client, file: str, is_done: Judg
     assert stage.client(http, "last").refresh() == after
     assert is_done(stage, after)
     shutil.rmtree(before)
+    shutil.rmtree(kept)
     return after
+
+
+def test_a_founding_that_is_cut_off(founded: Stage, tmp_path: Path) -> None:
+    """Wherever the founding stops, there is no registry yet, and the same file founds it then."""
+    change = parse_signing_file((founded.folder / "founding.complete.json").read_bytes())
+    writer, cut = CuttingWriter(cut_at=None), 0
+
+    def open_new(writer: CuttingWriter) -> OperatedRepository:
+        keyring = OnlineKeyring.of_file(founded.host.online_key)
+        folder = tmp_path / f"{cut}"
+        return OperatedRepository(folder, clock=founded.clock, keyring=keyring, write_file=writer)
+
+    open_new(writer).found(change)
+    for cut in range(1, writer.writes + 1):
+        with pytest.raises(PowerCutError):
+            open_new(CuttingWriter(cut_at=cut - 1)).found(change)
+        with pytest.raises(RepositoryStateError, match="no registry yet"):
+            open_new(CuttingWriter()).load_top()
+        open_new(CuttingWriter()).found(change)
+        assert codes(open_new(CuttingWriter()).load_directory()) == ["AL", "MK"]
+    assert cut > 4
 
 
 def test_admission(stage: Stage, http: httpx.Client) -> None:
@@ -90,6 +122,11 @@ def test_admission(stage: Stage, http: httpx.Client) -> None:
     assert alone.code == 2
     assert "targets (1 more)" in alone.err
     check_publication(stage, http, file, lambda _, seen: "ME" in codes(seen))
+    with patch.object(stage.host.repository, "read_standing", side_effect=AssertionError):
+        old = stage.publish("founding.complete.json")  # told apart without reading everything
+        again = stage.publish(file)
+    assert "another change was published meanwhile" in old.err
+    assert again.code == 0
     stage.submit(stage.sign_contacts("ME", signer="ME-directory", node_keys=[]))
 
 
@@ -208,6 +245,39 @@ def test_stolen_directory_key(stage: Stage, http: httpx.Client) -> None:
     }
 
 
+def test_a_thief_who_is_always_faster(stage: Stage, http: httpx.Client) -> None:
+    """Who publishes again and again stops a new key, but neither the departure nor the return."""
+    stage.make_key("AL-directory-2")
+    new = ["AL", "--directory-key", "public/AL-directory-2.pub", "--contacts",
+           stage.write_contacts("AL"), "--node-key", "public/AL-node.pub"]  # fmt: skip
+    signers = ["op-1", "op-2", "AL-directory-2"]
+    late = stage.prepare("late", "directory-key", *new, signers=signers)
+
+    def steal() -> Submission:
+        return stage.sign_contacts(
+            "AL", signer="AL-directory", node_keys=["AL-node"], note="call me"
+        )
+
+    stage.submit(steal())
+    assert "another change was published meanwhile" in stage.publish(late).err
+    given_up = stage.run("ceremony", "show", late, "--registry", "copy", "--root", "1.root.json")
+    prepared = stage.do("ceremony", "prepare", "depart", "AL", *stage.held(), "--out", "out.json")
+    for signer, more in (("op-1", ["--instead-of", given_up.digest]), ("op-3", [])):
+        stage.do("ceremony", "sign", "out.json", "--key", f"keys/{signer}.key", "--digest",
+                 prepared.digest, *more, *stage.held())  # fmt: skip
+    stage.do("ceremony", "combine", "out.op-1.json", "out.op-3.json", "--out", "out.all.json")
+    once_more = steal()
+    stage.submit(once_more)
+    assert stage.publish("out.all.json").code == 0
+    url = f"{stage.address}/registry/submissions"
+    refused = httpx.post(url, json=once_more.to_json(), trust_env=False)
+    assert refused.json()["code"] == "unknown_role"
+    assert stage.publish(stage.prepare("back", "admit", *new, signers=signers)).code == 0
+    seen = stage.client(http, "after").refresh()
+    assert seen.contacts[AL] == stage.contacts("AL")
+    assert AL in seen.keys
+
+
 def root_holders(stage: Stage) -> tuple[set[str], int]:
     """Return whose signatures the published root counts, and how many it needs."""
     role = stage.host.repository.load_top().root.roles["root"]
@@ -286,6 +356,10 @@ def test_compromised_online_key(stage: Stage, http: httpx.Client) -> None:
         return stage.host.repository.load_top().root.roles["timestamp"].keyids == [new]
 
     check_publication(stage, http, file, is_done)
+    old = RegistrySigner(stage.key("registry-online"))
+    late = RegistryRepository(stage.host.folder, clock=stage.clock)
+    with pytest.raises(SubmissionRefusedError, match="root version 1, and version 2 is in force"):
+        late.accept(stage.sign_keys("AL", signer="AL-node"), OnlineSigners(old, old))
     (stage.folder / "hub" / "registry-online.key").unlink()
     stage.host.restart()
     stage.submit(stage.sign_keys("AL", signer="AL-node"))

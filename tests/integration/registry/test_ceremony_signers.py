@@ -1,5 +1,6 @@
 """What protects a signer: the registry that the signer holds, the digest, and the notebook."""
 
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -8,7 +9,9 @@ import pytest
 
 from contact_registry.ceremony.cli import ceremony_app
 from contact_registry.ceremony.cli_prepare import prepare_app
+from contact_registry.ceremony.sending import send_signing_file
 from contact_registry.ceremony.signing_file import MOST_FILE_BYTES
+from contact_registry.errors import RegistryUnavailableError
 from tests.support.ceremonies import Outcome, Stage, open_stage
 from tests.support.ceremony_transcript import DOCUMENT, rewrite
 from tests.support.registry import Timepiece
@@ -108,6 +111,25 @@ def test_two_statements_under_one_number(stage: Stage) -> None:
     assert (stage.folder / "again.json").read_bytes() == signed
 
 
+def test_two_files_at_once_in_two_windows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the digest is awaited in one window, the key signs another file in a second one."""
+    signer = take_key(stage, "op-2", "windows")
+    first, second = admit(stage, "ME", "window-1.json"), admit(stage, "HR", "window-2.json")
+
+    def answer_late() -> str:
+        assert sign(stage, "window-2.json", signer, second.digest).code == 0
+        return first.digest
+
+    monkeypatch.setattr("contact_registry.ceremony.cli._prompt", answer_late)
+    words = ["ceremony", "sign", "window-1.json", "--key", f"keys/{signer}.key", *stage.held()]
+    refused = stage.run(*words)
+    assert refused.code == 2
+    assert "signed another version 2 of targets" in refused.err
+    assert not (stage.folder / f"window-1.{signer}.json").exists()
+    notebook = (stage.folder / "keys" / f"{signer}.key.signed.json").read_text(encoding="utf-8")
+    assert notebook.count('"role"') == 1
+
+
 def test_an_older_registry_is_not_signed_against(stage: Stage) -> None:
     """A copy from before what the notebook has seen is refused: somebody shows an old state."""
     signer = take_key(stage, "op-3", "old")
@@ -121,6 +143,33 @@ def test_an_older_registry_is_not_signed_against(stage: Stage) -> None:
                         old.digest, *ground)  # fmt: skip
     assert refused.code == 2
     assert "somebody shows you an old state" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("noted", "refused"),
+    [
+        ({"registry": 10**9, "root": 0, "online": "the thief's"}, ""),
+        ({"registry": 10**9, "root": 1, "online": "the thief's"}, "version 1000000000"),
+        ({"registry": 10**9, "root": 0, "online": ""}, "version 1000000000"),
+        ({"registry": 1, "root": 2, "online": "the thief's"}, "version 1 of root"),
+    ],
+    ids=["replaced", "not-replaced", "not-noted", "old-root"],
+)
+def test_a_host_that_counted_too_far(
+    stage: Stage, request: pytest.FixtureRequest, noted: dict[str, object], refused: str
+) -> None:
+    """What a stolen host key counted binds a signer until a newer root names another key."""
+    case = request.node.callspec.id
+    prepared = stage.do("ceremony", "prepare", "renew", *stage.held(), "--out", f"{case}.json")
+    signer = take_key(stage, "op-1", case)
+    notebook = {"format": "trm-signed/1", "signed": [], **noted}
+    path = stage.folder / "keys" / f"{signer}.key.signed.json"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    outcome = sign(stage, f"{case}.json", signer, prepared.digest)
+    assert outcome.code == (2 if refused else 0)
+    assert refused in outcome.err
+    if not refused:
+        assert 0 < json.loads(path.read_text(encoding="utf-8"))["registry"] < 10**9
 
 
 def test_a_damaged_notebook_is_not_passed_over(stage: Stage) -> None:
@@ -147,7 +196,10 @@ def test_another_registry_is_not_believed(stage: Stage) -> None:
     shutil.copy(stage.folder / "1.root.json", root)
     document = next((copy / "targets" / "participants" / "AL").glob("*.contacts.json"))
     document.write_bytes(document.read_bytes().replace(b"Desk", b"Dusk"))
-    assert stage.run("ceremony", "show", "believed.json", *ground).code == 2
+    altered = stage.run("ceremony", "show", "believed.json", *ground)
+    assert altered.code == 2
+    assert "copy it again. If it stays so, sign nothing" in altered.err
+    assert "backup" not in altered.err
 
 
 def test_the_ground_must_be_named(stage: Stage) -> None:
@@ -200,8 +252,37 @@ def test_an_unreachable_host_leaves_it_open(stage: Stage) -> None:
     refused = stage.run("ceremony", "publish", "away.json", "--hub", "http://127.0.0.1:9")
     assert refused.code == 2
     assert "Send the same file again" in refused.err
+    away = stage.run("ceremony", "keys", "--registry", "hub.example", "--root", "1.root.json")
+    assert "begins with https://" in away.err
     unclear = stage.run("ceremony", "publish", "away.json")
     assert "Name --hub" in unclear.err
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"version": 7, "sha256": "\x1b[2J" + "0" * 60}, "as no registry host does"),
+        ({"version": "7", "sha256": "0" * 64}, "as no registry host does"),
+        ([], "as no registry host does"),
+        ({"version": 7, "sha256": "0" * 64, "more": "x" * 30_000}, "Send the same file again"),
+    ],
+    ids=["escape-sequence", "no-number", "no-object", "endless"],
+)
+def test_a_strange_answer_is_not_printed(body: object, told: str) -> None:
+    """What a hostile host answers is neither read without end nor shown on the terminal as is."""
+    stream = httpx.ByteStream(json.dumps(body).encode())
+    answering = httpx.MockTransport(lambda _: httpx.Response(201, stream=stream))
+    with (
+        httpx.Client(transport=answering) as http,
+        pytest.raises(RegistryUnavailableError, match=told),
+    ):
+        send_signing_file("https://hub.example", b"{}", http=http)
+
+
+def test_a_key_id_is_read_aloud(stage: Stage) -> None:
+    """A holder sees the same key id in the public file and in the key file."""
+    shown = stage.do("ceremony", "key-id", "public/op-1.pub", "keys/op-1.key").out.split()
+    assert shown[::2] == [stage.key("op-1").key_id] * 2
 
 
 def test_the_document_shows_what_the_tools_print() -> None:

@@ -185,6 +185,18 @@ def test_documents_must_be_those_that_were_named(scene: Scene) -> None:
         assert refusal(scene, OperatorsChange(good.parts, documents)).code is code
 
 
+def test_a_document_of_what_is_published_is_the_published_one(scene: Scene) -> None:
+    """Beside a part that changes nothing, other contacts are refused: a signer would be misled."""
+    renewal = scene.renewal()
+    parts = {**renewal.parts, "AL": scene.standing.roles["AL"]}
+    path = "participants/AL/contacts.json"
+    held = OperatorsChange(parts, {**renewal.documents, path: scene.standing.documents[path]})
+    assert scene.examine(held).changed == ("root", "targets")
+    for other in (serialize_document(make_contacts(AL, note="call me")), b"{}"):
+        forged = OperatorsChange(parts, {**renewal.documents, path: other})
+        assert refusal(scene, forged).code is RefusalCode.CONTENT_MISMATCH
+
+
 def test_a_participant_cannot_be_half_there(scene: Scene) -> None:
     """A delegation without an entry, such as one kept for a Participant that left, is refused."""
     change = prepare_departure(scene.standing, MK, scene.periods)
@@ -217,6 +229,8 @@ def test_files_of_the_old_key_are_not_left_behind(scene: Scene) -> None:
     listed = {"participants.json": change.documents["participants.json"]}
     without = OperatorsChange({"targets": change.parts["targets"]}, listed)
     assert "must bring AL signed anew" in str(refusal(scene, without))
+    as_published = {"targets": change.parts["targets"], "AL": scene.standing.roles["AL"]}
+    assert "must bring AL signed anew" in str(refusal(scene, OperatorsChange(as_published, listed)))
 
 
 def test_a_participant_alone_is_no_ceremony(scene: Scene) -> None:
@@ -273,6 +287,10 @@ def test_warnings_name_what_nothing_vouches_for(scene: Scene) -> None:
         scene.standing, OperatorsEdit(add=strangers, remove=gone), scene.periods
     )
     assert "hands the registry to others" in " ".join(scene.effects(taken).warnings)
+    joined = prepare_operators(scene.standing, OperatorsEdit(add=strangers), scene.periods)
+    told = " ".join(scene.effects(joined).warnings)
+    assert "those who are added are enough by themselves" in told
+    assert "2 of 5 is not more than half" in told
     node = prepare_directory_key(
         scene.standing,
         make_entry(AL),
