@@ -107,10 +107,13 @@ class NodeParts:
     changes: ChangeDesk
     keystore: FileKeyStore
     registry: httpx.Client
+    #: For reading alone: a host that keeps a reader waiting has all of its connections cut.
+    registry_reading: httpx.Client
 
     def close(self) -> None:
         """Give the connections back."""
         self.registry.close()
+        self.registry_reading.close()
         self.context.database.close()
 
 
@@ -144,13 +147,13 @@ def build_parts(settings: NodeSettings) -> NodeParts:
     trusted_root = _read_trusted_root(settings.trusted_root)
     database = Database(settings.effective_database_url)
     verify_schema(database)
-    http = httpx.Client(timeout=HTTP_TIMEOUT)
+    http, reading = (httpx.Client(timeout=HTTP_TIMEOUT) for _ in range(2))
     archive = RegistryArchive(database, trusted_root=trusted_root, clock=utc_now)
     client = RegistryClient(
         base_url=str(settings.hub_url),
         cache_dir=settings.registry_cache,
         trusted_root=trusted_root,
-        http=http,
+        http=reading,
         clock=utc_now,
     )
     directory = RegistryDirectory(client, archive=archive)
@@ -185,6 +188,7 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         ),
         keystore=keystore,
         registry=http,
+        registry_reading=reading,
     )
 
 

@@ -193,8 +193,8 @@ def describe_conformance() -> Iterator[str]:
 WEAKNESSES: Final = """\
 ## Known, and not stopped
 
-- A host that drips the *head* of its answer is not cut off by the minute for one file; the age of
-  the view goes on growing, and is shown.
+- A host that is slow with each of many files, within a minute for each, delays a refresh by the
+  sum of them; the age of the view goes on growing, and is shown.
 - A new node that is shown an honest version of some hours ago cannot know: it is told by the first
   message that names a newer one.
 - A root that is withheld leaves withdrawn operators' keys good for that node until the root that it

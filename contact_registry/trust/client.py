@@ -15,11 +15,13 @@
 ``load_cached`` verifies the kept set anew, without network. Time is taken as of the kept moment of
 verification, so that the set stays readable after its timestamp ran out; the age of the view tells
 the caller how stale it is, and the caller grades that. Somebody who can write to the cache cannot
-forge freshness with the kept moment: it may not lie in the future, and all signatures, the daily
+forge freshness with the kept moment: it may not lie in the future (but for a clock that was set
+right, :data:`~contact_registry.trust.staleness.CLOCK_TOLERANCE`), and all signatures, the daily
 timestamp included, must have been valid at that moment, so that a view never looks younger than
 one timestamp period beyond its signing.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +62,7 @@ from contact_registry.trust.layout import (
 )
 from contact_registry.trust.past_download import PastSource, download_past
 from contact_registry.trust.proven import ProvenBranches
+from contact_registry.trust.staleness import CLOCK_TOLERANCE
 from contact_registry.trust.storage import exclusive
 from contact_registry.trust.verification import (
     DEFAULT_GRACE,
@@ -112,6 +115,9 @@ class RegistryClient:
         self._cache = VerifiedCache(cache_dir / "verified.sqlite")
         self._offered: KeptSet | None = None
         self._proven = ProvenBranches()
+        #: What came before a refresh failed, by its hash: over a poor line a first reading whose
+        #: every try begins with nothing might never come to its end.
+        self._left_over: dict[str, bytes] = {}
         self._one_at_a_time = threading.Lock()
 
     def refresh(self) -> Directory:
@@ -133,14 +139,12 @@ class RegistryClient:
                     fetcher=self._fetcher,
                     metadata_url=self._metadata_url,
                     targets_url=self._targets_url,
+                    downloaded=self._left_over,
                 )
-                source.download_ahead(top)
-                directory = verify_directory(
-                    top, source, verified_at=now, grace=self._grace, proven=proven
-                )
+                directory = self._read_view(source, top, now=now, proven=proven)
             below = proven.list_files()
             self._cache.save(now, files, below=below, contents=source.downloaded)
-            self._proven = proven
+            self._proven, self._left_over = proven, {}
         _log.info(
             "registry_verified",
             version=directory.version,
@@ -149,6 +153,17 @@ class RegistryClient:
             overdue=sorted(directory.overdue),
         )
         return directory
+
+    def _read_view(
+        self, source: "_CachingSource", top: TopLevel, *, now: datetime, proven: ProvenBranches
+    ) -> Directory:
+        """Bring and verify what stands below the top level; what came of it is left if it fails."""
+        try:
+            source.download_ahead(top)
+            return verify_directory(top, source, verified_at=now, grace=self._grace, proven=proven)
+        except BaseException:
+            self._left_over = source.list_whole()
+            raise
 
     def load_cached(self) -> Directory | None:
         """Return the view that was verified last, without network; None if there is none.
@@ -162,7 +177,7 @@ class RegistryClient:
         if kept is None:
             return None
         now = self._clock()
-        if kept.verified_at > now:
+        if kept.verified_at > now + CLOCK_TOLERANCE:
             raise RegistryRefusedError(
                 "The kept registry claims to have been verified in the future: check this "
                 "machine's clock, then refresh."
@@ -208,7 +223,8 @@ class RegistryClient:
             self._cache.reading() as kept,
             self._offering(kept),
         ):
-            roots = verify_root_chain(self._trusted_root, self._read_roots())
+            with exclusive(self._folder):  # another process may be changing root.json just now
+                roots = verify_root_chain(self._trusted_root, self._read_roots())
             return download_past(
                 PastSource(
                     find=find,
@@ -234,7 +250,9 @@ class RegistryClient:
         """Return the kept file of the same role or path as the one at an address."""
         name = name_in_set(url.removeprefix(self._metadata_url).removeprefix(self._targets_url))
         kept = self._offered.find(name) if self._offered is not None and name else None
-        return Dictionary(kept.published_name, kept.content) if kept is not None else None
+        if kept is None or name_in_set(kept.published_name) != name:
+            return None  # nothing there, or nothing that a host could know: it may be damaged
+        return Dictionary(kept.published_name, kept.content)
 
     def _update_top_level(self) -> TopLevelFiles:
         self._tuf_folder.mkdir(parents=True, exist_ok=True)
@@ -270,7 +288,7 @@ class RegistryClient:
 class _CachingSource:
     """Takes a file from the kept set if its bytes are those wanted, and from the host if not.
 
-    ``downloaded`` are those from the host, by their hash.
+    ``downloaded`` are those from the host, by their hash: by now, and of a refresh that failed.
     """
 
     kept: KeptSet
@@ -280,12 +298,22 @@ class _CachingSource:
     downloaded: dict[str, bytes] = field(default_factory=dict)
 
     def download_ahead(self, top: TopLevel) -> None:
-        """Ask for many files at once where many are missing."""
+        """Ask for many files at once where many are missing; forget what is not wanted any more."""
         kept, download = self.kept.list_hashes(), self.fetcher.download_bytes
         roles = list_roles(top, kept)
-        self.downloaded |= download_ahead(roles, self.metadata_url, download)
-        documents = list(list_documents(self.downloaded.values(), kept))
-        self.downloaded |= download_ahead(documents, self.targets_url, download)
+        download_ahead(roles, self.metadata_url, download, into=self.downloaded)
+        documents = list(list_documents(roles, self.downloaded, kept))
+        for sha256 in self.downloaded.keys() - {it.sha256 for it in (*roles, *documents)}:
+            del self.downloaded[sha256]
+        download_ahead(documents, self.targets_url, download, into=self.downloaded)
+
+    def list_whole(self) -> dict[str, bytes]:
+        """Return the downloaded files that are what they were asked for as."""
+        return {
+            sha256: data
+            for sha256, data in self.downloaded.items()
+            if hashlib.sha256(data).hexdigest() == sha256
+        }
 
     def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         return self._choose(f"{self.metadata_url}{version}.{role}.json", length, sha256)

@@ -1,10 +1,13 @@
 """How the TUF client reads over HTTP: streaming, bounded in size and time, no redirects."""
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
 import httpx
 from tuf.api.exceptions import (
@@ -47,15 +50,47 @@ LARGEST_FILE: Final = max(
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one file may take: altogether, and without a byte; in seconds by ``monotonic``."""
+    """How long one file may take: altogether, until it begins, and without a byte; in seconds.
+
+    The first is by ``monotonic``, the others by the machine's own measure.
+    """
 
     deadline: float = FILE_DEADLINE
+    beginning: float = FILE_DEADLINE
     silence: float = SILENCE
     monotonic: Callable[[], float] = time.monotonic
 
 
 DEFAULT_PATIENCE: Final = Patience()
 
+
+class _Connections:
+    """The connections that a client made, so that they can be cut from another thread.
+
+    The HTTP library waits for the head of an answer for as long as something comes in time: single
+    bytes, or one interim answer after the other, for ever.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._one_at_a_time = threading.Lock()
+
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take note of a connection that was made (httpcore's extension ``trace``)."""
+        if event in _MADE:
+            with self._one_at_a_time:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
+
+    def cut(self) -> None:
+        """End all of them: whoever waits for an answer sees its connection end."""
+        with self._one_at_a_time:
+            for made in tuple(self._sockets):
+                with suppress(OSError):  # it has ended already
+                    made.shutdown(socket.SHUT_RDWR)
+
+
+#: What httpcore calls the moments in which there is a new socket.
+_MADE: Final = frozenset({"connection.connect_tcp.complete", "connection.start_tls.complete"})
 
 FindDictionary = Callable[[str], Dictionary | None]
 """Returns the file at hand that the file of an address will be most like, or None."""
@@ -79,6 +114,7 @@ class HttpxFetcher(FetcherInterface):
         self._http = http
         self._patience = patience
         self._find_dictionary = find_dictionary
+        self._connections = _Connections()
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """Return a file of at most ``max_length`` bytes.
@@ -117,20 +153,49 @@ class HttpxFetcher(FetcherInterface):
 
     def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         request = self._http.build_request(
-            "GET", url, headers=dict(headers), timeout=self._patience.silence
+            "GET",
+            url,
+            headers=dict(headers),
+            timeout=self._patience.silence,
+            extensions={"trace": self._connections.note},
         )
-        try:
-            response = self._http.send(request, stream=True, follow_redirects=False)
-        except httpx.TimeoutException as error:
-            raise SlowRetrievalError(f"{url} did not answer in time") from error
-        except httpx.HTTPError as error:
-            raise DownloadError(f"{url} cannot be reached: {error}") from error
+        too_late = threading.Event()
+        with self._cutting_off(too_late):
+            try:
+                response = self._http.send(request, stream=True, follow_redirects=False)
+            except httpx.TimeoutException as error:
+                raise SlowRetrievalError(f"{url} did not answer in time") from error
+            except httpx.HTTPError as error:
+                if too_late.is_set():
+                    raise SlowRetrievalError(
+                        f"{url} did not begin within {self._patience.beginning} seconds"
+                    ) from error
+                raise DownloadError(f"{url} cannot be reached: {error}") from error
         if response.status_code != httpx.codes.OK:
             response.close()
             raise DownloadHTTPError(
                 f"{url} answered with status {response.status_code}", response.status_code
             )
         return response
+
+    @contextmanager
+    def _cutting_off(self, too_late: threading.Event) -> Iterator[None]:
+        """Cut all connections if what is done takes longer than an answer may take to begin.
+
+        Others of the same refresh go with it: it has failed anyway.
+        """
+
+        def cut_off() -> None:
+            too_late.set()
+            self._connections.cut()
+
+        watch = threading.Timer(self._patience.beginning, cut_off)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     def _read(
         self, response: httpx.Response, url: str, begun: float

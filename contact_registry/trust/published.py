@@ -16,6 +16,7 @@ from contact_registry.errors import (
     DocumentError,
     RefusalCode,
     RegistryExpiredError,
+    RegistryNotFoundedError,
     RegistryRefusedError,
     RepositoryStateError,
     SubmissionRefusedError,
@@ -148,7 +149,7 @@ class PublishedRepository:
         """
         timestamp = self._files.read_metadata(Timestamp.type, None)
         if timestamp is None:
-            raise RepositoryStateError(
+            raise RegistryNotFoundedError(
                 f"{self._files.folder} holds no registry yet: run trm-registry init."
             )
         known = self._last_read

@@ -29,7 +29,7 @@ LEAST_AGE_LIMIT: Final = timedelta(days=3)
 #: higher limit would only promise what cannot be kept.
 GREATEST_AGE_LIMIT: Final = timedelta(days=21)
 #: Clocks that are set right go back a little; by more, the age of a view is not known.
-_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 
 class Grade(StrEnum):
@@ -105,7 +105,7 @@ class ViewAge:
     @property
     def is_clock_behind(self) -> bool:
         """Whether this machine's clock stands before the moment of verification."""
-        return self.age < -_CLOCK_TOLERANCE
+        return self.age < -CLOCK_TOLERANCE
 
 
 def grade_view(
@@ -119,7 +119,7 @@ def grade_view(
     age = directory.age(now)
     if age >= limits.too_old:
         grade = Grade.TOO_OLD
-    elif age >= limits.stale or now >= directory.expires_at or age < -_CLOCK_TOLERANCE:
+    elif age >= limits.stale or now >= directory.expires_at or age < -CLOCK_TOLERANCE:
         grade = Grade.STALE
     else:
         grade = Grade.WARN if age >= limits.warn else Grade.FRESH

@@ -18,6 +18,7 @@ long a registry host that holds back a Participant's newer keys could keep an ol
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ DEFAULT_GRACE: Final = timedelta(days=30)
 
 #: A timestamp is signed for a day, and a clock may be two days behind (SPEC 12.2).
 LONGEST_TIMESTAMP: Final = timedelta(days=3)
+
+#: It becomes part of an address, so it is looked at before anybody asks for the file.
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 _Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
 
@@ -305,7 +309,7 @@ def read_delegate(snapshot: Snapshot, data: bytes, name: str, delegator: Root | 
 
 def read_target(source: FileSource, target: TargetFile) -> bytes:
     """Return a document as its metadata names it; raises ``RepositoryError`` if it is another."""
-    if set(target.hashes) != {"sha256"}:
+    if set(target.hashes) != {"sha256"} or not _SHA256.fullmatch(target.hashes["sha256"]):
         raise RepositoryError("a file is named by its SHA-256 and nothing else")
     data = source.read_document(target.path, length=target.length, sha256=target.hashes["sha256"])
     target.verify_length_and_hashes(data)

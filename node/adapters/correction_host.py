@@ -53,7 +53,10 @@ class CorrectionHost:
         """Read the answer, within its size and a time that a person waits."""
         until = self._monotonic() + _PATIENCE_SECONDS
         body = bytearray()
-        with self._http.stream("GET", self._url, timeout=_PATIENCE_SECONDS) as answer:
+        plain = {"Accept-Encoding": "identity"}  # so that the size that is counted is the size
+        with self._http.stream(
+            "GET", self._url, headers=plain, timeout=_PATIENCE_SECONDS
+        ) as answer:
             answer.raise_for_status()
             for chunk in answer.iter_raw():
                 body += chunk

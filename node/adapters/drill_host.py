@@ -23,9 +23,9 @@ class DrillHost:
     hub_url: str
     http: httpx.Client
 
-    def fetch_news(self, request: bytes, *, since: int) -> DrillNews:
+    def fetch_news(self, request: bytes, *, since: int, mark: str) -> DrillNews:
         """Ask what changed after a revision; raises :class:`DrillHostError`."""
-        answer = self._post(f"news?since={since}", request, longest=MAX_NEWS_BYTES)
+        answer = self._post(f"news?since={since}&mark={mark}", request, longest=MAX_NEWS_BYTES)
         if answer.status_code != httpx.codes.OK:
             raise DrillHostError(f"The hub answered {answer.status_code}: {_read_code(answer)}.")
         try:

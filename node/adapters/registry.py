@@ -26,6 +26,9 @@ from node.service.registry_archive import RegistryArchive
 #: How long our signature under our keys holds before it has to be given anew.
 _KEYS_SIGNED_FOR: Final = timedelta(days=90)
 _TRIES: Final = 3
+#: In bytes: a problem with its reason takes some hundred.
+_LONGEST_ANSWER: Final = 20_000
+_LONGEST_REASON: Final = 500
 #: Past versions that one refresh asks for at most: it must end.
 _PINS_AT_ONCE: Final = 100
 
@@ -169,13 +172,13 @@ class KeysPublisher:
             previous = self._ask(f"registry/roles/{role}")
             submission = build_keys_submission(
                 document,
-                previous_version=int(previous.get("version", 0)),
+                previous_version=previous,
                 signer=signer,
                 expires=at + _KEYS_SIGNED_FOR,
             )
-            answer = self._send("registry/submissions", submission.to_json())
+            answer = self._exchange("POST", "registry/submissions", submission.to_json())
             if answer.is_success:
-                return int(answer.json()["version"])
+                return _read_version(answer)
             if answer.status_code != httpx.codes.CONFLICT or not tries_left:
                 raise KeysNotPublishedError(
                     f"The registry host refused this node's keys ({answer.status_code}): "
@@ -183,11 +186,9 @@ class KeysPublisher:
                 )
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _ask(self, path: str) -> dict[str, int]:
-        try:
-            answer = self.http.get(f"{self.hub_url.rstrip('/')}/{path}")
-        except httpx.HTTPError as error:
-            raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
+    def _ask(self, path: str) -> int:
+        """Return the version that is published of a role."""
+        answer = self._exchange("GET", path)
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NodeNotListedError(
                 "The registry does not know this Participant's node: write its public key with "
@@ -196,14 +197,38 @@ class KeysPublisher:
             )
         if not answer.is_success:
             raise KeysNotPublishedError(f"The registry host answered {answer.status_code}.")
-        found: dict[str, int] = answer.json()
-        return found
+        return _read_version(answer)
 
-    def _send(self, path: str, body: dict[str, object]) -> httpx.Response:
+    def _exchange(
+        self, method: str, path: str, body: dict[str, object] | None = None
+    ) -> httpx.Response:
+        """Ask or send, and read no more of the answer than any has."""
+        url = f"{self.hub_url.rstrip('/')}/{path}"
+        plain = {"Accept-Encoding": "identity"}  # so that the size that is counted is the size
+        content = bytearray()
         try:
-            return self.http.post(f"{self.hub_url.rstrip('/')}/{path}", json=body)
+            with self.http.stream(method, url, json=body, headers=plain) as answer:
+                for chunk in answer.iter_raw():
+                    content += chunk
+                    if len(content) > _LONGEST_ANSWER:
+                        raise KeysNotPublishedError(_not_a_registry_host(self.hub_url))
         except httpx.HTTPError as error:
             raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
+        return httpx.Response(answer.status_code, content=bytes(content), request=answer.request)
+
+
+def _read_version(answer: httpx.Response) -> int:
+    try:
+        version = answer.json()["version"]
+    except (ValueError, LookupError, TypeError):
+        version = None
+    if not isinstance(version, int):
+        raise KeysNotPublishedError(_not_a_registry_host(str(answer.request.url)))
+    return version
+
+
+def _not_a_registry_host(address: str) -> str:
+    return f"What answers at {address} is no registry host: check the hub's address."
 
 
 def _unreachable(hub_url: str) -> str:
@@ -212,6 +237,6 @@ def _unreachable(hub_url: str) -> str:
 
 def _detail(answer: httpx.Response) -> str:
     try:
-        return str(answer.json().get("detail", "no reason given"))
-    except ValueError:
+        return str(answer.json()["detail"])[:_LONGEST_REASON]
+    except (ValueError, LookupError, TypeError):
         return "no reason given"

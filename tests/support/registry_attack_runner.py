@@ -18,7 +18,7 @@ from contact_registry.errors import (
     RegistryUnavailableError,
 )
 from contact_registry.trust.client import RegistryClient
-from contact_registry.trust.fetcher import Patience
+from contact_registry.trust.fetcher import FILE_DEADLINE, Patience
 from tests.support.registry import Timepiece, make_signer
 from tests.support.registry_attack_table import Attack, Family, Outcome, Remedy
 from tests.support.registry_attacks_transport import ENDLESS
@@ -79,12 +79,16 @@ class Theatre:
             folder / "cache",
             knows=row.knows,
             clock=clock,
-            patience=Patience(silence=row.silence or LONG_SILENCE, monotonic=look_at_clock),
+            patience=Patience(
+                silence=row.silence or LONG_SILENCE,
+                beginning=row.beginning or FILE_DEADLINE,
+                monotonic=look_at_clock,
+            ),
         )
         before = client.load_cached()
         _meet(row, client, before, stage.newest)
         _check_traffic(row, shown)
-        if row.silence is not None:
+        if row.silence is not None or row.beginning is not None:
             client = stage.client(row.place, folder / "cache", knows=None)
         clock.now = stage.world.clock()
         self._help(row, client)

@@ -60,7 +60,8 @@ class Attack:
 
     ``file``: which of several files it is about. ``knows``: the moment that the client has verified
     before; None: nothing yet. ``days``: how far the client's clock has moved on. ``silence``: the
-    seconds for which it waits for a byte (None: as long as no test lasts). ``says``: a pattern in
+    seconds for which it waits for a byte (None: as long as no test lasts). ``beginning``: those for
+    the head of an answer (None: as in earnest). ``says``: a pattern in
     the client's error. ``seen``: what must hold of the view, where there is one.
     ``limit``: for what goes through, what bounds it. ``note``: what else is to be known.
     """
@@ -80,6 +81,7 @@ class Attack:
     file: str = ""
     days: float = 0
     silence: float | None = None
+    beginning: float | None = None
 
     @property
     def id(self) -> str:

@@ -71,6 +71,15 @@ for _file, _coding, _spoil in (
     _code_badly(_file, _coding, _spoil)
 
 
+@attack(Family.PARSERS, Outcome.REFUSED, Power.DIRECTORY_KEY, Power.ONLINE, says="SHA-256")
+def a_hash_that_leads_elsewhere_is_signed(forge: Forge) -> None:
+    """Sign as the hash of AL's contacts what would make another address of theirs."""
+    signed = forge.targets("AL")
+    for target in signed.targets.values():
+        target.hashes = {"sha256": "../\r\nhttp://example.org"}
+    forge.publish_role("AL", signed, "AL")
+
+
 # ------------------------------------------------------------------ what a client remembers
 
 

@@ -117,7 +117,7 @@ ELSEWHERE: Final = (
     ),
     Elsewhere(
         _MACHINE,
-        "The node's clock is set back behind the last verification.",
+        "The node's clock is set back to more than five minutes before the last verification.",
         "The kept registry is refused with the advice to look at the clock.",
         _CLIENT,
         "test_cache_from_the_future_is_refused",

@@ -164,6 +164,20 @@ def it_drips(forge: Forge, name: str) -> None:
     forge.show(name, Reply(pieces, length=len(data), drips=True))
 
 
+@attack_on_files(Family.SLOW, Outcome.UNAVAILABLE, *_KINDS, says="did not begin", beginning=0.1)
+def the_head_of_the_answer_drips(forge: Forge, name: str) -> None:
+    """Send one header byte by byte, each in time, that never ends."""
+    forge.show(
+        name, Reply(instead=itertools.chain([b"HTTP/1.1 200 OK\r\nA: "], itertools.repeat(b"a")))
+    )
+
+
+@attack_on_files(Family.SLOW, Outcome.UNAVAILABLE, "timestamp", says="did not begin", beginning=0.1)
+def interim_answers_never_end(forge: Forge, name: str) -> None:
+    """Say again and again that the answer is about to come."""
+    forge.show(name, Reply(instead=itertools.repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n")))
+
+
 @attack_on_files(
     Family.SLOW, Outcome.UNAVAILABLE, "timestamp", "AL's contacts", says="in time", silence=0.2
 )

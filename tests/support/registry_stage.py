@@ -35,6 +35,8 @@ KEYS: Final = (*OPERATORS, "snapshot", "timestamp", "AL", "AL-node", "MK", "MK-n
 
 #: Seconds without a byte that no busy machine reaches: only a host that is silent on purpose does.
 LONG_SILENCE: Final = 120.0
+#: Seconds: far below what a client waits for a byte, and so long that its buffers do not fill.
+_BETWEEN_PIECES: Final = 0.005
 _PATIENCE: Final = Patience(silence=LONG_SILENCE, deadline=LONG_SILENCE)
 
 Files = Mapping[str, bytes]
@@ -47,7 +49,8 @@ class Reply:
 
     ``length`` is what ``Content-Length`` claims (None: nothing, the end of the connection ends the
     body); ``silent``: nothing is sent at all, until the client gives up; ``drips``: each piece is
-    sent when the client has looked at its clock after the one before (:attr:`Shown.looked`).
+    sent when the client has looked at its clock after the one before (:attr:`Shown.looked`);
+    ``instead``: sent in place of an answer, piece by piece, until the client hangs up.
     """
 
     body: Iterable[bytes] = ()
@@ -56,6 +59,7 @@ class Reply:
     length: int | None = None
     silent: bool = False
     drips: bool = False
+    instead: Iterable[bytes] = ()
 
 
 @dataclass
@@ -114,6 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.silent:
             self.server.over.wait()
             return
+        for piece in reply.instead:
+            self.wfile.write(piece)
+            if self.server.over.wait(_BETWEEN_PIECES):
+                return
         self.send_response(reply.status)
         for header, value in reply.headers:
             self.send_header(header, value)

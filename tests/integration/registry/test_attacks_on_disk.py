@@ -1,7 +1,9 @@
 """What somebody who can write to a node's disk can do to its registry: damage, and not deceive."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -80,6 +82,18 @@ def test_a_cache_that_is_cut_off_heals(stage: Stage, tmp_path: Path, keep: int) 
         assert client.load_cached() is None or keep
     except RegistryRefusedError:
         assert keep
+    assert client.refresh().sha256 == stage.newest.sha256
+
+
+@pytest.mark.parametrize("name", ["1.\u00cb.json", "x\r\nA: b", "2.MK.json"])
+def test_a_kept_name_that_nobody_gave_is_not_offered(
+    stage: Stage, tmp_path: Path, name: str
+) -> None:
+    """What stands on the disk as a file's published name does not get into a request."""
+    stage.show("named", stage.moments.newest)
+    client = stage.client("named", tmp_path / "cache")
+    with closing(sqlite3.connect(tmp_path / "cache" / "verified.sqlite")) as kept, kept:
+        kept.execute("UPDATE member SET published_name = ?", (name,))
     assert client.refresh().sha256 == stage.newest.sha256
 
 

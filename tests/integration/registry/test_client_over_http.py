@@ -128,8 +128,10 @@ def test_damaged_cache_is_mended(
 
 
 def test_cache_from_the_future_is_refused(world: RegistryWorld, client: RegistryClient) -> None:
-    """A kept moment of verification that lies ahead of the clock cannot forge freshness."""
-    client.refresh()
+    """A kept moment that lies ahead of the clock cannot forge freshness; a clock set right may."""
+    before = client.refresh()
+    world.clock.move(timedelta(minutes=-4))
+    assert client.load_cached() == before
     world.clock.move(timedelta(hours=-1))
     with pytest.raises(RegistryRefusedError, match="future"):
         client.load_cached()

@@ -1,17 +1,20 @@
 """A first reading asks for many files at once, and believes none of them for that."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from contact_registry.errors import RegistryRefusedError, RegistryUnavailableError
+from contact_registry.trust.ahead import list_documents, list_roles
 from contact_registry.trust.client import RegistryClient
 from hub.registry_host.router import create_router
 from tests.support.large_registry import LargeRegistry
@@ -104,3 +107,42 @@ def test_what_fails_or_lies_is_found(
     assert reader.load_cached() is None
     crowd.lies = "nothing"
     assert len(reader.refresh().keys) == len(registry.codes)
+
+
+@pytest.mark.parametrize("name", ["1.Q003-node.json", "participants.json"])
+def test_a_reading_goes_on_where_it_broke_off(
+    registry: LargeRegistry, crowd: Crowd, reader: RegistryClient, name: str
+) -> None:
+    """Over a line that fails now and then, what has come once does not have to come again."""
+    crowd.waits, crowd.fails = False, name
+    with pytest.raises(RegistryUnavailableError):
+        reader.refresh()
+    crowd.fails = "nothing"
+    assert len(reader.refresh().keys) == len(registry.codes)
+    again = {asked for asked, times in crowd.asked.items() if times > 1}
+    failed = {asked for asked in crowd.asked if name in asked}
+    assert again == {"2.root.json", "timestamp.json", *failed}
+
+
+def test_a_role_leads_to_its_one_document(registry: LargeRegistry) -> None:
+    """Before a signature is looked at, a role makes nobody ask for another file than its own."""
+    top = registry.repository.load_top()
+    roles = list_roles(top, ())
+    role = next(it for it in roles if it.name == "1.Q001.json")
+    data = registry.repository.read_metadata(role.name) or b""
+    metadata = Metadata[Targets].from_bytes(data)
+    (honest,) = list_documents(roles, {role.sha256: data}, ())
+    assert honest.name.startswith("participants/Q001/")
+    for number in range(300):
+        path = f"participants/Q002/{number}.json"
+        metadata.signed.targets[path] = TargetFile(1_000_000, {"sha256": f"{number:064x}"}, path)
+    wide = metadata.to_bytes()
+    named = replace(role, sha256=hashlib.sha256(wide).hexdigest())
+    assert list(list_documents([named], {named.sha256: wide}, ())) == [honest]
+    own = metadata.signed.targets["participants/Q001/contacts.json"]
+    own.hashes = {"sha256": "../\r\nhttp://example.org"}
+    forged = metadata.to_bytes()
+    named = replace(role, sha256=hashlib.sha256(forged).hexdigest())
+    assert list(list_documents([named], {named.sha256: forged}, ())) == []
+    # What is not the file that the snapshot names leads nowhere.
+    assert list(list_documents([role], {role.sha256: wide}, ())) == []
