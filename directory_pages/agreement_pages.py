@@ -20,11 +20,12 @@ from console.dates import DateError, DateParts
 from console.i18n import Message, msg
 from contact_registry.agreed import list_agreements
 from contact_registry.agreements import AgreementStatement, Notice
-from contact_registry.changes.change import Grounds
+from contact_registry.changes.change import ChangeId, Grounds
 from contact_registry.changes.errors import ChangeError, ChangeNotFoundError
+from contact_registry.changes.states import ChangeState
 from directory_pages.agreement_form import list_agreement_sections, read_terms
 from directory_pages.agreement_words import ShownAgreement, show_agreement
-from directory_pages.change_pages import begin_once
+from directory_pages.change_pages import begin_once, shorten_title
 from directory_pages.entry_fields import Choices, Section
 from directory_pages.entry_form import Answers, in_row, read_answers, title_of_row
 from directory_pages.refusals import say_refusal, status_of
@@ -170,7 +171,12 @@ def _propose(pages: DirectoryPages, request: Request, who: SignedIn, form: FormD
     errors |= grounds_errors
     if terms is None or errors:
         return _show_form(pages, request, answers, _Typed(answers, errors))
-    return _draft(pages, party, AgreementStatement(terms=terms), who=who, grounds=grounds)
+    try:
+        return _draft(pages, party, AgreementStatement(terms=terms), who=who, grounds=grounds)
+    except ChangeNotFoundError:
+        raise
+    except ChangeError as error:
+        return _show_form(pages, request, answers, _Typed(answers, refusal=error))
 
 
 def _draft(
@@ -181,12 +187,32 @@ def _draft(
     who: SignedIn,
     grounds: Grounds,
 ) -> Response:
-    """Draft a party's word as a change of its list, and open that change."""
-    change = begin_once(pages, party, title=statement.terms.instrument, who=who)
-    pages.desk.put_agreement(
-        change.id, statement, seen=change.row_version, actor=actor_of(who), grounds=grounds
-    )
-    return go_to(f"/changes/{change.id}")
+    """Draft a party's word as a change of its list, and open that change.
+
+    A form that was sent twice finds the draft that it made the first time.
+    """
+    title = statement.terms.instrument
+    drafted = _find_drafted(pages, party, statement, who=who)
+    if drafted is None:
+        change = begin_once(pages, party, title=title, who=who)
+        drafted = pages.desk.put_agreement(
+            change.id, statement, seen=change.row_version, actor=actor_of(who), grounds=grounds
+        ).id
+    return go_to(f"/changes/{drafted}")
+
+
+def _find_drafted(
+    pages: DirectoryPages, party: ParticipantCode, statement: AgreementStatement, *, who: SignedIn
+) -> ChangeId | None:
+    """Find a draft in which this person let the party say this already."""
+    wanted = (shorten_title(statement.terms.instrument), actor_of(who))
+    found = pages.desk.list_changes(participant=party, states={ChangeState.DRAFTED})
+    for summary in found.changes:
+        if (summary.title, summary.created_by) == wanted:
+            change = pages.desk.look(summary.id).change
+            if change.is_open and statement in change.draft.agreements:
+                return change.id
+    return None
 
 
 # ---------------------------------------------------------------------- stating the same
@@ -231,12 +257,17 @@ def _state(
     errors = party_errors | errors
     if get_text(form, "compared") != "yes":
         errors["compared"] = msg("Compare the hash with the other parties first.")
+    names = (*_GROUNDS, "stated_by", "compared")
+    answers = Answers({name: [get_text(form, name)] for name in names})
     if party is None or errors:
-        names = (*_GROUNDS, "stated_by", "compared")
-        answers = Answers({name: [get_text(form, name)] for name in names})
         return _ask_state(pages, request, shown, _Typed(answers, errors))
     statement = AgreementStatement(terms=shown.standing.terms)
-    return _draft(pages, party, statement, who=who, grounds=grounds)
+    try:
+        return _draft(pages, party, statement, who=who, grounds=grounds)
+    except ChangeNotFoundError:
+        raise
+    except ChangeError as error:
+        return _ask_state(pages, request, shown, _Typed(answers, refusal=error))
 
 
 # ---------------------------------------------------------------------- notice and end
@@ -287,7 +318,12 @@ def _end(
         day=day,
         given_by=ParticipantCode(giver) if how == "notice" else None,
     )
-    return _draft(pages, party, statement, who=who, grounds=grounds)
+    try:
+        return _draft(pages, party, statement, who=who, grounds=grounds)
+    except ChangeNotFoundError:
+        raise
+    except ChangeError as error:
+        return _ask_end(pages, request, shown, _Typed(answers, refusal=error))
 
 
 def _read_day(parts: DateParts) -> tuple[date | None, dict[str, Message]]:

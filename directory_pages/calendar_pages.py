@@ -69,6 +69,7 @@ def _show(  # noqa: PLR0913 - what a form shows again after an error
     *,
     errors: dict[str, Message] | None = None,
     refusal: ChangeError | None = None,
+    seen: int | None = None,
 ) -> Response:
     return pages.page(
         request,
@@ -76,6 +77,7 @@ def _show(  # noqa: PLR0913 - what a form shows again after an error
         status=status_of(refusal) if refusal else 200,
         errors=errors or {},
         notice=say_refusal(refusal) if refusal else None,
+        seen=change.row_version if seen is None else seen,
         change=change,
         answers=answers,
         weekdays=offer(Weekday),
@@ -99,7 +101,7 @@ def _save(
     grounds, grounds_errors = read_grounds(form)
     errors |= grounds_errors
     if errors:
-        return _show(pages, request, change, answers, errors=errors)
+        return _show(pages, request, change, answers, errors=errors, seen=get_seen(form))
     calendar = WorkCalendar(weekend=tuple(weekend), holidays=holidays)
     try:
         pages.desk.put_calendar(
@@ -109,7 +111,8 @@ def _save(
         raise
     except ChangeError as error:
         now = pages.desk.look(change.id).change
-        return _show(pages, request, now, answers, refusal=error)
+        if now.draft.calendar != calendar:  # else the form was sent twice
+            return _show(pages, request, now, answers, refusal=error)
     return go_to(f"/changes/{change.id}")
 
 

@@ -1,6 +1,6 @@
 """The list of changes, the page of one, and the steps that it can take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -14,7 +14,8 @@ from console.accounts.models import SignedIn
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
 from contact_registry.changes.change import Change, ChangeId
-from contact_registry.changes.errors import ChangeError
+from contact_registry.changes.errors import ChangeError, ChangeNotFoundError
+from contact_registry.changes.following import DESK
 from contact_registry.changes.merging import Side
 from contact_registry.changes.states import OPEN, ChangeState
 from directory_pages.change_view import describe_view
@@ -28,6 +29,7 @@ from directory_pages.site import (
     get_seen,
     get_text,
     go_to,
+    is_one_line,
     parse_change_id,
 )
 from protocol.identifiers import ParticipantCode
@@ -39,11 +41,12 @@ _MOST_PAGES: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a step was not taken: a notice on top, or errors of fields."""
+    """Why a step was not taken: a notice on top, or errors of fields, and what was typed."""
 
     status: int = HTTPStatus.OK
     notice: Message | None = None
     errors: FormErrors = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_PROBLEM: Final = Problem()
@@ -127,7 +130,7 @@ def _begin(pages: DirectoryPages, request: Request, who: SignedIn, form: FormDat
     errors: dict[str, Message] = {}
     if pages.participant is None and asked["participant"] not in pages.names().participants:
         errors["participant"] = msg("Choose a Participant.")
-    if not asked["title"] or len(asked["title"]) > _LONGEST_TITLE:
+    if not asked["title"] or not is_one_line(asked["title"], most=_LONGEST_TITLE):
         errors["title"] = msg("Say in one line what is to change, in up to 200 characters.")
     if errors:
         return _ask(pages, request, errors=errors, asked=asked)
@@ -155,6 +158,7 @@ def show_change(
         status=problem.status,
         errors=problem.errors,
         notice=problem.notice,
+        typed=problem.typed,
         **describe_view(view, pages),
     )
 
@@ -162,32 +166,62 @@ def show_change(
 def _take_step(
     pages: DirectoryPages, request: Request, change_id: ChangeId, *, who: SignedIn, form: FormData
 ) -> Response:
-    """Do what the button says; afterwards the page shows how the change stands."""
+    """Do what the button says; afterwards the page shows how the change stands.
+
+    A button that was pressed twice did what it says: the second time nothing is left to be done.
+    """
     desk, seen, actor = pages.desk, get_seen(form), actor_of(who)
+    reason = get_text(form, "reason")
+    if not is_one_line(reason, most=_LONGEST_TITLE):
+        errors = {"reason": msg("One line of up to %(count)s characters.", count=_LONGEST_TITLE)}
+        return show_change(
+            pages, request, change_id, Problem(errors=errors, typed={"reason": reason})
+        )
     steps: dict[str, Callable[[], Change]] = {
         "prepare": lambda: desk.prepare(change_id, seen=seen, actor=actor),
         "reopen": lambda: desk.reopen(change_id, seen=seen, actor=actor),
         "publish": lambda: desk.publish(change_id, seen=seen, actor=actor),
-        "withdraw": lambda: desk.withdraw(
-            change_id, seen=seen, actor=actor, reason=get_text(form, "reason")[:_LONGEST_TITLE]
-        ),
+        "withdraw": lambda: desk.withdraw(change_id, seen=seen, actor=actor, reason=reason),
     }
-    step = steps.get(get_text(form, "step"))
-    if step is not None:
+    name = get_text(form, "step")
+    if name in steps:
         try:
-            step()
+            steps[name]()
+        except ChangeNotFoundError:
+            raise
         except ChangeError as error:
-            return refuse(pages, request, change_id, error)
+            if not has_done(pages, change_id, _LEADS_TO.get(name, frozenset()), who=who):
+                return refuse(pages, request, change_id, error, typed={"reason": reason})
     return go_to(f"/changes/{change_id}")
 
 
+_LEADS_TO: Final[Mapping[str, frozenset[ChangeState]]] = {
+    "prepare": frozenset({ChangeState.WAITING}),
+    "publish": frozenset({ChangeState.PUBLISHING, ChangeState.PUBLISHED}),
+    "withdraw": frozenset({ChangeState.WITHDRAWN}),
+}
+
+
+def has_done(
+    pages: DirectoryPages, change_id: ChangeId, states: frozenset[ChangeState], *, who: SignedIn
+) -> bool:
+    """Tell whether a change stands in one of these states, and this person took it there."""
+    view = pages.desk.look(change_id)
+    by_people = [event.actor for event in view.events if event.actor != DESK]
+    return view.change.state in states and by_people[-1:] == [actor_of(who)]
+
+
 def refuse(
-    pages: DirectoryPages, request: Request, change_id: ChangeId, error: ChangeError
+    pages: DirectoryPages,
+    request: Request,
+    change_id: ChangeId,
+    error: ChangeError,
+    *,
+    typed: Mapping[str, str] | None = None,
 ) -> Response:
     """Show the change, with the reason why the step was not taken on top."""
-    return show_change(
-        pages, request, change_id, Problem(status_of(error), notice=say_refusal(error))
-    )
+    problem = Problem(status_of(error), notice=say_refusal(error), typed=typed or {})
+    return show_change(pages, request, change_id, problem)
 
 
 def _choose(
@@ -197,14 +231,15 @@ def _choose(
     conflicts = pages.desk.look(change_id).conflicts
     choices: dict[str, Side] = {}
     errors: dict[str, Message] = {}
+    typed: dict[str, str] = {}
     for number, conflict in enumerate(conflicts):
-        chosen = get_text(form, f"conflict-{number}")
+        chosen = typed[f"conflict-{number}"] = get_text(form, f"conflict-{number}")
         if chosen in set(Side):
             choices[conflict.key] = Side(chosen)
         else:
             errors[f"conflict-{number}"] = msg("Choose which of the two is to stand.")
     if errors:
-        return show_change(pages, request, change_id, Problem(errors=errors))
+        return show_change(pages, request, change_id, Problem(errors=errors, typed=typed))
     try:
         pages.desk.resolve(change_id, choices, seen=get_seen(form), actor=actor_of(who))
     except ChangeError as error:
@@ -224,7 +259,7 @@ def begin_once(
 
     A form that was sent twice, and a button that was pressed again, leave no empty draft behind.
     """
-    wanted = (title[:_LONGEST_TITLE], actor_of(who), is_renewal, 1)
+    wanted = (shorten_title(title), actor_of(who), is_renewal, 1)
     drafted = pages.desk.list_changes(participant=participant, states={ChangeState.DRAFTED})
     for found in drafted.changes:
         if (found.title, found.created_by, found.is_renewal, found.row_version) == wanted:
@@ -232,3 +267,8 @@ def begin_once(
     return pages.desk.begin(
         participant, title=wanted[0], actor=actor_of(who), is_renewal=is_renewal
     )
+
+
+def shorten_title(title: str) -> str:
+    """Return a title that a change can bear, of a name that may be longer."""
+    return title[:_LONGEST_TITLE].rstrip()

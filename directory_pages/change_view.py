@@ -1,6 +1,6 @@
 """One change, ready to be shown: what is done, what comes next, and what there is to know."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from directory_pages.codes import Words, join_words, say
 from directory_pages.differences import describe_changes
 from directory_pages.field_labels import say_field
 from directory_pages.looks import Look
+from directory_pages.refusals import HOST_WORDS
 from directory_pages.site import DirectoryPages
 from directory_pages.wording import Lines, Names, word_value
 from protocol.identifiers import Phase
@@ -96,6 +97,7 @@ def describe_view(view: ChangeView, pages: DirectoryPages) -> dict[str, Any]:
         "can": {step.value: view.can(step) for step in Step},
         "tasks": _list_tasks(view),
         "file_name": signing_file_name(change),
+        "refused_because": HOST_WORDS[change.refusal] if change.refusal else "",
     }
 
 
@@ -164,28 +166,51 @@ def _show_conflict(conflict: Conflict, names: Names) -> ShownConflict:
         steps = path[_ENTRY_STEPS:]
     else:
         title, steps = msg("The whole list"), path
-    field = say_field(*steps[:1]) if steps else msg("The entry as a whole")
+    whole = msg("The entry as a whole") if path else msg("The whole list")
+    field = say_field(_name_field(steps)) if steps else whole
     values = (conflict.base, conflict.ours, conflict.theirs)
     base, ours, theirs = (_word_side(steps, value, names) for value in values)
     return ShownConflict(title=title, field=field, base=base, ours=ours, theirs=theirs)
 
 
+def _name_field(steps: tuple[str, ...]) -> str:
+    """Return the field that a part of an entry belongs to: of a calendar weekend or holidays."""
+    return steps[1] if len(steps) > 1 and steps[0] == "calendar" else steps[0]
+
+
 def _word_side(steps: tuple[str, ...], value: Any, names: Names) -> Lines:
-    """Say one side: a field's value, or a whole entry by its fields."""
+    """Say one side: a field's value, or a whole entry, or a whole list, by its fields."""
     if not steps and isinstance(value, dict):
         return tuple(_word_entry(value, names))
-    name = steps[0] if len(steps) == 1 else "holidays"
+    name = _name_field(steps) if steps else ""
     if isinstance(value, dict) and name == "calendar":
-        return tuple(_word_entry(value | {"holidays": list(value["holidays"].values())}, names))
+        return tuple(_word_entry(_list_holidays(value), names))
     return word_value(name, value, names)
+
+
+def _list_holidays(calendar: dict[str, Any]) -> dict[str, Any]:
+    return calendar | {"holidays": list(calendar["holidays"].values())}
+
+
+_NAMED: Final[Mapping[str, Callable[[Names], Callable[[str], Words]]]] = {
+    "authorities": lambda names: names.desk,
+    "agreements": lambda names: names.agreement,
+}
+"""What stands in a list under a name: said by that, where the list as a whole is shown."""
 
 
 def _word_entry(content: dict[str, Any], names: Names) -> Iterator[Words]:
     for field, value in content.items():
-        if isinstance(value, dict) and field == "terms":
-            yield from _word_entry(value, names)
+        if field in _NAMED:
+            for line in map(_NAMED[field](names), value or ()):
+                yield msg("%(what)s: %(time)s", what=say_field(field), time=line)
             continue
-        for line in () if value is False else word_value(field, value, names):
+        if isinstance(value, dict) and field in {"terms", "calendar"}:
+            entry = _list_holidays(value) if field == "calendar" else value
+            yield from _word_entry(entry, names)
+            continue
+        is_said = value is not False and field not in {"format", "participant"}
+        for line in word_value(field, value, names) if is_said else ():
             yield msg("%(what)s: %(time)s", what=say_field(field), time=line)
 
 

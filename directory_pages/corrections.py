@@ -5,7 +5,7 @@ the node's list leads to the desk that is asked about.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Final, Protocol
 
@@ -17,6 +17,8 @@ from starlette.responses import Response
 from console.accounts.models import SignedIn
 from console.i18n import Message, msg, pmsg
 from contact_registry.changes.corrections import (
+    LONGEST_TEXT,
+    MOST_OPEN,
     Correction,
     CorrectionAnswer,
     CorrectionDesk,
@@ -40,8 +42,16 @@ from directory_pages.site import (
     get_seen,
     get_text,
     go_to,
+    is_one_line,
+    parse_change_id,
 )
-from protocol.identifiers import get_participant_of, parse_authority_id
+from protocol.errors import MalformedError
+from protocol.identifiers import (
+    ParticipantCode,
+    get_participant_of,
+    parse_authority_id,
+    parse_participant_code,
+)
 
 ANSWER_LOOKS: Final[Mapping[CorrectionAnswer, Look]] = {
     CorrectionAnswer.NONE: Look(pmsg("correction", "Not answered yet"), "warn", "hourglass"),
@@ -58,7 +68,6 @@ STATE_LOOKS: Final[Mapping[CorrectionState, Look]] = {
     CorrectionState.SETTLED: Look(pmsg("correction", "Settled"), "ok", "check"),
     CorrectionState.WITHDRAWN: Look(pmsg("correction", "Withdrawn"), "neutral", "ban"),
 }
-_LONGEST_TEXT: Final = 500
 _ASKABLE: Final = tuple(name for name in Authority.model_fields if name in FIELD_LABELS)
 
 
@@ -114,16 +123,17 @@ def create_asking_router(pages: DirectoryPages, desk: CorrectionDesk) -> APIRout
 
     @router.get("/corrections/ask/{authority}")
     def ask_form(request: Request, _who: editor, authority: str) -> Response:
-        return _show_form(pages, request, _find_desk(pages, authority), {})
+        return _show_form(pages, request, _find_subject(pages, authority), _Asked())
 
     @router.post("/corrections/ask/{authority}")
     def ask(request: Request, who: editor, authority: str, form: Form) -> Response:
-        entry = _find_desk(pages, authority)
-        return _ask(_Asking(pages, desk, request, entry), who=who, form=form)
+        subject = _find_subject(pages, authority)
+        return _ask(_Asking(pages, desk, request, subject), who=who, form=form)
 
     @router.post("/corrections/{correction_id}/move")
     def move(request: Request, who: editor, correction_id: str, form: Form) -> Response:
-        return _move(pages, desk, request, CorrectionId(correction_id), who=who, form=form)
+        found = CorrectionId(parse_change_id(correction_id))
+        return _move(pages, desk, request, found, who=who, form=form)
 
     return router
 
@@ -148,6 +158,7 @@ def _show(  # noqa: PLR0913 - what the list shows, all by name
         may_move=may_move,
         is_all=is_all,
         is_known=is_known,
+        most=MOST_OPEN if len(found) >= MOST_OPEN else 0,
     )
 
 
@@ -166,28 +177,58 @@ def _word(correction: Correction, pages: DirectoryPages, directory: Directory) -
     )
 
 
-def _find_desk(pages: DirectoryPages, identifier: str) -> Authority:
-    found = pages.read_directory().authority(parse_authority_id(identifier))
-    if found is None:
-        raise ChangeNotFoundError("There is no such desk: choose one of the directory.")
-    return found
+@dataclass(frozen=True)
+class _Subject:
+    """What is asked about: a desk, or (``entry`` None) a Participant's list as a whole."""
+
+    code: ParticipantCode
+    entry: Authority | None = None
+
+    @property
+    def key(self) -> str:
+        """What stands for it in addresses."""
+        return str(self.code if self.entry is None else self.entry.id)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was typed, and why it was not taken."""
+
+    field: str = ""
+    text: str = ""
+    errors: Mapping[str, Message] | None = None
+    refusal: ChangeError | None = None
+
+
+def _find_subject(pages: DirectoryPages, key: str) -> _Subject:
+    """Find a desk by its identifier, or a Participant by its code."""
+    directory = pages.read_directory()
+    try:
+        entry = directory.authority(parse_authority_id(key))
+    except MalformedError:
+        code = parse_participant_code(key)
+        if directory.participant(code) is not None:
+            return _Subject(code)
+    else:
+        if entry is not None:
+            return _Subject(get_participant_of(entry.id), entry)
+    raise ChangeNotFoundError("There is no such desk: choose one of the directory.")
 
 
 def _show_form(
-    pages: DirectoryPages,
-    request: Request,
-    entry: Authority,
-    asked: Mapping[str, str],
-    errors: Mapping[str, Message] | None = None,
+    pages: DirectoryPages, request: Request, subject: _Subject, asked: _Asked
 ) -> Response:
+    refusal = asked.refusal
     return pages.page(
         request,
         "correction_ask.html",
-        errors=errors or {},
-        entry=entry,
-        participant_name=pages.names().participant(get_participant_of(entry.id)),
+        status=status_of(refusal) if refusal else HTTPStatus.OK,
+        notice=say_refusal(refusal) if refusal else None,
+        errors=asked.errors or {},
+        subject=subject,
+        participant_name=pages.names().participant(subject.code),
         fields=[(name, FIELD_LABELS[name]) for name in _ASKABLE],
-        asked={"field": "", "text": "", **asked},
+        asked=asked,
     )
 
 
@@ -198,32 +239,36 @@ class _Asking:
     pages: DirectoryPages
     desk: CorrectionDesk
     request: Request
-    entry: Authority
+    subject: _Subject
 
 
 def _ask(asking: _Asking, *, who: SignedIn, form: FormData) -> Response:
-    pages, request, entry = asking.pages, asking.request, asking.entry
-    asked = {name: get_text(form, name) for name in ("field", "text")}
+    """Ask; the same asked again by the same person is one correction, not two."""
+    pages, request, subject = asking.pages, asking.request, asking.subject
+    asked = _Asked(field=get_text(form, "field"), text=get_text(form, "text"))
     errors: dict[str, Message] = {}
-    if asked["field"] and asked["field"] not in _ASKABLE:
+    if asked.field and (asked.field not in _ASKABLE or subject.entry is None):
         errors["field"] = msg("Choose one of the fields, or none.")
-    if not asked["text"] or len(asked["text"]) > _LONGEST_TEXT or not asked["text"].isprintable():
+    if not asked.text or not is_one_line(asked.text, most=LONGEST_TEXT):
         errors["text"] = msg("Say in one sentence what seems wrong, in up to 500 characters.")
     if errors:
-        return _show_form(pages, request, entry, asked, errors)
-    try:
-        asking.desk.ask(
-            get_participant_of(entry.id),
-            text=asked["text"],
-            actor=actor_of(who),
-            authority_id=entry.id,
-            field=asked["field"],
-        )
-    except ChangeNotFoundError:
-        raise
-    except ChangeError as error:
-        found = asking.desk.list_corrections()
-        return _show(pages, request, found, may_move=True, refusal=error)
+        return _show_form(pages, request, subject, replace(asked, errors=errors))
+    entry_id = "" if subject.entry is None else str(subject.entry.id)
+    wanted = (entry_id, asked.field, asked.text, actor_of(who))
+    open_ones = asking.desk.list_corrections(participant=subject.code)
+    if wanted not in {(c.authority_id, c.field, c.text, c.asked_by) for c in open_ones}:
+        try:
+            asking.desk.ask(
+                subject.code,
+                text=asked.text,
+                actor=actor_of(who),
+                authority_id=entry_id,
+                field=asked.field,
+            )
+        except ChangeNotFoundError:
+            raise
+        except ChangeError as error:
+            return _show_form(pages, request, subject, replace(asked, refusal=error))
     return go_to("/corrections")
 
 

@@ -26,6 +26,8 @@ from protocol.drill_answer import AnsweredBy, DrillOutcome
 
 #: From here on a mark is called good; below, it asks for somebody.
 _GOOD: Final = 90
+#: Below this more is wrong with a list than right: it is named on the operators' overview.
+POOR: Final = 50
 
 STATE_LOOKS: Final[Mapping[DrillState, Look]] = MappingProxyType(
     {
@@ -167,7 +169,9 @@ def _look_of(score: Score) -> Look:
     word = msg("%(points)s of 100", points=score.points)
     if score.points >= _GOOD:
         return Look(word, "ok", "circle-check")
-    return Look(word, "warn", "triangle-alert")
+    if score.points >= POOR:
+        return Look(word, "warn", "triangle-alert")
+    return Look(word, "danger", "circle-alert")
 
 
 def _say_losses(losses: Iterable[Loss]) -> Iterator[Words]:

@@ -84,7 +84,7 @@ class EntryChoices:
     """Tags that are listed already and have no name here."""
 
 
-_LOCAL_LANGUAGES: Final[Choices] = tuple(LANGUAGES.items())
+_LANGUAGES: Final[Choices] = tuple(LANGUAGES.items())
 
 
 def _named(name: str, **more: object) -> FormField:
@@ -193,21 +193,24 @@ _ADDRESSES: Final = RowGroup(
     ),
 )
 
-_NAMES: Final = RowGroup(
-    name="alternate_names",
-    label=FIELD_LABELS["alternate_names"],
-    row=msg("Other name %(number)s"),
-    keys=("name",),
-    most=32,
-    hint=msg("Names in other languages, and earlier ones by which people look for the desk."),
-    fields=(
-        FormField(name="name", label=FIELD_LABELS["name"]),
-        FormField(
-            name="language", label=msg("Language"), control=Control.SELECT,
-            choices=_LOCAL_LANGUAGES, empty=msg("No language in particular"),
+
+def _names(languages: Choices) -> RowGroup:
+    return RowGroup(
+        name="alternate_names",
+        label=FIELD_LABELS["alternate_names"],
+        row=msg("Other name %(number)s"),
+        keys=("name",),
+        most=32,
+        hint=msg("Names in other languages, and earlier ones by which people look for the desk."),
+        fields=(
+            FormField(name="name", label=FIELD_LABELS["name"]),
+            FormField(
+                name="language", label=msg("Language"), control=Control.SELECT,
+                choices=languages, empty=msg("No language in particular"),
+            ),
         ),
-    ),
-)  # fmt: skip
+    )  # fmt: skip
+
 
 _LICENSES: Final = RowGroup(
     name="licenses",
@@ -250,7 +253,7 @@ def _route(name: str, title: Message, hint: Message, desks: Choices) -> Section:
 
 def list_sections(choices: EntryChoices) -> tuple[Section, ...]:
     """Return the whole form of an authority."""
-    languages = (*_LOCAL_LANGUAGES, *((tag, tag) for tag in choices.languages))
+    languages = (*_LANGUAGES, *((tag, tag) for tag in choices.languages))
     zones = [(zone, zone.replace("_", " ")) for zone in _order_zones(choices.zones)]
     return (
         Section(
@@ -263,7 +266,7 @@ def list_sections(choices: EntryChoices) -> tuple[Section, ...]:
                 _named("unit"),
                 _named("post", hint=msg("Such as Duty officer. No names of people.")),
                 _named("city", width="half"),
-                _NAMES,
+                _names(languages),
             ),
         ),
         Section(

@@ -1,8 +1,9 @@
 """Editing a desk within a change: its form, its end, and taking out what was never right."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -14,11 +15,14 @@ from console.accounts.models import SignedIn
 from console.dates import DateError, DateParts
 from console.i18n import Message, msg
 from contact_registry.changes.change import Change
+from contact_registry.changes.effects import narrow
 from contact_registry.changes.errors import ChangeError, ChangeNotFoundError
 from contact_registry.editing.forms import read_form, write_form
+from contact_registry.history.comparing import diff
 from contact_registry.models import Authority, ContactsDocument
-from directory_pages.change_pages import begin_once, refuse
+from directory_pages.change_pages import begin_once
 from directory_pages.codes import LANGUAGES
+from directory_pages.differences import Part, describe_changes
 from directory_pages.entry_fields import EntryChoices, FormField, Section, list_sections
 from directory_pages.entry_form import (
     Answers,
@@ -121,7 +125,9 @@ def _find(change: Change, key: str) -> _Editing:
 def _list_choices(draft: ContactsDocument, entry: Authority | None) -> EntryChoices:
     others = [(str(a.id), a.name) for a in draft.authorities if entry is None or a.id != entry.id]
     zones = dict.fromkeys(authority.time_zone for authority in draft.authorities)
-    listed = dict.fromkeys(tag for a in draft.authorities for tag in a.languages)
+    named = (local.language for a in draft.authorities for local in a.alternate_names)
+    spoken = (tag for a in draft.authorities for tag in a.languages)
+    listed = dict.fromkeys(tag for tag in (*spoken, *named) if tag)
     return EntryChoices(
         desks=others,
         zones=tuple(zones),
@@ -151,14 +157,20 @@ def _fill(editing: _Editing) -> Answers:
 
 @dataclass(frozen=True)
 class _Trouble:
-    """Why a form was not taken."""
+    """Why a form was not taken.
 
-    errors: Mapping[str, Message]
+    ``seen`` is the row version of which it was filled in: it stays until the person has been told
+    what somebody else did meanwhile. ``over`` says what saving again would then change.
+    """
+
+    errors: Mapping[str, Message] = field(default_factory=dict)
     notice: Message | None = None
     status: int = 200
+    seen: int | None = None
+    over: Sequence[Part] = ()
 
 
-_NO_TROUBLE: Final = _Trouble({})
+_NO_TROUBLE: Final = _Trouble()
 
 
 def _show_form(
@@ -170,9 +182,9 @@ def _show_form(
 ) -> Response:
     def is_wrong(section: Section) -> bool:
         return any(
-            field == item.name or field.startswith(f"{item.name}.")
+            name == item.name or name.startswith(f"{item.name}.")
             for item in section.items
-            for field in trouble.errors
+            for name in trouble.errors
         )
 
     return pages.page(
@@ -181,6 +193,8 @@ def _show_form(
         status=trouble.status,
         errors=trouble.errors,
         notice=trouble.notice,
+        seen=editing.change.row_version if trouble.seen is None else trouble.seen,
+        over=trouble.over,
         change=editing.change,
         entry=editing.entry,
         key=editing.key,
@@ -199,22 +213,49 @@ def _save(
     answers = read_answers(form, sections)
     grounds, grounds_errors = read_grounds(form)
     answers.values |= {name: [get_text(form, name)] for name in _GROUNDS}
+    seen = get_seen(form)
     if answers.blank:  # "More rows": the form again, nothing is kept yet
-        return _show_form(pages, request, editing, answers)
+        return _show_form(pages, request, editing, answers, _Trouble(seen=seen))
     authority, errors = _read_entry(pages, editing, answers)
     errors |= grounds_errors
     if authority is None or errors:
-        return _show_form(pages, request, editing, answers, _Trouble(errors))
+        return _show_form(pages, request, editing, answers, _Trouble(errors, seen=seen))
     try:
         pages.desk.put_authority(
-            editing.change.id, authority, seen=get_seen(form), actor=actor_of(who), grounds=grounds
+            editing.change.id, authority, seen=seen, actor=actor_of(who), grounds=grounds
         )
     except ChangeNotFoundError:
         raise
     except ChangeError as error:
-        trouble = _Trouble({}, notice=say_refusal(error), status=status_of(error))
-        return _show_form(pages, request, _find_again(pages, editing), answers, trouble)
+        now = _find_again(pages, editing)
+        if not _is_listed(now, authority):
+            trouble = _Trouble(
+                notice=say_refusal(error),
+                status=status_of(error),
+                over=_compare(pages, now, authority),
+            )
+            return _show_form(pages, request, now, answers, trouble)
     return go_to(f"/changes/{editing.change.id}")
+
+
+def _is_listed(now: _Editing, authority: Authority) -> bool:
+    """Tell whether the draft says this already: the form was sent twice."""
+    if now.entry is not None:
+        return authority == now.entry and authority in now.change.draft.authorities
+    return any(
+        authority.model_copy(update={"id": entry.id}) == entry
+        for entry in now.change.draft.authorities
+    )
+
+
+def _compare(pages: DirectoryPages, now: _Editing, authority: Authority) -> Sequence[Part]:
+    """Return what this entry would change of the draft as it stands now."""
+    view = pages.desk.look(now.change.id)
+    draft = view.change.draft
+    entries = {entry.id: entry for entry in draft.authorities} | {authority.id: authority}
+    typed = draft.model_copy(update={"authorities": tuple(entries.values())})
+    after = narrow(view.new, view.published.entry, typed)
+    return describe_changes(diff(view.new, after).changes, old=view.new, new=after)
 
 
 def _find_again(pages: DirectoryPages, editing: _Editing) -> _Editing:
@@ -277,6 +318,7 @@ def _ask_end(
         status=trouble.status,
         errors=trouble.errors,
         notice=trouble.notice,
+        seen=editing.change.row_version if trouble.seen is None else trouble.seen,
         change=editing.change,
         entry=editing.entry,
         key=editing.key,
@@ -284,39 +326,48 @@ def _ask_end(
     )
 
 
+def _read_last_day(answers: Answers, entry: Authority) -> tuple[date | None, dict[str, Message]]:
+    """Return the last day, or None for an entry that is taken out; and what is wrong."""
+    if answers.get("how") == "remove":
+        return None, {}
+    if answers.get("how") != "end":
+        return None, {"how": msg("Choose what is to happen.")}
+    try:
+        last_day = answers.day("last_day").parse_date()
+    except DateError as error:
+        return None, {"last_day": error.message}
+    if last_day < entry.valid_from:
+        return None, {"last_day": msg("The last day is not before the first one.")}
+    return last_day, {}
+
+
 def _end(
     pages: DirectoryPages, request: Request, editing: _Editing, *, who: SignedIn, form: FormData
 ) -> Response:
     """Set a desk's last day, or take out an entry that was a mistake."""
-    if editing.entry is None:
+    change, entry = editing.change, editing.entry
+    if entry is None:
         raise ChangeNotFoundError("This desk is not in the draft: choose one of its list.")
-    grounds, errors = read_grounds(form)
-    parts = DateParts.from_form(form, "last_day")
-    answers = Answers({n: [get_text(form, n)] for n in (*_GROUNDS, "how")}, {"last_day": parts})
-    last_day: date | None = None
-    if answers.get("how") == "end":
-        try:
-            last_day = parts.parse_date()
-        except DateError as error:
-            errors = {"last_day": error.message, **errors}
-        else:
-            if last_day < editing.entry.valid_from:
-                errors["last_day"] = msg("The last day is not before the first one.")
-    elif answers.get("how") != "remove":
-        errors = {"how": msg("Choose what is to happen."), **errors}
+    grounds, grounds_errors = read_grounds(form)
+    answers = Answers(
+        {name: [get_text(form, name)] for name in (*_GROUNDS, "how")},
+        {"last_day": DateParts.from_form(form, "last_day")},
+    )
+    last_day, errors = _read_last_day(answers, entry)
+    errors |= grounds_errors
+    seen = get_seen(form)
     if errors:
-        return _ask_end(pages, request, editing, answers, _Trouble(errors))
-    change_id, entry_id = editing.change.id, editing.entry.id
-    seen, actor = get_seen(form), actor_of(who)
+        return _ask_end(pages, request, editing, answers, _Trouble(errors, seen=seen))
+    end = partial(pages.desk.end_authority, last_day=last_day) if last_day else None
     try:
-        if last_day is not None:
-            pages.desk.end_authority(
-                change_id, entry_id, last_day=last_day, seen=seen, actor=actor, grounds=grounds
-            )
-        else:
-            pages.desk.remove_authority(
-                change_id, entry_id, seen=seen, actor=actor, grounds=grounds
-            )
+        (end or pages.desk.remove_authority)(
+            change.id, entry.id, seen=seen, actor=actor_of(who), grounds=grounds
+        )
+    except ChangeNotFoundError:
+        raise
     except ChangeError as error:
-        return refuse(pages, request, change_id, error)
-    return go_to(f"/changes/{change_id}")
+        now = _find_again(pages, editing)
+        if last_day is None or now.entry is None or now.entry.valid_to != last_day:
+            trouble = _Trouble(notice=say_refusal(error), status=status_of(error))
+            return _ask_end(pages, request, now, answers, trouble)
+    return go_to(f"/changes/{change.id}")

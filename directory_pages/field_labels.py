@@ -17,6 +17,9 @@ FIELD_LABELS: Final[Mapping[str, Message]] = {
     "directory_key_held_by": msg("Who holds the directory key"),
     # A contact list
     "listed_by": msg("Who answers for the entries"),
+    "authorities": msg("Desks"),
+    "agreements": msg("Agreements"),
+    "node_keys": msg("Keys that speak for the node"),
     "calendar": msg("Working days and holidays"),
     "weekend": msg("Weekend"),
     "holidays": msg("Holidays"),

@@ -7,7 +7,7 @@ from console.i18n import Message, msg
 from contact_registry.editing.forms import FieldProblem
 from directory_pages.entry_fields import Control, FormField
 
-#: What the documents' own checks say, for translators; a test holds it complete.
+#: What the documents' own checks say, and how a page says it; a test holds it complete.
 CHECKS: Final[Mapping[str, Message]] = {
     message.msgid: message
     for message in (
@@ -28,15 +28,25 @@ CHECKS: Final[Mapping[str, Message]] = {
         msg("Hours begin before 24:00 and end at another time; a whole day is 00:00 to 24:00."),
         msg("A day of the weekend is listed once."),
         msg("A holiday is listed once."),
-        msg("An authority cannot end before it begins: correct valid_to."),
-        msg("A licence cannot end before it begins: correct valid_to."),
-        msg("Hours cannot end before it begins: correct valid_to."),
-        msg("An agreement cannot end before it begins: correct valid_to."),
         msg("A pair has one row of deadlines."),
         msg("Deadlines are between two of the parties, by the alphabet."),
         msg("A party gives notice once."),
-        msg("Notice is given by a party: correct given_by."),
     )
+} | {
+    # These name a member of the document, which people at a form do not know by that name.
+    "An authority cannot end before it begins: correct valid_to.": msg(
+        "The last day is not before the first one."
+    ),
+    "A licence cannot end before it begins: correct valid_to.": msg(
+        "The last day of a licence is not before its first one."
+    ),
+    "Hours cannot end before it begins: correct valid_to.": msg(
+        "The last day of a season is not before its first one."
+    ),
+    "An agreement cannot end before it begins: correct valid_to.": msg(
+        "The last day of an agreement is not before its first one."
+    ),
+    "Notice is given by a party: correct given_by.": msg("Choose which party gave notice."),
 }
 
 _MISSING: Final = frozenset({"missing", "string_too_short", "too_short"})

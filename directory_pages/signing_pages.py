@@ -13,7 +13,8 @@ from contact_registry.changes.change import ChangeId
 from contact_registry.changes.desk import signing_file_name
 from contact_registry.changes.errors import ChangeError
 from contact_registry.changes.signing_file import MAX_SIGNING_FILE
-from directory_pages.change_pages import Problem, refuse, show_change
+from contact_registry.changes.states import ChangeState
+from directory_pages.change_pages import Problem, has_done, refuse, show_change
 from directory_pages.site import (
     DirectoryPages,
     DirectoryRoute,
@@ -25,6 +26,7 @@ from directory_pages.site import (
 )
 
 _MEDIA_TYPE: Final = "application/json"
+_SIGNED: Final = frozenset({ChangeState.SIGNED})
 
 
 def create_signing_router(pages: DirectoryPages) -> APIRouter:
@@ -47,7 +49,8 @@ def create_signing_router(pages: DirectoryPages) -> APIRouter:
         try:
             pages.desk.take_signing_file(found, data, seen=get_seen(form), actor=actor_of(who))
         except ChangeError as error:
-            return refuse(pages, request, found, error)
+            if not has_done(pages, found, _SIGNED, who=who):
+                return refuse(pages, request, found, error)
         return go_to(f"/changes/{found}")
 
     return router

@@ -26,11 +26,12 @@ from console.rendering import NO_ERRORS, FormErrors, Renderer
 from console.request_state import get_request_state
 from contact_registry.changes.change import ChangeId, Grounds
 from contact_registry.changes.desk import ChangeDesk
-from contact_registry.changes.errors import ChangeNotFoundError
+from contact_registry.changes.errors import ChangeError, ChangeNotFoundError
 from contact_registry.directory import Directory
-from contact_registry.errors import RegistryUnavailableError
+from contact_registry.errors import RegistryError, RegistryUnavailableError
 from contact_registry.models import ContactsDocument
 from directory_pages.codes import Words, say, say_language
+from directory_pages.refusals import status_of
 from directory_pages.wording import Names, say_day
 from protocol.errors import MalformedError
 from protocol.identifiers import ParticipantCode, parse_participant_code
@@ -49,7 +50,10 @@ Form = Annotated[FormData, Depends(_read_form)]
 
 
 class DirectoryRoute(APIRoute):
-    """A route whose unknown things become the page "There is no such page"."""
+    """A route whose unknown things become the page "There is no such page".
+
+    A registry that cannot be read now, or is not believed, becomes "Not available now".
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -61,7 +65,9 @@ class DirectoryRoute(APIRoute):
                 return await handle(request)
             except (ChangeNotFoundError, MalformedError) as error:
                 raise HTTPException(HTTPStatus.NOT_FOUND) from error
-            except RegistryUnavailableError as error:
+            except ChangeError as error:  # a page says it better, beside what was typed
+                raise HTTPException(status_of(error)) from error
+            except RegistryError as error:
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE) from error
 
         return handle_known
@@ -171,6 +177,11 @@ def get_seen(form: FormData) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - more digits than versions
 
 
+def is_one_line(text: str, *, most: int) -> bool:
+    """Tell whether a text that was typed can be kept: short enough, nothing invisible in it."""
+    return len(text) <= most and text.isprintable()
+
+
 def read_grounds(form: FormData) -> tuple[Grounds, dict[str, Message]]:
     """Return why somebody edits, and what is missing of it."""
     reason, evidence = (get_text(form, f"grounds-{name}") for name in ("reason", "evidence"))
@@ -178,7 +189,7 @@ def read_grounds(form: FormData) -> tuple[Grounds, dict[str, Message]]:
     if not reason:
         errors["grounds-reason"] = msg("Say why, in a few words: whoever signs will ask.")
     for name, text in (("reason", reason), ("evidence", evidence)):
-        if len(text) > _LONGEST_GROUNDS or not text.isprintable():
+        if not is_one_line(text, most=_LONGEST_GROUNDS):
             errors[f"grounds-{name}"] = msg("One line of up to 500 characters.")
     return Grounds(reason=reason[:_LONGEST_GROUNDS], evidence=evidence[:_LONGEST_GROUNDS]), errors
 

@@ -97,6 +97,7 @@ class ChangeSummary:
     state: ChangeState
     row_version: int
     base_version: int
+    theirs_version: int
     is_renewal: bool
     created_by: str
     created_at: datetime

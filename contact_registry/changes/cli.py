@@ -9,7 +9,15 @@ import httpx
 import typer
 
 from contact_registry.ceremony.digest import is_same_digest
-from contact_registry.changes.errors import ChangeError, SigningFileError
+from contact_registry.ceremony.notebook import (
+    Intent,
+    check_intent,
+    enter_intent,
+    load_notebook,
+    notebook_path,
+)
+from contact_registry.ceremony.options import require_new, write_new
+from contact_registry.changes.errors import SigningFileError
 from contact_registry.changes.over_http import HttpPublisher
 from contact_registry.changes.presenting import describe_review, format_review
 from contact_registry.changes.published_role import PublishedRole, read_kept_role
@@ -28,7 +36,7 @@ from contact_registry.errors import RefusalCode, RegistryError, SubmissionRefuse
 from contact_registry.files import read_bounded, using
 from contact_registry.models import MAX_DOCUMENT_BYTES, parse_contacts, serialize_document
 from contact_registry.trust.client import RegistryClient
-from contact_registry.trust.layout import LIMITS
+from contact_registry.trust.layout import LIMITS, participant_role
 from contact_registry.trust.signers import RegistrySigner, load_public_key, load_signing_key
 from contact_registry.trust.submitting import build_contacts_submission
 from protocol.identifiers import ParticipantCode
@@ -91,15 +99,6 @@ def _load_held(folder: Path, code: ParticipantCode) -> tuple[PublishedRole, Dire
 
 def _read_file(path: Path) -> SigningFile:
     return parse_signing_file(read_bounded(path, MAX_SIGNING_FILE))
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    with using(path):
-        try:
-            with path.open("xb") as file:
-                file.write(data)
-        except FileExistsError as error:
-            raise ChangeError(f"{path} exists already: choose another name with --out.") from error
 
 
 @app.command()
@@ -165,7 +164,7 @@ def prepare(
     if seen.objection is not None:
         raise SigningFileError(seen.objection)
     path = out or Path(f"{contacts.participant}-{file.version}{_SUFFIX}")
-    _write_new(path, file.to_bytes())
+    write_new(path, file.to_bytes())
     typer.echo(f"{path}: look at it with 'trm-registry change show {path} --registry {registry}'.")
 
 
@@ -202,11 +201,16 @@ def sign(
     digest: Annotated[
         str | None, typer.Option(help="The digits of the change's page; else you are asked.")
     ] = None,
+    instead_of: Annotated[
+        str | None, typer.Option(help="Digest of an earlier file that was given up.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The signed file to write.")] = None,
 ) -> None:
     """Show what a signing file changes, ask for the digest of its page, and sign it.
 
     The digest is not shown here: read it from the page, or have another signer read it to you.
+    What a key signed is noted beside it (KEY.signed.json): keep that file with the key. So it does
+    not sign two changes under one version number, unless the first was given up (--instead-of).
 
     Example: trm-registry change sign AL-5.trm-change --registry held --key AL-directory.key
     """
@@ -215,20 +219,35 @@ def sign(
     typer.echo("\n".join(format_review(seen, now=_now(), with_digest=False)))
     if seen.objection is not None:
         raise SigningFileError(f"Not signed. {seen.objection}")
-    signers = [RegistrySigner(load_signing_key(path)) for path in key]
-    for path, signer in zip(key, signers, strict=True):
-        if signer.public_key.keyid not in seen.published.key_ids:
-            raise SigningFileError(
-                f"{path} is not a key that may sign for {seen.published.code}: use the directory "
-                "key that the registry lists, by its identifier above."
-            )
-    _confirm(unsigned, digest)
-    signed = add_signatures(unsigned, signers)
+    signers = [_load_signer(each, seen) for each in key]
     path = out or file.with_name(f"{file.name.removesuffix(_SUFFIX)}.signed{_SUFFIX}")
-    _write_new(path, signed.to_bytes())
+    require_new(path)
+    intent = Intent(
+        versions=[(participant_role(seen.published.code), unsigned.version)],
+        file=unsigned.sha256,
+        seen=seen.directory.version,
+        instead_of=instead_of,
+    )
+    for each in key:
+        check_intent(load_notebook(notebook_path(each)), intent)
+    _confirm(unsigned, digest)
+    for each in key:
+        enter_intent(each, intent)
+    signed = add_signatures(unsigned, signers)
+    write_new(path, signed.to_bytes())
     missing = max(0, seen.published.threshold - len(seen.published.find_signers(signed.metadata)))
     rest = f"{missing} more must sign" if missing else "that is enough; bring it to the desk"
     typer.echo(f"Signed: {path} ({rest}).")
+
+
+def _load_signer(path: Path, seen: Review) -> RegistrySigner:
+    signer = RegistrySigner(load_signing_key(path))
+    if signer.public_key.keyid not in seen.published.key_ids:
+        raise SigningFileError(
+            f"{path} is not a key that may sign for {seen.published.code}: use the directory key "
+            "that the registry lists, by its identifier above."
+        )
+    return signer
 
 
 def _confirm(file: SigningFile, given: str | None) -> None:
@@ -259,7 +278,7 @@ def combine_files(
     Example: trm-registry change combine one.trm-change two.trm-change --out AL-5.all.trm-change
     """
     combined = combine([_read_file(path) for path in files])
-    _write_new(out, combined.to_bytes())
+    write_new(out, combined.to_bytes())
     count = len(combined.metadata.signatures)
     typer.echo(f"{out}: {count} signature{'' if count == 1 else 's'}.")
 

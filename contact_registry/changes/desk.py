@@ -8,12 +8,13 @@ found out by asking which bytes were published under the version number. So a cr
 repeats a question and publishes once.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from contact_registry.changes.change import Change, ChangeEvent, ChangeId
-from contact_registry.changes.drafting import DraftingDesk
+from contact_registry.changes.change import Change, ChangeEvent, ChangeId, ChangeSummary
+from contact_registry.changes.drafting import DraftingDesk, read_grounds
 from contact_registry.changes.errors import (
     SigningFileError,
     StaleChangeError,
@@ -35,13 +36,13 @@ from contact_registry.errors import (
     SubmissionRefusedError,
 )
 from contact_registry.trust.layout import participant_role
+from protocol.identifiers import ParticipantCode
 
 #: States that somebody else's publication, or a file sent from elsewhere, can still move.
 _FOLLOWED: Final = OPEN | {ChangeState.WITHDRAWN}
-#: The host took it for a flood, not for wrong: it is sent again later.
-_LATER: Final = frozenset({RefusalCode.TOO_OFTEN})
+#: The host cannot take it now; nothing is wrong with it: it is sent again later.
+_LATER: Final = frozenset({RefusalCode.TOO_OFTEN, RefusalCode.ONLINE_KEY_MISSING})
 _LONGEST_DETAIL: Final = 500
-_LONGEST_REASON: Final = 2000
 
 
 def signing_file_name(change: Change) -> str:
@@ -139,7 +140,7 @@ class ChangeDesk(DraftingDesk):
         """Give a change up. A file that was signed already could still be sent by who has it."""
         change = self._open(change_id, seen)
         state = advance(change.state, Step.WITHDRAWN)
-        event = self._event(actor, Step.WITHDRAWN, reason[:_LONGEST_REASON])
+        event = self._event(actor, Step.WITHDRAWN, read_grounds(reason))
         return self._save(change, replace(change, state=state), event)
 
     # ------------------------------------------------------------------ publishing
@@ -163,7 +164,7 @@ class ChangeDesk(DraftingDesk):
     def continue_publishing(self) -> int:
         """Go on with every change whose answer is missing; returns how many still wait."""
         waiting = 0
-        for change in self._open_changes({ChangeState.PUBLISHING}):
+        for change in self._load_each(self._list_all({ChangeState.PUBLISHING})):
             try:
                 after = self._deliver(change, is_first=False)
             except StaleChangeError:
@@ -177,12 +178,31 @@ class ChangeDesk(DraftingDesk):
     def follow_all(self) -> int:
         """Let every change follow what was published meanwhile; returns how many moved."""
         moved = 0
-        for change in self._open_changes(_FOLLOWED):
+        for change in self._load_each(self._list_overtaken()):
             try:
                 moved += self._follow(change).row_version != change.row_version
             except (StaleChangeError, RegistryError):
                 continue  # somebody is at it, or it is not to be found any more: look says which
         return moved
+
+    def _list_overtaken(self) -> Iterator[ChangeSummary]:
+        """Yield the changes that something was published past: of most there is nothing to load."""
+        versions: dict[ParticipantCode, int] = {}
+        for it in self._list_all(_FOLLOWED):
+            if it.participant not in versions:
+                versions[it.participant] = self._find_version(it.participant)
+            version = versions[it.participant]
+            is_news = version > it.base_version and version != it.theirs_version
+            # What was given up can be seen published only while it is the newest.
+            if is_news and (it.state in OPEN or version == it.base_version + 1):
+                yield it
+
+    def _find_version(self, code: ParticipantCode) -> int:
+        """Return the published version, 0 if that cannot be told now."""
+        try:
+            return self._registry.role(code).version
+        except RegistryError:
+            return 0
 
     def _deliver(self, change: Change, *, is_first: bool) -> Change:
         """Send a change, or find out that it is published already."""
@@ -208,7 +228,7 @@ class ChangeDesk(DraftingDesk):
         host is asked. Raises ``RegistryUnavailableError``.
         """
         self._registry.refresh()
-        if self._registry.role(change.participant).version > change.base_version:
+        if self._role(change).version > change.base_version:
             return self._follow(change)
         wanted = change.base_version + 1
         found = self._publisher.find(participant_role(change.participant), wanted)

@@ -25,6 +25,7 @@ _LONGEST_TITLE: Final = 200
 _LONGEST_GROUNDS: Final = 2000
 _LONGEST_SLUG: Final = 60
 _MOST_NODE_KEYS: Final = 4
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 NO_GROUNDS: Final = Grounds()
 
 
@@ -36,7 +37,7 @@ class DraftingDesk(ReadingDesk):
     does not allow it), and ``DraftRefusedError`` (what was typed cannot stand; nothing changed).
     """
 
-    def begin(
+    def begin(  # noqa: PLR0913 - all that is known of a change as it begins, by name
         self,
         code: ParticipantCode,
         *,
@@ -44,21 +45,27 @@ class DraftingDesk(ReadingDesk):
         actor: str,
         is_renewal: bool = False,
         document: ContactsDocument | None = None,
+        change_id: ChangeId | None = None,
     ) -> Change:
         """Begin a change of what is published now; ``document`` is what it shall say, if known.
+
+        With a ``change_id`` a repetition returns the change that was begun, as it stands.
 
         A renewal signs again what is published, so that it does not run out. ``listed_by`` follows
         who holds the directory key: nobody claims that a Participant confirmed what the operators
         typed in.
         """
         self._require_own(code)
+        known = self._store.load(change_id) if change_id is not None else None
+        if known is not None and known.participant == code:
+            return known
         self._registry.refresh()
         published = self._registry.role(code)
         listed_by = published.entry.directory_key_held_by
         draft = document or published.document or make_empty(code, listed_by)
         now = self._clock()
         change = Change(
-            id=ChangeId(self._random(16).hex()),
+            id=change_id or ChangeId(self._random(16).hex()),
             participant=code,
             title=_read_title(title),
             state=ChangeState.DRAFTED,
@@ -262,11 +269,7 @@ class DraftingDesk(ReadingDesk):
     def _edit(self, kind: EntryKind, entry: str, *, actor: str, grounds: Grounds) -> ChangeEvent:
         """Return the entry of an edit in the change's story."""
         for text in (grounds.reason, grounds.evidence):
-            if len(text) > _LONGEST_GROUNDS:
-                raise DraftRefusedError(
-                    f"Reason and evidence have at most {_LONGEST_GROUNDS} characters each: "
-                    "shorten them."
-                )
+            read_grounds(text)
         return ChangeEvent(
             at=self._clock(),
             actor=actor,
@@ -287,6 +290,19 @@ def _read_title(title: str) -> str:
     if not text or len(text) > _LONGEST_TITLE or not text.isprintable():
         raise DraftRefusedError(
             f"Say in one line of at most {_LONGEST_TITLE} characters what the change is about."
+        )
+    return text
+
+
+def read_grounds(text: str) -> str:
+    """Return what is kept of why somebody acts; raises ``DraftRefusedError``, nothing is cut."""
+    if len(text) > _LONGEST_GROUNDS:
+        raise DraftRefusedError(
+            f"Reason and evidence have at most {_LONGEST_GROUNDS} characters each: shorten them."
+        )
+    if _CONTROLS.search(text):  # databases refuse some of them, and pages show none
+        raise DraftRefusedError(
+            "Reason or evidence holds characters that cannot be shown: type it anew."
         )
     return text
 

@@ -198,20 +198,14 @@ def _judge_dates(authority: Authority, today: date) -> Iterator[Finding]:
 
 def _judge_agreements(case: Case) -> Iterator[Finding]:
     code = case.change.participant
-    document = case.published.document
-    before = {s.terms.id: s for s in document.agreements} if document is not None else {}
-    for statement in case.change.draft.agreements:
-        known = before.get(statement.terms.id)
-        if known is not None and known.terms != statement.terms:
-            yield Finding(
-                code=FindingCode.TERMS_CHANGED,
-                severity=Severity.BLOCKING,
-                message=f"The terms of {statement.terms.id} are changed. Terms are never changed "
-                "under their identifier: end this agreement, and state the new terms under a new "
-                "one.",
-                entry_kind=EntryKind.AGREEMENT,
-                entry=statement.terms.id,
-            )
+    for name in list_changed_terms(case.published.document, case.change.draft):
+        yield Finding(
+            code=FindingCode.TERMS_CHANGED,
+            severity=Severity.BLOCKING,
+            message=say_terms_changed(name),
+            entry_kind=EntryKind.AGREEMENT,
+            entry=name,
+        )
     stated = {s.terms.id: s.terms for s in case.change.draft.agreements}
     for standing in list_agreements(case.new):
         missing = {p: why for p, why in standing.shortcomings.items() if p != code}
@@ -224,6 +218,24 @@ def _judge_agreements(case: Case) -> Iterator[Finding]:
                 entry_kind=EntryKind.AGREEMENT,
                 entry=standing.terms.id,
             )
+
+
+def list_changed_terms(was: ContactsDocument | None, becomes: ContactsDocument) -> list[str]:
+    """Return the agreements whose terms would change under their identifier, which they never do.
+
+    (docs/registry-documents.md, "Agreements".)
+    """
+    before = {s.terms.id: s.terms for s in was.agreements} if was is not None else {}
+    after = {s.terms.id: s.terms for s in becomes.agreements}
+    return [name for name, terms in after.items() if before.get(name, terms) != terms]
+
+
+def say_terms_changed(name: str) -> str:
+    """Say what is to be done about it."""
+    return (
+        f"The terms of {name} are changed. Terms are never changed under their identifier: end "
+        "this agreement, and state the new terms under a new one."
+    )
 
 
 def _missing_words(reasons: set[Shortcoming]) -> str:

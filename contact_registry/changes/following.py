@@ -72,6 +72,7 @@ def follow(change: Change, published: PublishedRole, *, at: datetime) -> Followe
     """
     if published.version <= change.base_version or published.version == change.theirs_version:
         return None
+    was_untouched = _is_untouched(change)
     merged, keys = bring_together(change, published)
     if merged.document is None:
         names = ", ".join(conflict.key or "document" for conflict in merged.conflicts)
@@ -82,8 +83,20 @@ def follow(change: Change, published: PublishedRole, *, at: datetime) -> Followe
             detail=f"version {published.version}: {names}"[:500],
         )
     rebased = rebase(change, published, document=merged.document, keys=keys)
-    step = Step.MERGED if is_changed(rebased, published) else Step.NOTHING_LEFT
+    goes_on = was_untouched or is_changed(rebased, published)
+    step = Step.MERGED if goes_on else Step.NOTHING_LEFT
     return _step(rebased, step, at=at, detail=f"version {published.version}")
+
+
+def _is_untouched(change: Change) -> bool:
+    """Whether nobody has written anything yet: somebody may be typing the first edit."""
+    listed_by = change.draft.listed_by
+    base = change.base or make_empty(change.participant, listed_by)
+    return (
+        not change.is_renewal
+        and change.draft == base.model_copy(update={"listed_by": listed_by})
+        and set(change.node_keys) == set(change.base_node_keys)
+    )
 
 
 def rebase(

@@ -63,6 +63,12 @@ class KeptSource:
 
     def role(self, code: ParticipantCode) -> PublishedRole:
         """Return what the kept files say of one Participant."""
+        try:
+            return self._read_role(code)
+        except RegistryUnavailableError:
+            return self._read_role(code)  # a newer version was just being taken over: its files
+
+    def _read_role(self, code: ParticipantCode) -> PublishedRole:
         directory = self.directory()
         with self._client.open_kept() as kept:
             return read_kept_role(kept, directory, code)

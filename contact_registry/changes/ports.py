@@ -16,7 +16,7 @@ class ChangeStore(Protocol):
     """Keeps changes. Each method is one transaction: all of it is on the disk, or none."""
 
     def add(self, change: Change, event: ChangeEvent) -> None:
-        """Keep a new change."""
+        """Keep a new change; raises ``StaleChangeError`` if its identifier is taken."""
 
     def load(self, change_id: ChangeId) -> Change | None:
         """Return a change, or None."""
@@ -33,9 +33,9 @@ class ChangeStore(Protocol):
         participant: ParticipantCode | None = None,
         states: Collection[ChangeState] | None = None,
         skip: int = 0,
-        limit: int = 50,
+        limit: int | None = 50,
     ) -> Sequence[ChangeSummary]:
-        """Return changes, the one that was touched last first."""
+        """Return changes, the one that was touched last first; ``limit`` None: all of them."""
 
     def list_events(self, change_id: ChangeId) -> Sequence[ChangeEvent]:
         """Return what happened to a change, oldest first."""

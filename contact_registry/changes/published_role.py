@@ -11,6 +11,7 @@ from tuf.api.metadata import Metadata, Snapshot, Targets
 from contact_registry.changes.errors import ChangeNotFoundError
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
+from contact_registry.founding import FOUNDING_PARTICIPANTS, make_entry
 from contact_registry.models import ContactsDocument, ParticipantEntry, parse_contacts
 from contact_registry.trust.acceptance import Published
 from contact_registry.trust.cache import KeptSet
@@ -26,6 +27,7 @@ class PublishedRole:
 
     ``delegator`` is the operators' verified metadata, which names the keys and how many must sign;
     ``child`` that of the Participant's node, which a new delegation must not invalidate.
+    ``has_left`` says that it does not take part any more; then nobody signs for it.
     """
 
     entry: ParticipantEntry
@@ -37,6 +39,7 @@ class PublishedRole:
     document: ContactsDocument | None = None
     node_keys: tuple[VerifyKey, ...] = ()
     child: Metadata[Targets] | None = None
+    has_left: bool = False
 
     def to_published(self) -> Published:
         """Return it as the registry host's checks want it."""
@@ -58,15 +61,21 @@ class PublishedRole:
     @property
     def key_ids(self) -> tuple[str, ...]:
         """The keys that may sign."""
+        if self.has_left:
+            return ()
         return tuple(self.delegator.get_delegated_role(participant_role(self.code)).keyids)
 
     @property
     def threshold(self) -> int:
         """How many of them must."""
+        if self.has_left:
+            return 1
         return int(self.delegator.get_delegated_role(participant_role(self.code)).threshold)
 
     def find_signers(self, metadata: Metadata[Targets]) -> tuple[str, ...]:
         """Return the keys of this role whose signature on ``metadata`` is good, in their order."""
+        if self.has_left:
+            return ()
         role = participant_role(self.code)
         try:
             result = self.delegator.get_verification_result(
@@ -160,6 +169,26 @@ def make_published_role(
         document=parse_contacts(data),
         node_keys=read_node_keys(role, entry.code),
         child=child,
+    )
+
+
+def make_left_role(
+    code: ParticipantCode,
+    *,
+    version: int,
+    document: ContactsDocument | None,
+    node_keys: tuple[VerifyKey, ...],
+    now: datetime,
+) -> PublishedRole:
+    """Return what a desk knows of a Participant that left: what it published last, and no key."""
+    known = any(entry.code == code for entry in FOUNDING_PARTICIPANTS)
+    return PublishedRole(
+        entry=make_entry(code, None if known else code, None),
+        delegator=Targets(expires=now),
+        version=version,
+        document=document,
+        node_keys=node_keys,
+        has_left=True,
     )
 
 

@@ -1,6 +1,7 @@
 """The reading half of a desk: the list of changes, and one change with all that is to be said."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from contact_registry.changes.change import (
     Change,
     ChangeEvent,
     ChangeId,
+    ChangeSummary,
     Page,
 )
 from contact_registry.changes.effects import RoutingEffect, foretell, narrow
@@ -19,7 +21,7 @@ from contact_registry.changes.findings import Case, Finding, Severity, list_find
 from contact_registry.changes.following import DESK, bring_together, follow
 from contact_registry.changes.merging import Conflict
 from contact_registry.changes.ports import ChangeStore, Publisher, RegistrySource
-from contact_registry.changes.published_role import PublishedRole
+from contact_registry.changes.published_role import PublishedRole, make_left_role
 from contact_registry.changes.signing_file import (
     SigningFile,
     is_same_statement,
@@ -40,6 +42,7 @@ from protocol.signing import VerifyKey
 
 PAGE: Final = 50
 _TRIES: Final = 3
+_AN_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 #: For how long a signature holds unless its desk says otherwise, and at most.
 SIGNED_FOR: Final = ExpiryPeriods().delegations
 LONGEST: Final = ExpiryPeriods().longest_delegation
@@ -151,7 +154,7 @@ class ReadingDesk:
         or to be published itself. Raises ``ChangeNotFoundError``.
         """
         change = self._load_followed(change_id)
-        published = self._registry.role(change.participant)
+        published = self._role(change)
         directory = self._registry.directory()
         is_compared_with_base = not change.is_open or change.state is ChangeState.CONFLICTING
         was = change.base if is_compared_with_base else published.document
@@ -203,6 +206,11 @@ class ReadingDesk:
 
     def _find_refusal(self, change: Change, published: PublishedRole) -> str | None:
         """Return what the registry host would object to, signatures left aside."""
+        if published.has_left:
+            return (
+                f"{change.participant} does not take part any more: withdraw this change, or ask "
+                "the operators to admit it again."
+            )
         file = self._load_file(change) or self._draw_up(change, lasts=SIGNED_FOR)
         submission = file.to_submission()
         try:
@@ -242,7 +250,7 @@ class ReadingDesk:
         return make_signing_file(change.metadata, serialize_document(change.draft))
 
     def _load(self, change_id: ChangeId) -> Change:
-        change = self._store.load(change_id)
+        change = self._store.load(change_id) if _AN_ID.fullmatch(change_id) else None
         if change is None or self._participant not in {None, change.participant}:
             raise ChangeNotFoundError(
                 "There is no such change here: look for it in the list of changes."
@@ -292,9 +300,9 @@ class ReadingDesk:
 
     def _follow(self, change: Change) -> Change:
         """Return the change after what was published meanwhile, which is on the disk then."""
-        published = self._registry.role(change.participant)
+        published = self._role(change)
         if published.version <= change.base_version:
-            return change
+            return _name_lister(change, published)
         try:
             if self._is_published(change, published):
                 return self._note_published(change, registry_version=None)
@@ -335,11 +343,35 @@ class ReadingDesk:
         )
         return self._save(change, after, event)
 
-    def _open_changes(self, states: Collection[ChangeState]) -> Iterator[Change]:
-        for summary in self._store.list(participant=self._participant, states=states, limit=1000):
+    def _list_all(self, states: Collection[ChangeState]) -> Sequence[ChangeSummary]:
+        return self._store.list(participant=self._participant, states=states, limit=None)
+
+    def _load_each(self, summaries: Iterable[ChangeSummary]) -> Iterator[Change]:
+        for summary in summaries:
             change = self._store.load(summary.id)
             if change is not None:
                 yield change
+
+    def _role(self, change: Change) -> PublishedRole:
+        """Return what is published of a change's Participant, also if it has left meanwhile."""
+        try:
+            return self._registry.role(change.participant)
+        except ChangeNotFoundError:
+            return make_left_role(
+                change.participant,
+                version=change.base_version,
+                document=change.base,
+                node_keys=change.base_node_keys,
+                now=self._clock(),
+            )
+
+
+def _name_lister(change: Change, published: PublishedRole) -> Change:
+    """Return a draft as listed by who holds the directory key now; no version says who that is."""
+    listed_by = published.entry.directory_key_held_by
+    if published.has_left or change.state is not ChangeState.DRAFTED:
+        return change
+    return replace(change, draft=change.draft.model_copy(update={"listed_by": listed_by}))
 
 
 def _names(keys: Collection[VerifyKey]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from contact_registry.changes.content import NAMED
 from contact_registry.changes.effects import Effects, foretell, narrow
+from contact_registry.changes.findings import list_changed_terms, say_terms_changed
 from contact_registry.changes.published_role import PublishedRole, read_node_keys
 from contact_registry.changes.signing_file import SigningFile
 from contact_registry.directory import Directory
@@ -35,8 +36,8 @@ class Review:
     """A signing file as its signer sees it.
 
     ``alarms`` are to be read before anything else. ``objection`` says why it must not be signed;
-    None: a registry host would take it, once it is signed. ``sentences`` are the difference in
-    words, with the footnotes that names need.
+    None: nothing speaks against it, and a registry host would take it, once it is signed.
+    ``sentences`` are the difference in words, with the footnotes that names need.
     """
 
     file: SigningFile
@@ -135,7 +136,8 @@ def _find_objection(file: SigningFile, published: PublishedRole, *, now: datetim
         )
     except SubmissionRefusedError as error:
         return str(error)
-    return None
+    changed = list_changed_terms(published.document, file.document)
+    return say_terms_changed(changed[0]) if changed else None
 
 
 def _find_alarms(

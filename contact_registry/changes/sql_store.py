@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contact_registry.changes.change import (
@@ -54,11 +55,16 @@ class SqlChangeStore:
         self._on_event = on_event
 
     def add(self, change: Change, event: ChangeEvent) -> None:
-        """Keep a new change."""
+        """Keep a new change; raises ``StaleChangeError`` if its identifier is taken."""
         with self._database.transaction() as session:
-            session.execute(
-                insert(self._tables.change).values(change_id=change.id, **_columns(change))
-            )
+            try:
+                session.execute(
+                    insert(self._tables.change).values(change_id=change.id, **_columns(change))
+                )
+            except IntegrityError as error:
+                raise StaleChangeError(
+                    "This change was begun a moment ago: repeat the request to have it."
+                ) from error
             self._write_files(session, change)
             self._write_events(session, change, [event])
 
@@ -105,17 +111,22 @@ class SqlChangeStore:
         participant: ParticipantCode | None = None,
         states: Collection[ChangeState] | None = None,
         skip: int = 0,
-        limit: int = 50,
+        limit: int | None = 50,
     ) -> Sequence[ChangeSummary]:
         """Return changes, the one that was touched last first."""
         table = self._tables.change
-        query = select(table).order_by(table.c.updated_at.desc(), table.c.change_id)
+        query = (
+            select(table)
+            .order_by(table.c.updated_at.desc(), table.c.change_id)
+            .offset(skip)
+            .limit(limit)
+        )
         if participant is not None:
             query = query.where(table.c.participant == participant)
         if states is not None:
             query = query.where(table.c.state.in_([state.value for state in states]))
         with self._database.reading() as session:
-            rows = session.execute(query.offset(skip).limit(limit)).mappings().all()
+            rows = session.execute(query).mappings().all()
         return [_summarise(row) for row in rows]
 
     def list_events(self, change_id: ChangeId) -> Sequence[ChangeEvent]:
@@ -195,7 +206,6 @@ def _read(row: RowMapping, files: Mapping[str, bytes]) -> Change:
     refusal = row["refusal"]
     return Change(
         **_common(row),
-        theirs_version=row["theirs_version"],
         base=None if base is None else parse_contacts(base),
         draft=parse_contacts(files[_DRAFT]),
         base_node_keys=_read_keys(row["base_node_keys"]),
@@ -219,6 +229,7 @@ def _common(row: RowMapping) -> dict[str, Any]:
         "state": ChangeState(row["state"]),
         "row_version": row["row_version"],
         "base_version": row["base_version"],
+        "theirs_version": row["theirs_version"],
         "is_renewal": row["is_renewal"],
         "created_by": row["created_by"],
         "created_at": row["created_at"],

@@ -77,6 +77,7 @@ class EventBody(BaseModel):
     step: Step
     entry: str
     reason: str
+    evidence: str
     detail: str
 
 
@@ -144,6 +145,7 @@ class ChangeBody(ChangeLine):
                     step=event.step,
                     entry=event.entry,
                     reason=event.grounds.reason,
+                    evidence=event.grounds.evidence,
                     detail=event.detail,
                 )
                 for event in view.events

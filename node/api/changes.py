@@ -4,32 +4,49 @@ The signature is people's: a program fetches the signing file, hands it to whoev
 directory key, and brings it back. Every step names the row version that the program saw.
 """
 
-from datetime import date, timedelta
+import hashlib
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from contact_registry.agreements import AgreementStatement
-from contact_registry.changes.change import ChangeId, Grounds
+from contact_registry.changes.change import ChangeId
 from contact_registry.changes.desk import ChangeDesk, signing_file_name
 from contact_registry.changes.merging import Side
 from contact_registry.changes.reading import LONGEST
 from contact_registry.changes.signing_file import MAX_SIGNING_FILE
 from contact_registry.changes.states import OPEN
-from contact_registry.document import Document, parse_document
-from contact_registry.models import MAX_DOCUMENT_BYTES, Authority, ContactsDocument
-from contact_registry.schedules import WorkCalendar
+from contact_registry.document import parse_document
+from contact_registry.models import MAX_DOCUMENT_BYTES
 from node.api.change_bodies import ChangeBody, ChangeLine, ContactsBody
+from node.api.change_edits import (
+    AgreementEdit,
+    AuthorityEdit,
+    CalendarEdit,
+    DocumentEdit,
+    EndingEdit,
+    describe_body,
+)
 from node.service.context import NodeContext
 from node.service.tokens import ApiCaller
 from protocol.identifiers import AuthorityId
 
 _JSON: Final = "application/json"
+_ID_DIGITS: Final = 32
+_LONGEST: Final = MAX_DOCUMENT_BYTES + 50_000  # a document, and why it changes
 
 RowVersion = Annotated[int, Query(ge=1, description="The version that you saw.")]
-Reason = Annotated[str, Query(max_length=2000, description="For your people; not published.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=128,
+        description="Repeat a request with the same key and one change is begun.",
+    ),
+]
 
 
 class NewChange(BaseModel):
@@ -37,12 +54,6 @@ class NewChange(BaseModel):
 
     title: Annotated[str, Field(max_length=200)]
     is_renewal: bool = False
-
-
-class Ending(BaseModel):
-    """An authority's last day."""
-
-    last_day: date
 
 
 class Preparing(BaseModel):
@@ -62,7 +73,7 @@ async def _read_body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > max(MAX_SIGNING_FILE, MAX_DOCUMENT_BYTES):
+        if len(body) > max(MAX_SIGNING_FILE, _LONGEST):
             raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"A contacts document has at most {MAX_DOCUMENT_BYTES} bytes: shorten notes.",
@@ -73,10 +84,12 @@ async def _read_body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(_read_body)]
 
 
-def _takes(model: type[Document]) -> dict[str, Any]:
-    """Describe a body that is read by the registry's own rules."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {_JSON: {"schema": schema}}}}
+def _derive_id(caller: ApiCaller, key: str | None) -> ChangeId | None:
+    """Return the identifier that every repetition of a program's request has."""
+    if key is None:
+        return None
+    named = f"change\n{caller.actor}\n{key}".encode()
+    return ChangeId(hashlib.sha256(named).hexdigest()[:_ID_DIGITS])
 
 
 def create_changes(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
@@ -133,90 +146,93 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
     Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.post("/changes", status_code=HTTPStatus.CREATED)
-    def begin(new: NewChange, caller: Caller) -> ChangeLine:
+    def begin(new: NewChange, caller: Caller, idempotency_key: IdempotencyKey = None) -> ChangeLine:
         """Begin a change of what is published now."""
         change = desk.begin(
-            context.participant, title=new.title, actor=caller.actor, is_renewal=new.is_renewal
+            context.participant,
+            title=new.title,
+            actor=caller.actor,
+            is_renewal=new.is_renewal,
+            change_id=_derive_id(caller, idempotency_key),
         )
         return ChangeLine.of(change)
 
-    @router.put("/changes/{change_id}/document", openapi_extra=_takes(ContactsDocument))
+    @router.put("/changes/{change_id}/document", openapi_extra=describe_body(DocumentEdit))
     def put_document(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body
     ) -> ChangeLine:
         """Let the draft say this, all of it."""
-        document = parse_document(ContactsDocument, body, longest=MAX_DOCUMENT_BYTES)
+        edit = parse_document(DocumentEdit, body, longest=_LONGEST)
         change = desk.put_document(
             ChangeId(change_id),
-            document,
+            edit.document,
             seen=row_version,
             actor=caller.actor,
-            grounds=Grounds(reason=reason),
+            grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
-    @router.put("/changes/{change_id}/authorities", openapi_extra=_takes(Authority))
+    @router.put("/changes/{change_id}/authorities", openapi_extra=describe_body(AuthorityEdit))
     def put_authority(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body
     ) -> ChangeLine:
         """List an authority, or let the entry of this identifier say this."""
-        authority = parse_document(Authority, body, longest=MAX_DOCUMENT_BYTES)
+        edit = parse_document(AuthorityEdit, body, longest=_LONGEST)
         change = desk.put_authority(
             ChangeId(change_id),
-            authority,
+            edit.authority,
             seen=row_version,
             actor=caller.actor,
-            grounds=Grounds(reason=reason),
+            grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
-    @router.post("/changes/{change_id}/authorities/{authority_id}/end")
-    def end_authority(  # noqa: PLR0913, PLR0917 - the parts of one request
-        change_id: str,
-        authority_id: str,
-        ending: Ending,
-        row_version: RowVersion,
-        caller: Caller,
-        reason: Reason = "",
+    @router.post(
+        "/changes/{change_id}/authorities/{authority_id}/end",
+        openapi_extra=describe_body(EndingEdit),
+    )
+    def end_authority(
+        change_id: str, authority_id: str, row_version: RowVersion, caller: Caller, body: Body
     ) -> ChangeLine:
         """Set an authority's last day."""
+        edit = parse_document(EndingEdit, body, longest=_LONGEST)
         change = desk.end_authority(
             ChangeId(change_id),
             AuthorityId(authority_id),
-            last_day=ending.last_day,
+            last_day=edit.last_day,
             seen=row_version,
             actor=caller.actor,
-            grounds=Grounds(reason=reason),
+            grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
-    @router.put("/changes/{change_id}/calendar", openapi_extra=_takes(WorkCalendar))
+    @router.put("/changes/{change_id}/calendar", openapi_extra=describe_body(CalendarEdit))
     def put_calendar(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body
     ) -> ChangeLine:
         """Set weekend and holidays."""
-        calendar = parse_document(WorkCalendar, body, longest=MAX_DOCUMENT_BYTES)
+        edit = parse_document(CalendarEdit, body, longest=_LONGEST)
         change = desk.put_calendar(
             ChangeId(change_id),
-            calendar,
+            edit.calendar,
             seen=row_version,
             actor=caller.actor,
-            grounds=Grounds(reason=reason),
+            grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
-    @router.put("/changes/{change_id}/agreements", openapi_extra=_takes(AgreementStatement))
+    @router.put("/changes/{change_id}/agreements", openapi_extra=describe_body(AgreementEdit))
     def put_agreement(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body, reason: Reason = ""
+        change_id: str, row_version: RowVersion, caller: Caller, body: Body
     ) -> ChangeLine:
         """State an agreement, or what became of it."""
-        statement = parse_document(AgreementStatement, body, longest=MAX_DOCUMENT_BYTES)
+        edit = parse_document(AgreementEdit, body, longest=_LONGEST)
         change = desk.put_agreement(
             ChangeId(change_id),
-            statement,
+            edit.statement,
             seen=row_version,
             actor=caller.actor,
-            grounds=Grounds(reason=reason),
+            grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 

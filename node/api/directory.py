@@ -1,21 +1,46 @@
 """The JSON interface to the registry: who is competent, whom to ring, looking for a newer one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from contact_registry.directory import Directory
-from contact_registry.routing import Desk, resolve
+from contact_registry.errors import RegistryRefusedError
+from contact_registry.models import Telephone
+from contact_registry.routing import Desk, Gap, resolve
 from contact_registry.standing_in import DutyState, StandIn
 from node.service.context import NodeContext, NotFoundError
 from node.service.registry_as_of import NotKeptError, find_directory
 from node.service.tokens import ApiCaller
 from protocol.errors import MalformedError
 from protocol.identifiers import Channel, Phase, parse_participant_code
+
+_NUMBERS: Final = "Numbers that work from abroad, E.164; with ';ext=' where there is an extension."
+_DAMAGED: Final = "What is kept of that moment does not verify. Tell your administrator."
+
+
+class NoDeskError(NotFoundError):
+    """Nobody is competent, or nobody who is can be reached; ``members`` tell a program which."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.reason)
+        self.members = {
+            "reason_code": gap.reason_code.value,
+            "candidates": [authority.id for authority in gap.candidates],
+        }
+
+
+def _list_numbers(telephones: Iterable[Telephone]) -> list[str]:
+    """Write numbers that work from abroad as in the addresses of RFC 3966."""
+    return [
+        f"{each.e164};ext={each.extension}" if each.extension else each.e164
+        for each in telephones
+        if each.e164 and each.is_dialable_from_abroad
+    ]
 
 
 class DutyBody(BaseModel):
@@ -36,7 +61,7 @@ class RouteBody(BaseModel):
 
     authority: str | None
     name: str | None
-    telephones: list[str] = Field(description="Numbers that work from abroad, E.164.")
+    telephones: list[str] = Field(description=_NUMBERS)
     mailboxes: list[str]
     note: str
     problem: str | None = Field(description="Why it leads to nobody: ended or unreachable.")
@@ -50,7 +75,7 @@ class RouteBody(BaseModel):
         return cls(
             authority=route.authority.id if route.authority else None,
             name=route.authority.name if route.authority else None,
-            telephones=[t.e164 for t in route.telephones if t.e164 and t.is_dialable_from_abroad],
+            telephones=_list_numbers(route.telephones),
             mailboxes=list(route.mailboxes),
             note=route.note,
             problem=route.problem,
@@ -63,6 +88,9 @@ class DeskBody(BaseModel):
 
     authority: str
     name: str
+    post: str
+    telephones: list[str] = Field(description=_NUMBERS)
+    mailboxes: list[str]
     reason: str
     fell_back_on: list[str]
     reachable: bool
@@ -79,6 +107,9 @@ class DeskBody(BaseModel):
         return cls(
             authority=desk.authority.id,
             name=desk.authority.name,
+            post=desk.authority.post,
+            telephones=_list_numbers(desk.authority.telephones),
+            mailboxes=list(desk.authority.mailboxes),
             reason=desk.reason,
             fell_back_on=[str(step) for step in desk.fell_back_on],
             reachable=desk.is_reachable,
@@ -101,13 +132,14 @@ def create_directory(
     Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("/directory/desk")
-    def find_desk(
+    def find_desk(  # noqa: PLR0913 - the parts of one question, all by name
         _caller: Caller,
         participant: Annotated[str, Query(max_length=8)],
         phase: Phase,
         *,
         child: bool = False,
         channel: Channel = Channel.ASSISTANCE,
+        place: Annotated[str, Query(max_length=120, description="Where in it; optional.")] = "",
         at: Annotated[
             datetime | None, Query(description="A moment with its zone; default: now.")
         ] = None,
@@ -121,11 +153,19 @@ def create_directory(
             directory, moment = find_directory(context, at)
         except (MalformedError, NotKeptError) as error:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        except RegistryRefusedError as error:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, _DAMAGED) from error
         answer = resolve(
-            directory, participant=code, phase=phase, at=moment, child=child, channel=channel
+            directory,
+            participant=code,
+            phase=phase,
+            at=moment,
+            child=child,
+            channel=channel,
+            place=place,
         )
-        if not isinstance(answer, Desk):
-            raise NotFoundError(answer.reason)
+        if isinstance(answer, Gap):
+            raise NoDeskError(answer)
         return DeskBody.of(answer, directory, at=moment)
 
     @router.post("/registry/refresh", status_code=HTTPStatus.NO_CONTENT)

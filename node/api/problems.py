@@ -55,7 +55,7 @@ def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
 
 async def _handle_known(_request: Request, error: Exception) -> JSONResponse:
     status = next(found for kind, found in _STATUS.items() if isinstance(error, kind))
-    return _problem(status, str(error))
+    return _problem(status, str(error), **getattr(error, "members", {}))
 
 
 async def _handle_http(_request: Request, error: Exception) -> JSONResponse:

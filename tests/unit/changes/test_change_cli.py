@@ -1,6 +1,7 @@
 """The signer's tool: what it shows, what it refuses, and that its digest is the page's."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contact_registry.ceremony.digest import speak_digest
+from contact_registry.changes.change import Change
 from contact_registry.changes.cli import app
 from contact_registry.changes.states import ChangeState
 from contact_registry.errors import RegistryError, SubmissionRefusedError
@@ -159,7 +161,7 @@ def test_what_is_not_signed(holder: Holder) -> None:
     with pytest.raises(RegistryError, match="the digest was not typed"):
         holder.run(*command, holder.folder / "AL.key", typed="")
     digest = desks.desk.look(change.id).digest
-    with pytest.raises(RegistryError, match="exists already"):
+    with pytest.raises(RegistryError, match="is there already and was left as it is"):
         holder.run(*command, holder.folder / "AL.key", "--digest", digest, "--out", file)
     desks.publish_note("meanwhile")
     holder.run("keep", holder.held, "--hub", holder.address)
@@ -168,6 +170,45 @@ def test_what_is_not_signed(holder: Holder) -> None:
     assert "DO NOT SIGN: Version 2 is published" in shown
     with pytest.raises(RegistryError, match=r"Not signed\. Version 2 is published"):
         holder.run(*command, holder.folder / "AL.key", "--digest", digest)
+
+
+def test_a_key_does_not_say_two_things_under_one_number(holder: Holder) -> None:
+    """A change that is opened again and signed anew: only after the first file was given up."""
+    desks = holder.desks
+    key = holder.folder / "AL.key"
+
+    def sign(change: Change, *more: object) -> Path:
+        file, out = holder.folder / f"{change.row_version}.in", holder.folder / "signed"
+        file.write_bytes(desks.desk.export_signing_file(change.id))
+        out.unlink(missing_ok=True)
+        words = ("--key", key, "--digest", desks.desk.look(change.id).digest, "--out", out, *more)
+        assert holder.run("sign", file, "--registry", holder.held, *words)[0] == 0
+        return out
+
+    first = desks.prepare(desks.draft(note="first"))
+    sign(first)
+    sign(first)  # the same once more is no other statement
+    digest = str(desks.desk.look(first.id).digest)
+    opened = desks.desk.reopen(first.id, seen=first.row_version, actor="editor")
+    second = desks.prepare(desks.edit(opened, make_authority(AL, note="second")))
+    with pytest.raises(RegistryError, match="signed another version 2 of AL") as refused:
+        sign(second)
+    assert digest in str(refused.value)
+    with pytest.raises(RegistryError, match="signed another version 2 of AL"):
+        sign(second, "--instead-of", "0" * 60)
+    signed = desks.bring(second, sign(second, "--instead-of", digest).read_bytes())
+    assert desks.publish(signed).state is ChangeState.PUBLISHED
+    older = holder.folder / "older"
+    shutil.copytree(holder.held, older)
+    holder.run("keep", holder.held, "--hub", holder.address)
+    third = desks.prepare(desks.draft(note="third"))
+    sign(third)
+    holder.held = older
+    with pytest.raises(RegistryError, match="bring the newest registry"):
+        sign(third)
+    key.with_name("AL.key.signed.json").write_bytes(b"{")
+    with pytest.raises(RegistryError, match="does not read any more"):
+        sign(first)
 
 
 def test_what_is_not_kept_or_sent(holder: Holder, tmp_path: Path) -> None:

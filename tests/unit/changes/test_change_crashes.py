@@ -126,13 +126,14 @@ def test_a_crash_while_following(published: RegistryWorld, tmp_path: Path, cut_a
         assert (entry.city, entry.note) == ("Tirana", "meanwhile")
 
 
+@pytest.mark.parametrize("cut_at", range(1, 2 + 5))
 def test_somebody_else_publishes_between_sending_and_the_crash(
-    published: RegistryWorld, tmp_path: Path
+    published: RegistryWorld, tmp_path: Path, cut_at: int
 ) -> None:
-    """A change that was noted as sent, and was overtaken before it was: merged, not lost."""
+    """Cut before it was in force, at any file, and overtaken: merged, not lost, nor claimed."""
     with fragile(published, tmp_path) as (desks, cuts):
         change = desks.make_signed(desks.draft(city="Tirana"))
-        cuts.passed, cuts.cut_at = 0, 2  # noted as sent; no file of the repository is written
+        cuts.passed, cuts.cut_at = 0, cut_at
         with pytest.raises(PowerCutError):
             desks.publish(change)
         restart(desks, cuts)
@@ -140,7 +141,7 @@ def test_somebody_else_publishes_between_sending_and_the_crash(
         desks.desk.continue_publishing()
         again = load_only(desks)
         assert again is not None
-        assert again.state is ChangeState.DRAFTED
+        assert (again.state, again.base_version) == (ChangeState.DRAFTED, 2)
         assert desks.publish(desks.make_signed(again)).state is ChangeState.PUBLISHED
         desk = desks.world.open().load_directory().contacts[AL].authorities[0]
         assert (desk.city, desk.note) == ("Tirana", "meanwhile")

@@ -49,7 +49,8 @@ class Node:
         self.http = httpx.Client(transport=self.network)
         client = desks.world.client(address, folder / "kept", self.http)
         client.refresh()
-        self.desk = self.open_desk(address, KeptSource(client, refresh=client.refresh))
+        self.source = KeptSource(client, refresh=client.refresh)
+        self.desk = self.open_desk(address, self.source)
         desks.desk = self.desk
 
     def open_desk(self, address: str, source: KeptSource) -> ChangeDesk:
@@ -153,6 +154,18 @@ def test_overtaken_on_the_way(node: Node) -> None:
     assert (after.state, after.base_version) == (ChangeState.DRAFTED, 2)
     entry = after.draft.authorities[0]
     assert (entry.city, entry.note) == ("Tirana", "meanwhile")
+
+
+def test_a_newer_version_taken_over_between_two_looks(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The view is of one version and the kept files of the next: asked again, not an error."""
+    views = [node.source.directory()]
+    node.desks.publish_note("newer")
+    node.source.refresh()
+    views.append(node.source.directory())
+    monkeypatch.setattr(node.source, "directory", lambda: views.pop(0))
+    assert node.source.role(AL).version == 2
 
 
 def test_a_published_version_that_is_somebody_elses_garbage(node: Node) -> None:

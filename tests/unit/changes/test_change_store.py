@@ -51,6 +51,8 @@ def test_what_is_kept_is_what_was_given(database: Database, desks: DeskWorld) ->
     change = desks.make_signed(desks.draft(note="kept"))
     events = desks.read_events(change)
     store.add(change, events[0])
+    with pytest.raises(StaleChangeError, match="repeat the request"):
+        store.add(change, events[0])
     full = move(
         change,
         row_version=change.row_version + 1,

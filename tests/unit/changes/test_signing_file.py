@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contact_registry.agreements import AgreementStatement
 from contact_registry.changes.errors import SigningFileError
-from contact_registry.changes.review import review
+from contact_registry.changes.review import Review, review
 from contact_registry.changes.signing_file import (
     SigningFile,
     add_signatures,
@@ -23,6 +24,7 @@ from contact_registry.trust.submitting import build_contacts_submission
 from protocol.signing import VerifyKey
 from tests.support.changes import DeskWorld
 from tests.support.registry import AL, MK, make_authority, make_contacts, make_signer
+from tests.support.registry_content import make_terms
 
 
 def make_file(desks: DeskWorld, **changes: object) -> SigningFile:
@@ -116,15 +118,20 @@ def test_rubbish_is_nobodys_statement() -> None:
     assert not is_same_statement(b"", b"")
 
 
-def see(
-    desks: DeskWorld, *, keys: list[VerifyKey] | None = None, days: int = 90, **more: object
-) -> tuple[str, ...]:
+def see(desks: DeskWorld, **file: Any) -> tuple[str, ...]:
     """Return what a signer is warned of in a file that nobody's desk made."""
+    return look_at(desks, **file).alarms
+
+
+def look_at(
+    desks: DeskWorld, *, keys: list[VerifyKey] | None = None, days: int = 90, **more: object
+) -> Review:
+    """Return how a signer sees a file that nobody's desk made."""
     published = desks.desk.load_published(AL)
     contacts = make_contacts(AL).model_copy(update=more)
     submission = build_contacts_submission(
         contacts,
-        previous_version=1,
+        previous_version=published.version,
         signers=(),
         expires=desks.world.clock() + timedelta(days=days),
         node_keys=list(published.node_keys) if keys is None else keys,
@@ -136,7 +143,7 @@ def see(
     }
     file = parse_signing_file(json.dumps(members).encode())
     directory = desks.world.open().load_directory()
-    return review(file, published, directory, now=desks.world.clock()).alarms
+    return review(file, published, directory, now=desks.world.clock())
 
 
 def test_what_a_signer_must_not_overlook(desks: DeskWorld) -> None:
@@ -148,6 +155,24 @@ def test_what_a_signer_must_not_overlook(desks: DeskWorld) -> None:
     removed = see(desks, authorities=(make_authority(AL, "other"),))
     assert removed == ("An authority is taken out altogether: AL-desk.",)
     assert "No authority would be listed" in see(desks, authorities=())[-1]
+
+
+def test_terms_that_change_under_their_identifier_are_not_signed(desks: DeskWorld) -> None:
+    """Whoever made the file: the tool refuses what no desk would offer for signing."""
+    desks.publish(
+        desks.make_signed(
+            desks.desk.put_agreement(
+                (change := desks.begin()).id,
+                AgreementStatement(terms=make_terms()),
+                seen=change.row_version,
+                actor="editor",
+            )
+        )
+    )
+    same, other = make_terms(), make_terms(instrument="Another memorandum")
+    assert look_at(desks, agreements=(AgreementStatement(terms=same),)).objection is None
+    seen = look_at(desks, agreements=(AgreementStatement(terms=other),))
+    assert str(seen.objection).startswith(f"The terms of {other.id} are changed.")
 
 
 def test_a_signer_whose_registry_is_older_or_newer(desks: DeskWorld) -> None:

@@ -27,7 +27,11 @@ TERMS = {
 async def propose(site: ChangeSite, editor: PageReader) -> AgreementStatement:
     """Let AL propose the terms, and publish them."""
     await editor.open("/agreements/new")
+    form = editor.find_form("/agreements/new")
     await editor.send("/agreements/new", **TERMS)
+    drafted = editor.path
+    await editor.post(form.action, {**form.fields, **TERMS})  # the button was pressed twice
+    assert editor.path == drafted
     await sign_and_publish(editor, editor.path, site.sign_file)
     site.refresh()
     return site.directory.directory.contacts[AL].agreements[0]

@@ -1,11 +1,13 @@
 """The journey of a change through the pages, and what happens where it does not go well."""
 
+import re
 from datetime import date
 
 import pytest
 
 from contact_registry.changes.states import ChangeState
 from contact_registry.models import Telephone
+from contact_registry.particulars import LocalName
 from directory_pages.site import make_entry_key
 from tests.support.change_reader import (
     GROUNDS,
@@ -97,6 +99,34 @@ async def test_a_form_that_is_sent_twice_begins_one_change(
     assert len(site.desk.list_changes().changes) == 3
 
 
+async def test_a_button_that_is_pressed_twice_does_its_work_once(
+    site: ChangeSite, editor: PageReader
+) -> None:
+    """The second of two equal forms finds that all is done: no second desk, no alarm."""
+    change = await begin(editor)
+    await editor.open(f"{change}/desk/new")
+    form = editor.find_form(f"{change}/desk/new")
+    night = {"name": "Night desk", "mailboxes": "night@authority.example", "valid_from_day": "1",
+             "valid_from_month": "3", "valid_from_year": "2026", **GROUNDS}  # fmt: skip
+    for _ in range(2):
+        answer = await editor.post(form.action, {**form.fields, **night})
+        assert answer.status_code == 200, read_text(answer.text)
+        assert editor.path == change
+    await editor.open(f"{change}/calendar")
+    form = editor.find_form(f"{change}/calendar")
+    for _ in range(2):
+        answer = await editor.post(form.action, {**form.fields, "weekend": ["SU"], **GROUNDS})
+        assert (answer.status_code, editor.path) == (200, change)
+    prepare = editor.find_form(f"{change}/step")
+    for _ in range(2):
+        answer = await editor.post(prepare.action, {**prepare.fields, "step": "prepare"})
+        assert "Waiting for 1 more signature" in answer.text
+        assert "Somebody changed this meanwhile" not in answer.text
+    view = site.desk.look(site.desk.list_changes().changes[0].id)
+    assert len(view.change.draft.authorities) == 3
+    assert len(view.events) == 4
+
+
 async def test_more_rows_are_given_and_nothing_is_kept(
     site: ChangeSite, editor: PageReader
 ) -> None:
@@ -123,6 +153,83 @@ async def test_a_stale_tab_loses_nothing(site: ChangeSite, editor: PageReader) -
     await editor.send(form)
     draft = site.desk.look(site.desk.list_changes().changes[0].id).change.draft
     assert [desk.name for desk in draft.authorities] == ["Mine", "Somebody else's work"]
+
+
+@pytest.mark.parametrize("mistake", [{"grounds-reason": ""}, {"more": "telephones", **GROUNDS}])
+async def test_a_stale_tab_with_a_mistake_overwrites_nobody(
+    site: ChangeSite, editor: PageReader, mistake: dict[str, str]
+) -> None:
+    """What somebody else did is shown before it is replaced, though the form came back first."""
+    change = await begin(editor)
+    form = f"{change}/desk/{make_entry_key(OFFICE)}"
+    await editor.open(form)
+    stale = editor.find_form(form).fields
+    await edit(editor, change, OFFICE, post="Another post")
+    await editor.post(form, {**stale, "name": "Mine", **mistake})
+    answer = await editor.send(form, **GROUNDS)
+    assert answer.status_code == 409
+    text = read_text(answer.text)
+    assert "What saving again changes of what stands now" in text
+    assert "Post that answers Another post Duty officer Changed" in text
+    (office, _) = site.desk.look(site.desk.list_changes().changes[0].id).change.draft.authorities
+    assert (office.name, office.post) == ("Coordination Office", "Another post")
+    await editor.send(form)
+    assert editor.path == change
+
+
+async def test_ends_and_decisions_that_are_not_taken_stay_on_the_page(
+    site: ChangeSite, editor: PageReader
+) -> None:
+    """A last day typed on a stale page, and what was decided of a conflict so far, are kept."""
+    change = await begin(editor)
+    end = f"{change}/end/{make_entry_key(OFFICE)}"
+    await editor.open(end)
+    stale = editor.find_form(end).fields
+    await edit(editor, change, OFFICE, name="Ours", city="Our city")
+    typed = {"how": "end", "last_day_day": "31", "last_day_month": "5", "last_day_year": "2031"}
+    answer = await editor.post(end, {**stale, **typed, **GROUNDS})
+    assert answer.status_code == 409
+    for kept in ('value="31"', 'value="2031"', GROUNDS["grounds-reason"]):
+        assert kept in answer.text, kept
+    document = site.world.repository.load_directory().contacts[AL]
+    office, other = document.authorities
+    theirs = office.model_copy(update={"name": "Theirs", "city": "Their city"})
+    site.publish(document.model_copy(update={"authorities": (theirs, other)}))
+    await editor.open(change)
+    await editor.send(f"{change}/choose", **{"conflict-0": "theirs"})
+    assert editor.page.status_code == 422
+    assert re.search(r'name="conflict-0" value="theirs" checked', editor.page.text)
+
+
+async def test_what_the_form_does_not_offer_is_kept(site: ChangeSite, editor: PageReader) -> None:
+    """A name in a language and script that has no name here survives an edit of something else."""
+    document = site.world.repository.load_directory().contacts[AL]
+    office, other = document.authorities
+    names = (LocalName(name="Канцеларија", language="sr-Cyrl"), LocalName(name="Ured"))
+    named = office.model_copy(update={"alternate_names": names})
+    site.publish(document.model_copy(update={"authorities": (named, other)}))
+    change = await begin(editor)
+    await edit(editor, change, OFFICE, post="Another post")
+    (office, _) = site.desk.look(site.desk.list_changes().changes[0].id).change.draft.authorities
+    assert (office.alternate_names, office.post) == (names, "Another post")
+
+
+async def test_odd_forms_are_answered_with_a_page(site: ChangeSite, editor: PageReader) -> None:
+    """Invisible characters and very many fields are refused or taken, never an error of ours."""
+    await editor.open("/changes/new")
+    answer = await editor.send("/changes/new", title="New \x00 number")
+    assert answer.status_code == 422
+    assert "Say in one line what is to change" in answer.text
+    change = await begin(editor)
+    rows = {f"schedules.{n}.{key}": "" for n in range(600) for key in ("opens_at", "closes_at")}
+    await edit(editor, change, OFFICE, post="Another post", **rows)
+    assert editor.path == change
+    await editor.open(change)
+    answer = await editor.send(f"{change}/step", step="withdraw", reason="not \x00 needed")
+    assert answer.status_code == 422
+    assert "One line of up to 200 characters." in answer.text
+    assert site.desk.list_changes().changes[0].state is ChangeState.DRAFTED
+    assert (await editor.open("/changes?page=x")).status_code == 422
 
 
 async def test_a_change_that_was_overtaken_is_merged_or_both_are_shown(

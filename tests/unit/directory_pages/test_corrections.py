@@ -1,12 +1,16 @@
 """Corrections: asked at the hub, read at the node, answered by what is published."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
+from console.storage.database import Database
 from contact_registry.changes.correction_wire import parse_corrections, write_corrections
 from contact_registry.changes.corrections import (
     CorrectionAnswer,
@@ -15,8 +19,10 @@ from contact_registry.changes.corrections import (
 )
 from contact_registry.changes.errors import StaleChangeError
 from contact_registry.errors import DocumentError, RegistryUnavailableError
-from hub.changes.corrections import open_correction_desk
+from hub.audit.log import AuditLog
+from hub.changes.corrections import SqlCorrectionStore, open_correction_desk
 from hub.registry_host.corrections import create_correction_router
+from hub.store.migrating import migrate
 from node.adapters.correction_host import CorrectionHost
 from node.web.face import build_console
 from node.web.router import create_web_router
@@ -52,6 +58,7 @@ def asked(hub: Hub) -> CorrectionDesk:
 def address(asked: CorrectionDesk) -> Iterator[str]:
     """Serve the hub's route for nodes over HTTP."""
     app = FastAPI()
+    app.add_middleware(GZipMiddleware, minimum_size=1)  # as a proxy in front of the hub may
     app.include_router(create_correction_router(asked))
     with serve(app) as served:
         yield served
@@ -63,7 +70,10 @@ async def test_operators_ask_settle_and_ask_again(hub: Hub) -> None:
         await reader.sign_in("operator")
         await reader.open(f"/corrections/ask/{OFFICE}")
         assert (await reader.send("/corrections/ask", text="")).status_code == 422
-        await reader.send("/corrections/ask", field="telephones", text=TEXT)
+        form = reader.find_form("/corrections/ask")
+        for _ in range(2):  # the button was pressed twice
+            await reader.post(form.action, {**form.fields, "field": "telephones", "text": TEXT})
+        assert len(open_correction_desk(hub.context).list_corrections()) == 1
         text = read_text(reader.page.text)
         assert "Albania Coordination Office Telephones It rings and nobody answers." in text
         assert "Not answered yet" in text
@@ -151,6 +161,40 @@ def test_what_is_published_answers(site: ChangeSite, hub: Hub, asked: Correction
     assert publish(mailboxes=()) is CorrectionAnswer.MENDED
     site.publish(document.model_copy(update={"authorities": (other,)}))
     assert asked.judge(correction) is CorrectionAnswer.ENDED
+
+
+async def test_a_missing_desk_is_asked_for_by_the_list(site: ChangeSite, hub: Hub) -> None:
+    """Of what is not listed a Participant's list is asked about; a publication answers it."""
+    async with HubReader(hub) as reader:
+        await reader.sign_in("operator")
+        await reader.open("/corrections/ask/AL")
+        assert 'name="field"' not in reader.page.text
+        await reader.send("/corrections/ask", text="A desk for children is missing.")
+        assert "Albania The whole list A desk for children" in read_text(reader.page.text)
+        document = site.world.repository.load_directory().contacts[AL]
+        site.publish(document.model_copy(update={"authorities": document.authorities[:1]}))
+        await reader.open("/corrections")
+        assert "The entry was changed since" in read_text(reader.page.text)
+        for unknown in ("XK", "x", "%00", "AL-nobody"):
+            assert (await reader.open(f"/corrections/ask/{unknown}")).status_code == 404, unknown
+        token = reader.find_form("/hide").fields["form_token"]
+        answer = await reader.post("/corrections/%00/move", {"form_token": token})
+        assert answer.status_code == 404
+
+
+def test_corrections_in_postgresql(postgres_url: str, hub: Hub) -> None:
+    """They are asked, listed and moved there as in SQLite, each time with the row version."""
+    with closing(Database(postgres_url)) as database:
+        migrate(database)
+        context = replace(hub.context, database=database, audit=AuditLog(database, clock=hub.clock))
+        desk = open_correction_desk(context)
+        asked = desk.ask(AL, text=TEXT, actor="operator", authority_id=OFFICE, field="post")
+        assert desk.list_corrections(participant=AL) == [asked]
+        settled = desk.move(asked.id, CorrectionState.SETTLED, seen=1, actor="operator")
+        with pytest.raises(StaleChangeError):
+            SqlCorrectionStore(context).save(replace(settled, row_version=3), seen=1)
+        assert desk.list_corrections() == []
+        assert desk.list_corrections(open_only=False) == [settled]
 
 
 def test_two_that_move_one_correction_do_not_both_win(hub: Hub, asked: CorrectionDesk) -> None:

@@ -1,6 +1,7 @@
 """Every sentence of the documents' own checks can be translated where a form shows it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from contact_registry.changes.findings import FindingCode
 from contact_registry.changes.states import OPEN, ChangeState, Step
 from contact_registry.coverage import CoverageCode
 from contact_registry.editing.forms import FieldProblem
+from contact_registry.errors import RefusalCode
 from contact_registry.models import Authority
 from directory_pages import change_words
 from directory_pages.entry_fields import (
@@ -19,6 +21,7 @@ from directory_pages.entry_fields import (
     list_sections,
 )
 from directory_pages.problem_words import CHECKS, explain
+from directory_pages.refusals import HOST_WORDS
 from tests.support.checkout import ROOT
 
 FILES = ("fields", "schedules", "particulars", "agreements")
@@ -95,3 +98,10 @@ def test_every_code_of_a_change_has_words() -> None:
     assert set(change_words._STEPS) == set(Step)
     assert set(change_words._FINDINGS) | set(change_words._GAP_FRAMES) == set(FindingCode)
     assert set(change_words._GAPS) == set(CoverageCode)
+    assert set(HOST_WORDS) == set(RefusalCode)
+
+
+def test_no_page_speaks_of_members_of_documents() -> None:
+    """What a check or a refusal says on a page is words, not the names that programs use."""
+    said = [message.msgid for message in (*CHECKS.values(), *HOST_WORDS.values())]
+    assert [text for text in said if re.search(r"[a-z]_[a-z]", text)] == []
