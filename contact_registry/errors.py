@@ -10,6 +10,7 @@
     ├── SubmissionRefusedError    a change was not published; carries a code
     ├── DrillRefusedError         a drill or its answer was refused; in drills.errors
     ├── RegistryUnavailableError  the registry could not be reached: nothing was learned, try later
+    │   └── RegistryNotFoundedError  nothing is published there (a RepositoryStateError as well)
     └── RegistryRefusedError      what the registry served does not verify: an alarm, not an outage
         └── RegistryExpiredError  it is too old: the host stopped, or somebody holds newer back
 
@@ -66,6 +67,10 @@ class SubmissionRefusedError(RegistryError):
 
 class RegistryUnavailableError(RegistryError):
     """The registry could not be reached or answered with an error; what is held stays valid."""
+
+
+class RegistryNotFoundedError(RepositoryStateError, RegistryUnavailableError):
+    """Nothing is published in this folder: no registry was founded there, or its files are gone."""
 
 
 class RegistryRefusedError(RegistryError):

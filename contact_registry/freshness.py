@@ -215,6 +215,23 @@ def score_participants(
     )
 
 
+def list_wrong_entries(directory: Directory, drills: Iterable[Drill]) -> tuple[Drill, ...]:
+    """Return the drills that found an entry wrong which nobody has confirmed since, oldest first.
+
+    An entry that was confirmed on the day of the answer is listed until the day after: days do not
+    tell which of the two came first.
+    """
+    found = []
+    for drill in find_last_results(drills).values():
+        authority = directory.authority(drill.question.authority)
+        if drill.result is None or not drill.found_entry_wrong or authority is None:
+            continue
+        confirmed = authority.last_confirmed
+        if confirmed is None or confirmed <= drill.result.answered_at.date():
+            found.append((drill.result.answered_at, drill.drill_id, drill))
+    return tuple(drill for _, _, drill in sorted(found, key=lambda each: each[:2]))
+
+
 def _weigh_cell(cell: CoverageCell) -> tuple[float, LossReason | None]:
     if cell.state is CoverageState.COVERED:
         return 1.0, None

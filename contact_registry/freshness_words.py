@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from contact_registry.directory import Directory
-from contact_registry.freshness import Mark, ParticipantScore, Review, ReviewState, Score
+from contact_registry.freshness import (
+    Loss,
+    LossReason,
+    Mark,
+    ParticipantScore,
+    Review,
+    ReviewState,
+    Score,
+)
 
 #: What the registry alone can say; drills are the hub's, on its pages.
 _MARKS = (Mark.FRESHNESS, Mark.COVERAGE)
@@ -60,8 +68,13 @@ def _describe(score: Score) -> dict[str, object]:
 
 
 def _say(score: Score) -> str:
-    losses = ", ".join(f"{loss.count} {loss.reason.replace('_', ' ')}" for loss in score.losses)
+    losses = ", ".join(_say_loss(loss) for loss in score.losses)
     return f"{score.points} of 100" + (f" ({losses})" if losses else "")
+
+
+def _say_loss(loss: Loss) -> str:
+    words = loss.reason.replace("_", " ")
+    return words if loss.reason is LossReason.NOTHING_LISTED else f"{loss.count} {words}"
 
 
 def _say_review(review: Review) -> str:

@@ -31,6 +31,8 @@ MAX_NEWS_BYTES: Final = 600_000
 
 _BY_TELEPHONE: Final = "operator"
 _WITH_RESULT: Final = SUCCEEDED | {DrillState.UNREACHED}
+#: What a hub calls a revision by, so that another history is noticed; empty for none.
+Mark = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$", max_length=32)]
 _Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -116,13 +118,15 @@ class DrillNotice(Document):
 class DrillNews(Document):
     """What changed after a revision, in the order of the changes.
 
-    ``revision`` is what to ask with next; ``head`` the last one that the hub has. A hub that was
-    restored from a backup has a lower one than its nodes know: they begin anew from 0.
+    ``revision`` is what to ask with next, together with its ``mark``; ``head`` the last one that
+    the hub has. A hub that was restored from a backup has a lower one than its nodes know, or says
+    so where it does not know the mark of theirs: they begin anew from 0.
     """
 
     format: Literal["trm-drills/1"] = "trm-drills/1"
     revision: _Number
     head: _Number
+    mark: Mark = ""
     drills: Annotated[tuple[DrillNotice, ...], Field(max_length=PAGE)]
 
     @property

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
-from contact_registry.errors import RepositoryStateError
+from contact_registry.errors import RegistryNotFoundedError, RepositoryStateError
 from contact_registry.history.versions import InterruptedVersion, is_followed_by
 from contact_registry.trust.storage import RepositoryFiles
 from contact_registry.trust.verification import refusing
@@ -71,7 +71,7 @@ class HistoryWalk:
         with self._one_at_a_time:
             published = self._files.read_metadata(Timestamp.type, None)
             if published is None:
-                raise RepositoryStateError(
+                raise RegistryNotFoundedError(
                     f"{self._files.folder} holds no registry yet: run trm-registry init."
                 )
             walked = self._walked

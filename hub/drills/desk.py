@@ -34,12 +34,14 @@ from hub.drills.rows import (
     write_row,
 )
 from hub.registry_reading import find_quarter
+from hub.store.audit_tables import AuditRow
 from hub.store.drill_tables import DrillRow
 from protocol.drill_answer import DrillStatement
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 
 PROGRAM: Final = "program:drills"
 _RECENT: Final = 100
+_MARK_LENGTH: Final = 32
 NOT_LISTED_ANY_MORE: Final = "The desk is not listed for this phase any more."
 
 
@@ -109,10 +111,16 @@ class DrillDesk:
             last = find_last_results(read_row(row).at(now) for row in session.exec(statement).all())
         return tuple(last[pair] for pair in sorted(last))
 
-    def tell_news(self, since: int) -> DrillNews:
-        """Return what changed after a revision, for a node; one page, oldest change first."""
+    def tell_news(self, since: int, mark: str = "") -> DrillNews:
+        """Return what changed after a revision, for a node; one page, oldest change first.
+
+        With another ``mark`` than that of the revision here, this hub was restored from a backup
+        since: the answer says that it has nothing, which lets the node begin anew.
+        """
         now = self.context.clock()
         with self.context.database.reading() as session:
+            if mark and mark != _read_mark(session, since):
+                return DrillNews(revision=0, head=0, drills=())
             head = _read_head(session)
             rows = session.exec(
                 select(DrillRow)
@@ -120,10 +128,12 @@ class DrillDesk:
                 .order_by(col(DrillRow.revision))
                 .limit(PAGE)
             ).all()
-        revision = rows[-1].revision if len(rows) == PAGE else head
+            revision = rows[-1].revision if len(rows) == PAGE else head
+            next_mark = _read_mark(session, revision)
         return DrillNews(
             revision=revision,
             head=head,
+            mark=next_mark,
             drills=tuple(DrillNotice.of(read_row(row).at(now)) for row in rows),
         )
 
@@ -197,9 +207,12 @@ class DrillDesk:
         self, directory: Directory, authority_id: AuthorityId, phase: Phase
     ) -> Authority:
         authority = directory.authority(authority_id)
-        if authority is not None and find_valid([authority], self.context.clock()):
-            if any(competence.phase is phase for competence in authority.competences):
-                return authority
+        if (
+            authority is not None
+            and find_valid([authority], self.context.clock())
+            and any(competence.phase is phase for competence in authority.competences)
+        ):
+            return authority
         raise DrillRefusedError(
             "The directory lists no such desk for this phase today: look at the Participant's "
             "desks, and choose one that is listed.",
@@ -327,6 +340,12 @@ class DrillDesk:
 def _read_head(session: Session) -> int:
     """Return the revision of the latest change, 0 if there never was one."""
     return session.exec(select(func.max(col(DrillRow.revision)))).one() or 0
+
+
+def _read_mark(session: Session, revision: int) -> str:
+    """Return what tells this hub's history up to a revision from any other."""
+    entry = session.get(AuditRow, revision)
+    return "" if entry is None else entry.entry_hash[:_MARK_LENGTH]
 
 
 def _already_asked() -> DrillRefusedError:

@@ -1,9 +1,10 @@
 """Drills over HTTP, for nodes: what was asked and answered, and taking answers.
 
-``POST /registry/drills/news?since=N`` takes a node's signed request and returns what changed after
-revision N. ``POST /registry/drills/answers`` takes a node's signed answer. Neither needs a sign-in:
-the signature by a key that the registry lists is the permission. The bodies are the bytes of
-:mod:`protocol.hub_request` and :mod:`protocol.drill_answer` as they are.
+``POST /registry/drills/news?since=N&mark=M`` takes a node's signed request and returns what changed
+after revision N, which the hub named together with M. ``POST /registry/drills/answers`` takes a
+node's signed answer. Neither needs a sign-in: the signature by a key that the registry lists is the
+permission. The bodies are the bytes of :mod:`protocol.hub_request` and
+:mod:`protocol.drill_answer` as they are.
 """
 
 import asyncio
@@ -45,10 +46,14 @@ def create_drill_router(desk: DrillDesk) -> APIRouter:
 
     @router.post("/news", openapi_extra=_BYTES)
     async def tell_news(
-        request: Request, since: Annotated[int, Query(ge=0, le=_LARGEST_REVISION)] = 0
+        request: Request,
+        since: Annotated[int, Query(ge=0, le=_LARGEST_REVISION)] = 0,
+        mark: Annotated[str, Query(pattern="^[0-9a-f]{32}$|^$")] = "",
     ) -> Response:
         """Tell a node what changed about drills."""
-        return await _answer(request, lambda body: _tell(desk, body, since), most=MAX_REQUEST_BYTES)
+        return await _answer(
+            request, lambda body: _tell(desk, body, since, mark), most=MAX_REQUEST_BYTES
+        )
 
     @router.post("/answers", openapi_extra=_BYTES)
     async def take_answer(request: Request) -> Response:
@@ -84,9 +89,9 @@ async def _read_body(request: Request, *, most: int) -> bytes:
     return bytes(body)
 
 
-def _tell(desk: DrillDesk, body: bytes, since: int) -> Response:
+def _tell(desk: DrillDesk, body: bytes, since: int, mark: str) -> Response:
     _verify_request(desk, body)
-    news = desk.tell_news(since)
+    news = desk.tell_news(since, mark)
     return Response(news.model_dump_json(), media_type="application/json", headers=_NEVER_KEEP)
 
 

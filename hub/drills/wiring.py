@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from console.face import is_loopback
 from console.process.tasks import BackgroundTasks
+from contact_registry.fields import is_mailbox
 from hub.context import HubContext
 from hub.drills.desk import DrillDesk
 from hub.drills.mail_security import MailSecurity
@@ -45,6 +46,10 @@ def build_mailer(settings: HubSettings) -> SmtpMailer | None:
         return None
     if settings.mail_from is None:
         raise MailSetupError("Set TRM_HUB_MAIL_FROM: the mailbox that reminders come from.")
+    if not is_mailbox(settings.mail_from):
+        raise MailSetupError(
+            "TRM_HUB_MAIL_FROM is no mailbox: give an address alone, as in hub@operator.example."
+        )
     if settings.mail_security is MailSecurity.NONE and not is_loopback(settings.mail_host):
         raise MailSetupError(
             "Set TRM_HUB_MAIL_SECURITY to starttls or tls: without protection mail goes to a "

@@ -223,11 +223,11 @@ def note_sent(context: NodeContext, drill_id: str, *, refusal: str = "") -> None
     context.transact(write)
 
 
-def find_cursor(context: NodeContext) -> int:
-    """Return the revision after which the hub is asked for news."""
+def find_cursor(context: NodeContext) -> tuple[int, str]:
+    """Return the revision after which the hub is asked for news, and its mark."""
     with context.database.reading() as session:
         row = session.get(DrillCursorRow, _CURSOR)
-    return 0 if row is None else row.revision
+    return (0, "") if row is None else (row.revision, row.mark)
 
 
 def take_news(context: NodeContext, news: DrillNews, *, since: int) -> bool:
@@ -273,6 +273,7 @@ def take_news(context: NodeContext, news: DrillNews, *, since: int) -> bool:
             DrillCursorRow(
                 cursor_id=_CURSOR,
                 revision=0 if begin_anew else news.revision,
+                mark="" if begin_anew else news.mark,
                 asked_at=context.clock(),
             )
         )

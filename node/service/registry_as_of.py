@@ -20,6 +20,8 @@ from protocol.errors import MalformedError
 _AT_HAND: Final = 2
 #: Versions that are tried: one that was fetched because a message names it is not kept whole.
 _MOST_TRIED: Final = 8
+#: Beyond them, sums of days and time zones leave what a date can hold.
+_YEARS: Final = range(1970, 9000)
 
 
 class NotKeptError(RegistryError):
@@ -128,11 +130,14 @@ def find_directory(context: NodeContext, at: datetime | None) -> tuple[Directory
     """Return the directory to answer with, and the moment that it is asked for.
 
     That is today's for now and for a moment to come, and that of then for a past one. Raises
-    :class:`NotKeptError`, and ``MalformedError`` for a moment without time zone.
+    :class:`NotKeptError`, and ``MalformedError`` for a moment without time zone or in a year out of
+    all reach.
     """
     now = context.clock()
     if at is not None and at.tzinfo is None:
         raise MalformedError("Give the moment with its time zone, as 2026-03-01T22:30:00Z.")
+    if at is not None and at.year not in _YEARS:
+        raise MalformedError(f"Give a year from {_YEARS.start} to {_YEARS.stop - 1}.")
     if at is None or at >= now:
         return context.directory.current(), at or now
     if context.past is None:

@@ -185,10 +185,8 @@ def apply_answer(context: NodeContext, session: Session, answer: ResendAnswer) -
     now = context.clock()
     question = find_open_question(session, peer, body.request_id)
     before = load_watches(session, peer)
-    # A restored node knows of no generation that began after its backup.
-    wanted_from = question.received_generation if question else None
     ends = _look_at_heads(
-        session, row, body, watches=before, asked=asked, now=now, wanted_from=wanted_from
+        session, row, body, watches=before, asked=asked, now=now, after_restore=question is not None
     )
     missing = [watch.gap for watch in (*before, *ends)]
     told = _note_announced(session, peer, body, missing=missing, now=now)
@@ -200,7 +198,7 @@ def apply_answer(context: NodeContext, session: Session, answer: ResendAnswer) -
         others = [watch for watch in after if watch.asked_at != asked.at]
         after = [*others, *note_answer(theirs, told=body.told, now=now)]
     if question is not None:
-        row.forgotten += note_restore_answer(session, question, body, now=now)
+        row.forgotten += note_restore_answer(context, session, question, body)
     save_watches(session, peer, before=before, after=after)
     row.look_at = now if after else None
     return True
@@ -302,13 +300,13 @@ def _look_at_heads(  # noqa: PLR0913 - what is known when the ends are compared
     watches: Sequence[GapWatch],
     asked: LinkAskedRow,
     now: datetime,
-    wanted_from: int | None,
+    after_restore: bool,
 ) -> list[GapWatch]:
     """Find what is missing at the end of each generation, and whether the sender forgot any.
 
     Only what was held when we asked is compared: what came since may have overtaken the answer.
-    Of a generation that we hold nothing of, all is missing if it is the last one, or if it is not
-    before ``wanted_from``.
+    Of a generation that we hold nothing of, all is missing if it is the last one. After a restore
+    of ours it is missing in any: an old one may have come late, and after the backup.
     """
     verdicts = {HeadVerdict.LEVEL}
     found: list[GapWatch] = []
@@ -320,8 +318,8 @@ def _look_at_heads(  # noqa: PLR0913 - what is known when the ends are compared
         is_known = highest > 0 or any(w.gap.generation == head.generation for w in watches)
         end = find_known_end(session, row.peer, watches, generation=head.generation, held=highest)
         has_room = len(watches) + len(found) < _MOST_GAPS
-        is_wanted = wanted_from is not None and head.generation >= wanted_from
-        if head.seq > end and has_room and (is_known or is_wanted or head is heads[-1]):
+        is_wanted = is_known or after_restore or head is heads[-1]
+        if head.seq > end and has_room and is_wanted:
             found.append(GapWatch(LinkGap(head.generation, end + 1, head.seq), noticed_at=now))
     newest = session.exec(
         select(func.max(MessageRow.link_generation)).where(

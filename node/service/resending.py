@@ -205,14 +205,32 @@ def _list_heads(session: Session, peer: str) -> list[LinkHead]:
 
 
 def _list_after(session: Session, peer: str, restored: Restored) -> list[LinkGap]:
-    """Return everything that we sent after the last message that the restored node has."""
+    """Return everything that we sent after the last message that the restored node has.
+
+    That is the whole generation where we know no such message: ours was restored, too, and numbers
+    were given out twice.
+    """
     received = restored.received
+    is_known = _is_ours(session, peer, received)
     wanted = []
     for head in _list_heads(session, peer):
-        first = received.seq + 1 if head.generation == received.generation else 1
+        is_same = head.generation == received.generation and is_known
+        first = received.seq + 1 if is_same else 1
         if head.generation >= received.generation and first <= head.seq:
             wanted.append(LinkGap(head.generation, first, head.seq))
     return wanted
+
+
+def _is_ours(session: Session, peer: str, received: HeadField) -> bool:
+    digest = session.exec(
+        select(MessageRow.payload_sha256).where(
+            MessageRow.direction == OUT,
+            MessageRow.peer == peer,
+            MessageRow.link_generation == received.generation,
+            MessageRow.link_seq == received.seq,
+        )
+    ).first()
+    return digest == received.digest
 
 
 def _list_seen(

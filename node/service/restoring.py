@@ -6,7 +6,6 @@ answered, because nothing else would show that it was lost: the peers have recei
 sent, and the backup does not know that it ever came.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +20,7 @@ from node.service.machine_mail import is_request_waiting, owe_machine_mail
 from node.service.records import IN, OUT
 from node.store.link_tables import LinkAskedRow, RestoreQuestionRow
 from node.store.tables import LinkHeadRow, MessageRow
+from protocol.limits import LIMITS
 from protocol.link_repair import RULES
 from protocol.links import LinkHead, restart_link
 from protocol.messages.link_repair import (
@@ -32,6 +32,8 @@ from protocol.messages.link_repair import (
 
 #: Before asking for what an answer had no room for: a peer answers twelve times an hour.
 _ASK_ON: Final = timedelta(minutes=5)
+#: The highest generation that a peer's word alone carries a link to.
+_MOST_HEARD: Final = LIMITS.number // 2
 
 
 def begin_new_generation(context: NodeContext) -> list[str]:
@@ -209,12 +211,14 @@ def find_open_question(session: Session, peer: str, request_id: str) -> RestoreQ
 
 
 def note_restore_answer(
-    session: Session, question: RestoreQuestionRow, body: ResendAnswerBody, *, now: datetime
+    context: NodeContext, session: Session, question: RestoreQuestionRow, body: ResendAnswerBody
 ) -> int:
     """Settle the question, or move it forward if the answer had no room for everything.
 
-    Returns how many messages of ours the peer named that this node knows nothing of.
+    Returns how many messages of ours the peer named that this node knows nothing of. Where their
+    numbers are those that would be given out next, the link begins anew once more.
     """
+    now = context.clock()
     told = [(each.generation, each.seq, each.payload_sha256) for each in body.numbers]
     seen = [(each.generation, each.seq, each.payload_sha256) for each in body.seen]
     received = (question.received_generation, question.received_seq, question.received_digest)
@@ -228,16 +232,36 @@ def note_restore_answer(
     else:
         question.answered_at, question.ask_at = now, None
     session.add(question)
-    return _count_forgotten(session, question.peer, (each.message_id for each in body.seen))
+    forgotten = _find_forgotten(session, question.peer, body)
+    _heed(context, session, question.peer, heard=max(forgotten.values(), default=0))
+    return len(forgotten)
 
 
-def _count_forgotten(session: Session, peer: str, named: Iterable[str]) -> int:
-    wanted = set(named)
+def _find_forgotten(session: Session, peer: str, body: ResendAnswerBody) -> dict[str, int]:
+    """Return the generation of each message that the peer has from us and this node does not."""
+    named = {each.message_id: each.generation for each in body.seen}
     known = session.exec(
         select(MessageRow.wire_id).where(
             MessageRow.direction == OUT,
             MessageRow.peer == peer,
-            col(MessageRow.wire_id).in_(wanted),
+            col(MessageRow.wire_id).in_(named),
         )
     )
-    return len(wanted - set(known))
+    return {name: named[name] for name in named.keys() - set(known)}
+
+
+def _heed(context: NodeContext, session: Session, peer: str, *, heard: int) -> None:
+    """Go beyond a generation that was begun before the restore and forgotten by it.
+
+    It is not behind ours if the clock was set back meanwhile, or one backup restored twice within
+    a minute. What no clock brings forth in centuries is not believed: nothing would come after it.
+    """
+    row = session.exec(
+        select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
+    ).one_or_none()
+    if row is None or not row.generation <= heard <= _MOST_HEARD:
+        return
+    sent = LinkHead(row.generation, row.seq, row.digest)
+    fresh = restart_link(sent, now=context.clock(), heard=heard)
+    row.generation, row.seq, row.digest = fresh.generation, fresh.seq, fresh.digest
+    session.add(row)

@@ -49,3 +49,5 @@ class DrillCursorRow(SQLModel, table=True):
     cursor_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     revision: int
     asked_at: datetime = Field(sa_type=Moment)
+    #: The hub's mark of that revision: one that does not know it was restored.
+    mark: str = Field(default="", max_length=32, sa_column_kwargs={"server_default": ""})

@@ -19,8 +19,8 @@ _MOST_PAGES: Final = 100
 class DrillHost(Protocol):
     """The hub, as far as drills go."""
 
-    def fetch_news(self, request: bytes, *, since: int) -> DrillNews:
-        """Ask what changed after a revision."""
+    def fetch_news(self, request: bytes, *, since: int, mark: str) -> DrillNews:
+        """Ask what changed after a revision, which the hub named together with its mark."""
         ...
 
     def send_answer(self, answer: bytes) -> str | None:
@@ -72,7 +72,7 @@ def exchange(context: NodeContext, host: DrillHost) -> None:
 
 def _fetch_news(context: NodeContext, host: DrillHost) -> None:
     for _ in range(_MOST_PAGES):
-        since = drills.find_cursor(context)
-        news = host.fetch_news(drills.make_request(context), since=since)
+        since, mark = drills.find_cursor(context)
+        news = host.fetch_news(drills.make_request(context), since=since, mark=mark)
         if not drills.take_news(context, news, since=since):
             return

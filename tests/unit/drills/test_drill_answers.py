@@ -12,6 +12,8 @@ from contact_registry.drills.answering import (
 )
 from contact_registry.drills.errors import DrillRefusal, DrillRefusedError
 from contact_registry.drills.models import Drill
+from contact_registry.drills.news import DrillNotice
+from contact_registry.drills.states import DrillState
 from protocol.drill_answer import AnsweredBy, DrillOutcome, DrillStatement
 from protocol.errors import ExpiredError, ForgedError, MalformedError
 from protocol.hub_request import REQUEST_WINDOW, HubRequest, Purpose
@@ -80,6 +82,25 @@ def test_only_a_listed_key_over_exactly_these_bytes_counts() -> None:
     assert refuse(drill, good[:-1] + bytes([good[-1] ^ 1])) is DrillRefusal.FORGED
     assert refuse(drill, good + b"\x00") is DrillRefusal.MALFORMED
     assert refuse(drill, b"") is DrillRefusal.MALFORMED
+
+
+def test_a_hub_cannot_pass_on_what_was_signed_as_something_else() -> None:
+    """A state that the signed answer does not lead to is refused, however good the signature."""
+    drill, directory = make_asked(), make_drill_directory()
+    signed = sign_answer(drill.question, at=SOON, outcome=DrillOutcome.NOT_REACHED)
+    failed = drill.answer(check_answer(drill, signed, directory=directory, received_at=SOON))
+    told = DrillNotice.of(failed).model_dump()
+    assert DrillNotice.model_validate(told).to_drill().state is DrillState.UNREACHED
+    late = {"outcome": DrillOutcome.REACHED, "answered_by": AnsweredBy.DESK}
+    for lie in (
+        {"state": DrillState.ANSWERED},
+        {"outcome": DrillOutcome.REACHED},
+        {"answered_by": AnsweredBy.DESK},
+        late | {"state": DrillState.ANSWERED_LATE},
+        {"state": DrillState.ASKED},
+    ):
+        with pytest.raises(ValueError, match=r"drill|reached"):
+            DrillNotice.model_validate(told | lie)
 
 
 @pytest.mark.parametrize("offset", [timedelta(hours=-2), timedelta(hours=2)])

@@ -49,6 +49,8 @@ def test_a_failed_drill_is_repeated_sooner_and_an_open_one_is_left_alone() -> No
     failed = make_asked().answer(make_result(ASKED_AT, outcome=DrillOutcome.NOT_REACHED))
     week = ASKED_AT + RULES.after_failure
     assert due_phases(failed, now=week) == [Phase.RETURN, Phase.IDENTIFICATION]
+    wrong = make_asked().answer(make_result(ASKED_AT, outcome=DrillOutcome.ENTRY_WRONG))
+    assert next_drill_at(wrong) == week
     overdue = make_asked().at(ANSWER_BY)
     assert due_phases(overdue, now=ANSWER_BY) == [Phase.RETURN]
     assert Phase.IDENTIFICATION in due_phases(overdue, now=week)
@@ -67,6 +69,13 @@ def test_nobody_is_asked_at_night_on_days_off_or_more_than_fits() -> None:
     desks = [make_desk(f"desk-{number}") for number in range(4)]
     many = list_due(make_drill_directory(*desks), (), now=ASKED_AT)
     assert Counter(each.authority.id[:2] for each in many) == {AL: RULES.open_at_once}
+    dead = [
+        make_asked(number, authority=desk.id, asked_at=ASKED_AT - timedelta(days=9)).at(ANSWER_BY)
+        for number, desk in enumerate(desks[:3])
+    ]
+    others = list_due(make_drill_directory(*desks), dead, now=ASKED_AT)
+    assert {each.last_asked_at for each in others} == {None}  # the dead do not keep the rest back
+    assert len(others) == RULES.open_at_once
     ended = make_desk("old", valid_to=date(2025, 1, 1))
     silent = make_desk("silent", competences=())
     assert list_due(make_drill_directory(ended, silent), (), now=ASKED_AT) == ()

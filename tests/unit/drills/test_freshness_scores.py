@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from contact_registry.drills.schedule import DrillRules
 from contact_registry.freshness import (
     CONFIRMED_FOR,
     Loss,
@@ -14,6 +15,7 @@ from contact_registry.freshness import (
     ReviewState,
     judge_review,
     list_reviews,
+    list_wrong_entries,
     score_participants,
 )
 from contact_registry.models import ListedBy
@@ -103,7 +105,7 @@ def test_a_participant_is_marked_by_what_is_missing() -> None:
 
 
 def test_an_old_drill_and_an_open_one_count_for_what_they_are() -> None:
-    """An open question says nothing yet; an answer of half a year ago says nothing any more."""
+    """Open says nothing yet, twice the interval ago nothing any more, a wrong entry half."""
     directory = make_drill_directory()
     answered = make_asked(1).answer(make_result(ASKED_AT))
     asked = make_asked(2, asked_at=ASKED_AT + timedelta(days=90))
@@ -112,6 +114,28 @@ def test_an_old_drill_and_an_open_one_count_for_what_they_are() -> None:
     (first, _) = score_participants(directory, [answered], at=ASKED_AT + timedelta(days=181))
     assert first.scores[Mark.DRILLS].points == 0
     assert Loss(LossReason.DRILL_TOO_OLD, 1) in first.scores[Mark.DRILLS].losses
+    seldom = DrillRules(interval=timedelta(days=91))
+    (first, _) = score_participants(
+        directory, [answered], at=ASKED_AT + timedelta(days=181), rules=seldom
+    )
+    assert first.scores[Mark.DRILLS].points == 50
+    wrong = make_asked(1).answer(make_result(ASKED_AT, outcome=DrillOutcome.ENTRY_WRONG))
+    (first, _) = score_participants(directory, [wrong], at=ASKED_AT)
+    assert first.scores[Mark.DRILLS].points == 25
+    assert Loss(LossReason.ENTRY_WRONG, 1) in first.scores[Mark.DRILLS].losses
+
+
+def test_an_entry_found_wrong_is_named_until_it_was_confirmed_after() -> None:
+    """Days do not tell what came first on the day of the answer, so that day does not settle it."""
+    wrong = make_asked(1).answer(make_result(ASKED_AT, outcome=DrillOutcome.ENTRY_WRONG))
+    for confirmed, named in (
+        (None, (wrong,)),
+        (TODAY, (wrong,)),
+        (TODAY + timedelta(days=1), ()),
+    ):
+        directory = make_drill_directory(make_desk(last_confirmed=confirmed))
+        assert list_wrong_entries(directory, [wrong, make_asked(2)]) == named
+    assert list_wrong_entries(make_drill_directory(make_desk("other")), [wrong]) == ()
 
 
 def test_reviews_come_most_urgent_first() -> None:

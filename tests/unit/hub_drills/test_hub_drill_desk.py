@@ -149,3 +149,7 @@ def test_nodes_are_told_what_changed_and_begin_anew_after_a_restore(
     assert second.head > first.head
     assert not second.has_more
     assert desk.tell_news(10_000).revision == second.head
+    assert desk.tell_news(first.revision, first.mark) == second
+    assert first.mark != second.mark
+    restored = desk.tell_news(first.revision, second.mark)  # another history up to this revision
+    assert (restored.revision, restored.head, restored.drills) == (0, 0, ())

@@ -24,29 +24,42 @@ async def reader(hub: Hub) -> AsyncIterator[HubReader]:
 
 
 async def test_an_operator_asks_rings_and_writes_down_who_answered(
-    reader: HubReader, desk: DrillDesk
+    reader: HubReader, hub: Hub, desk: DrillDesk
 ) -> None:
-    """MK has no node: the operator asks, rings, records the post, and sees on whose word it is."""
+    """MK has no node: the operator asks, rings, records the post, and sees what is to be done."""
     await reader.open("/drills")
     assert "no node: ask by telephone" in reader.page.text
     await reader.open("/drills/of/MK")
     assert "never asked" in reader.page.text
     await reader.send("/drills/ask")
     assert reader.path.startswith("/drills/")
+    first = reader.path
+    hub.clock.now += timedelta(days=3)
+    await reader.sign_in("operator")
+    await reader.open("/drills/of/MK")
+    assert "Overdue, still open" in reader.page.text
+    await reader.send("/drills/ask")  # an overdue question is asked anew
+    assert reader.path != first
     assert "tel:+35544541821" in reader.page.text
     await reader.send(f"{reader.path}/telephone")
     assert "There is a problem" in reader.page.text
     await reader.send(f"{reader.path}", outcome="reached", answered_by="nobody")
     assert "if nobody was reached" in reader.page.text
     drill_path = reader.path.removesuffix("/telephone")
-    await reader.send(f"{drill_path}/telephone", outcome="reached", answered_by="reserve")
+    await reader.send(f"{drill_path}/telephone", outcome="entry_wrong", answered_by="reserve")
     for words in ("Reached in time", "Its reserve", "told on the telephone", "Written down by"):
         assert words in reader.page.text
-    (drill,) = desk.list_current()
+    assert "/corrections/ask/MK-desk" in reader.page.text
+    drill = desk.load(drill_path.removeprefix("/drills/"))
     assert drill.state is DrillState.ANSWERED
-    await reader.open("/drills/of/MK")
-    assert "Reached in time" in reader.page.text
-    assert "100 of 100" in reader.page.text
+    for path, words in (
+        ("/drills/of/MK", "50 of 100"),
+        ("/drills", "Entries that a drill found wrong"),
+        ("/", "1 desk said that its entry has to be corrected"),
+        ("/desks/MK-desk", "Entry has to be corrected"),
+    ):
+        await reader.open(path)
+        assert words in reader.page.text
 
 
 async def test_a_stale_page_and_a_question_asked_twice_are_refused_with_words(
@@ -55,6 +68,9 @@ async def test_a_stale_page_and_a_question_asked_twice_are_refused_with_words(
     """What somebody did meanwhile stands on the page, and nothing typed is lost."""
     drill = desk.ask(AuthorityId("MK-desk"), Phase.IDENTIFICATION, actor="op")
     await reader.open(f"/drills/{drill.drill_id}")
+    await reader.send(f"/drills/{drill.drill_id}/withdraw", because="x" * 501)
+    assert "Say in one line" in reader.page.text
+    assert "x" * 501 in reader.page.text
     stale = reader.find_form(f"/drills/{drill.drill_id}/withdraw")
     desk.withdraw(drill.drill_id, because="Rang the wrong desk", seen=1, actor="op")
     page = await reader.post(stale.action, {**stale.fields, "because": "My reason"})
@@ -94,7 +110,7 @@ async def test_what_a_node_signed_is_shown_as_checked_and_an_overdue_one_comes_f
     await reader.open("/drills")
     assert "Overdue" in reader.page.text
     await reader.open("/")
-    assert "1 desk has not confirmed in time" in reader.page.text
+    assert "1 drill has no answer in time" in reader.page.text
     assert "2 Participants have a mark below 50 of 100 (Freshness)" in reader.page.text
     await reader.open(f"/drills/{'0' * 32}")
     assert reader.page.status_code == HTTPStatus.NOT_FOUND

@@ -80,7 +80,7 @@ async def test_whoever_is_no_node_gets_nothing(
         (ANSWERS, sign(unknown), HTTPStatus.NOT_FOUND, "unknown_drill"),
         (ANSWERS, sign(other), HTTPStatus.CONFLICT, "other_drill"),
         (NEWS, ask(OTHER_KEY, hub), HTTPStatus.FORBIDDEN, "unknown_signer"),
-        (NEWS, ask(key, hub, later=timedelta(minutes=-6)), HTTPStatus.BAD_REQUEST, "malformed"),
+        (NEWS, ask(key, hub, later=timedelta(minutes=-6)), 422, "wrong_moment"),
         (NEWS, good[:-1] + bytes([good[-1] ^ 1]), HTTPStatus.FORBIDDEN, "forged"),
         (NEWS, b"", HTTPStatus.BAD_REQUEST, "malformed"),
         (NEWS, bytes(1000), HTTPStatus.BAD_REQUEST, "malformed"),
