@@ -24,6 +24,11 @@ from console.forgery import FORM_FIELD, HEADER, SAFE_METHODS, is_form_token, is_
 from console.i18n import Catalogues
 from console.problems import ProblemPages, SignInRequiredError
 from console.request_state import RequestState, get_request_state
+from console.security import limit_body
+
+#: Fields of one form. The longest is that of a desk in the directory with all its rows filled in;
+#: with fewer, such a form would be refused as a whole, and what was typed would be lost.
+_MOST_FIELDS: Final = 2_000
 
 
 class GuardLayer:
@@ -61,6 +66,9 @@ class GuardLayer:
             response = self._problems.respond(request, HTTPStatus.FORBIDDEN)
             await response(scope, receive, send)
             return
+        if not _has_signed_in(request):
+            # Larger bodies are for files, and those are for people who have shown who they are.
+            receive = limit_body(receive, self._settings.max_body_bytes)
         await self._app(scope, receive, send)
 
     def _find_state(self, request: Request) -> RequestState:
@@ -82,6 +90,11 @@ class GuardLayer:
             session=session,
             cookie_token=token,
         )
+
+
+def _has_signed_in(request: Request) -> bool:
+    state = get_request_state(request)
+    return (state.at_stage(Stage.ACTIVE) or state.at_stage(Stage.LOCKED)) is not None
 
 
 FormKeeper = Callable[[SignedIn, str, FormData], None]
@@ -121,7 +134,7 @@ class FormTokenCheck:
         if request.method in SAFE_METHODS or path.startswith(self._api_prefixes):
             yield
             return
-        form = await request.form()
+        form = await request.form(max_fields=_MOST_FIELDS)
         try:
             await self._check(request, path, form)
             yield

@@ -208,7 +208,8 @@ def create_app(parts: HubParts) -> FastAPI:
         async with tasks:
             yield
 
-    app = FastAPI(title="TRM hub", lifespan=run_tasks, docs_url=None, redoc_url=None)
+    # No redirect from here: its address would be put together from what the visitor calls us.
+    app = FastAPI(title="TRM hub", lifespan=run_tasks, openapi_url=None, redirect_slashes=False)
     install_problem_handlers(app)
     app.include_router(create_health_router(checks))
     app.include_router(

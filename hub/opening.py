@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from console.storage.database import Database
 from console.storage.secret_box import SecretBox, SecretBoxError, create_key_file, load_key_file
@@ -15,6 +15,7 @@ from hub.context import HubRecords
 from hub.operators.forgetting import verify_box
 from hub.settings import HubSettings
 from hub.store.account_tables import AccountRow
+from hub.store.list_tables import ListRow
 from hub.store.migrating import migrate, verify_schema
 
 
@@ -38,7 +39,7 @@ def clear_store_errors() -> Iterator[None]:
 def migrate_store(settings: HubSettings) -> bool:
     """Bring the hub's database to today's tables; True if its key was made, too. Blocking.
 
-    A key that is missing beside a database that has second factors is not replaced: then
+    A key that is missing beside a database with something sealed is not replaced: then
     :func:`open_records` says what to do. Raises ``SchemaError`` for a newer version's database,
     :class:`StoreUnavailableError`.
     """
@@ -47,11 +48,18 @@ def migrate_store(settings: HubSettings) -> bool:
     try:
         migrate(database)
         with database.reading() as session:
-            sealed = col(AccountRow.totp_secret_sealed).is_not(None)
-            has_secrets = session.exec(select(AccountRow).where(sealed)).first() is not None
+            has_secrets = _has_secrets(session)
     finally:
         database.close()
     return not has_secrets and make_key(settings)
+
+
+def _has_secrets(session: Session) -> bool:
+    sealed = (
+        select(AccountRow.account_id).where(col(AccountRow.totp_secret_sealed).is_not(None)),
+        select(ListRow.list_id),
+    )
+    return any(session.exec(rows.limit(1)).first() is not None for rows in sealed)
 
 
 def make_key(settings: HubSettings) -> bool:

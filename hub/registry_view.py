@@ -4,7 +4,11 @@ from datetime import datetime
 from threading import Lock
 
 from contact_registry.directory import Directory
-from contact_registry.errors import RegistryUnavailableError, RepositoryStateError
+from contact_registry.errors import (
+    RegistryNotFoundedError,
+    RegistryUnavailableError,
+    RepositoryStateError,
+)
 from contact_registry.trust.published import PublishedRepository, PublishedVersion
 
 _State = tuple[PublishedVersion, datetime]
@@ -21,13 +25,16 @@ class RegistryView:
     def current(self) -> Directory:
         """Return the directory of the published version.
 
-        Raises :class:`~contact_registry.errors.RegistryUnavailableError` if it cannot be read.
+        Raises :class:`~contact_registry.errors.RegistryUnavailableError` if it cannot be read, and
+        :class:`~contact_registry.errors.RegistryNotFoundedError` if there is none yet.
         """
         with self._lock:
             try:
                 state = self._read_state()
                 if self._kept is None or self._kept[0] != state:
                     self._kept = (state, self._repository.load_directory())
+            except RegistryNotFoundedError:
+                raise
             except (RepositoryStateError, OSError) as error:
                 raise RegistryUnavailableError(
                     "The published registry cannot be read: look at the hub's readiness, and at "

@@ -190,6 +190,17 @@ class HubSettings(BaseSettings):
             raise ValueError("Write broker addresses as tls://host:port: plaintext is refused.")
         return servers
 
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        parts = () if url is None else (url.username, url.password, url.query, url.fragment)
+        if url is not None and (any(parts) or url.path not in {None, "", "/"}):
+            raise ValueError(
+                "Write scheme and name only, as https://hub.example.org: the console lies at the "
+                "top of its address."
+            )
+        return url
+
     @model_validator(mode="after")
     def _check_mode(self) -> Self:
         if self.broker_mode is BrokerMode.EXTERNAL and not self.broker_servers:

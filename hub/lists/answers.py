@@ -4,6 +4,7 @@ A list is looked at as the importer will read it: its heading row, the words in 
 measures, and those in its column of Participants. Whatever is known by itself is not asked.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -208,6 +209,12 @@ def find_lacking(questions: Questions, *, has_participant: bool) -> list[str]:
     meant = {question.taken_for for question in questions.headings}
     given = {"participant"} if has_participant else set()
     return [column for column in REQUIRED if column not in meant | given]
+
+
+def find_repeated(questions: Questions) -> list[str]:
+    """Return the columns that several headings mean: the importer takes one of them."""
+    meant = Counter(q.taken_for for q in questions.headings if q.taken_for is not None)
+    return [column for column, count in meant.items() if count > 1]
 
 
 def _take_words(

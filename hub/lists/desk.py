@@ -21,6 +21,7 @@ from contact_registry.importing.importer import ImportDefaults, ImportResult, im
 from contact_registry.importing.reconciling import ChangeKind
 from contact_registry.models import ContactsDocument
 from hub.audit.actions import Action
+from hub.audit.log import AuditFilter
 from hub.context import HubContext
 from hub.lists.answers import ListAnswers, Questions, ask
 from hub.lists.errors import ListNotFoundError, StaleListError
@@ -147,6 +148,16 @@ class ListDesk:
             if row.revision != kept.revision:
                 raise StaleListError("Somebody else answered meanwhile: look at the list again.")
             act.session.delete(row)
+
+    def find_end(self, list_id: str) -> Action | None:
+        """Return how a list ended: drafted or discarded; None while it is kept, or unknown.
+
+        The list itself is gone then; the audit log remembers it by its identifier.
+        """
+        for end in (Action.LIST_DRAFTED, Action.LIST_DISCARDED):
+            if self._context.audit.list_entries(AuditFilter(action=end, subject=list_id), limit=1):
+                return end
+        return None
 
     def _seal_answers(self, list_id: str, answers: ListAnswers) -> bytes:
         data = answers.model_dump_json().encode()

@@ -275,7 +275,6 @@ def audit(
     Each entry is bound to the one before by a hash. Note the last one elsewhere from time to time:
     whoever then shortens or rewrites the log is found out. Ends with 1 if it does not hold.
     """
-
     try:
         with _clear_errors():
             noted = _parse_head(known) if known else None

@@ -40,6 +40,7 @@ def keep_form(records: HubRecords, account_id: AccountId, path: str, fields: Fie
         return
     sealed = records.box.seal(json.dumps(list(fields)).encode(), context=_context(account_id))
     with records.audit.acting(account_id, Action.FORM_KEPT, path) as act:
+        records.audit.lock(act.session)  # of two that come at once the second replaces the first
         act.session.merge(
             KeptFormRow(
                 account_id=account_id, path=path, fields_sealed=sealed, kept_at=records.clock()
@@ -65,6 +66,7 @@ def release_kept_form(records: HubRecords, account_id: AccountId, *, is_sent: bo
     """Delete the form, for it is sent after all or not wanted; where it goes, or None."""
     action = Action.FORM_SENT_AFTER_ALL if is_sent else Action.FORM_DISCARDED
     with records.database.transaction() as session:
+        records.audit.lock(session)
         row = session.get(KeptFormRow, account_id)
         if row is None:
             return None

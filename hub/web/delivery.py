@@ -15,6 +15,7 @@ from hub.broker.admission import AdmissionAction, AdmissionReport
 from hub.broker.mailboxes import MailboxSnapshot
 from hub.delivery import DeliveryReport
 from hub.monitoring.mailbox_watch import ParticipantMailbox
+from hub.web.check_words import say_check
 from hub.web.site import HubAdmin, PageRoute, Site
 from protocol.identifiers import ParticipantCode
 
@@ -72,7 +73,11 @@ def create_delivery_router(site: Site) -> APIRouter:
                 request,
                 "delivery.html",
                 report=report,
-                troubles=[check for check in report.checks if not check.is_ok],
+                troubles=[
+                    (say_check(check.check), check.detail)
+                    for check in report.checks
+                    if not check.is_ok
+                ],
                 lines=list_lines(report),
             )
 

@@ -1,7 +1,7 @@
 """Drills at the hub: who was asked, who answered, who is overdue, and asking by hand."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from console.rendering import NO_ERRORS, FormErrors
 from contact_registry.drills.errors import DrillRefusedError
 from contact_registry.drills.models import DeskPhase, Drill, find_last_results
 from contact_registry.drills.schedule import list_desk_phases, next_drill_at
-from contact_registry.freshness import list_reviews
+from contact_registry.freshness import list_reviews, list_wrong_entries
 from contact_registry.models import Authority
 from contact_registry.reminders import ReminderKind
 from directory_pages.codes import say
@@ -45,6 +45,8 @@ from protocol.identifiers import (
 )
 
 _LONGEST_REASON: Final = 500
+#: Open questions on the page of all Participants, the most overdue first.
+_LISTED: Final = 200
 _REMINDERS: Final = {
     ReminderKind.REVIEW_DUE_SOON: msg("Review due soon"),
     ReminderKind.REVIEW_OVERDUE: msg("Review overdue"),
@@ -118,7 +120,9 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
         because, seen = get_text(form, "because"), _read_number(get_text(form, "seen"))
         if not because or len(because) > _LONGEST_REASON or not because.isprintable():
             errors = {"because": msg("Say in one line of up to 500 characters why.")}
-            return _show_drill(site, request, desk, drill_id, errors=errors)
+            return _show_drill(
+                site, request, desk, drill_id, errors=errors, answer={"because": because}
+            )
         try:
             desk.withdraw(drill_id, because=because, seen=seen, actor=who.account.id)
         except DrillRefusedError as error:
@@ -137,6 +141,9 @@ def _describe_all(site: Site, desk: DrillDesk) -> dict[str, Any]:
     scores = current_scores(site.context)
     asked = Counter(drill.question.participant for drill in drills if drill.is_open)
     waiting = Reminding(site.context, desk).list_waiting()
+    still_open = sorted(
+        (drill for drill in drills if drill.is_open), key=lambda each: each.question.answer_by
+    )
     return {
         "rows": [
             (
@@ -147,17 +154,14 @@ def _describe_all(site: Site, desk: DrillDesk) -> dict[str, Any]:
             )
             for entry in directory.participants
         ],
-        "open_drills": _order_open(
-            describe_drill(drill, directory) for drill in drills if drill.is_open
-        ),
+        "open_drills": [describe_drill(drill, directory) for drill in still_open[:_LISTED]],
+        "open_besides": len(still_open[_LISTED:]),
+        "wrong_entries": [
+            describe_drill(drill, directory) for drill in list_wrong_entries(directory, drills)
+        ],
         "reminders_waiting": len(waiting),
         "say_code": say,
     }
-
-
-def _order_open(drills: Iterable[DrillFacts]) -> list[DrillFacts]:
-    """Put what is most overdue first."""
-    return sorted(drills, key=lambda facts: facts.drill.question.answer_by)
 
 
 # ------------------------------------------------------------------ one Participant

@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from console.i18n import msg
-from contact_registry.errors import RegistryUnavailableError
+from contact_registry.errors import RegistryNotFoundedError, RegistryUnavailableError
 from hub.monitoring.readiness import CheckResult
 from hub.operators.kept_forms import find_kept_form
 from hub.operators.roles import Role
+from hub.web.check_words import say_check
 from hub.web.need import Need
 from hub.web.needs import find_needs, order_needs
-from hub.web.site import PageRoute, Reader, Site
+from hub.web.site import FOUNDING, PageRoute, Reader, Site, go_to
 
 
 def create_home_router(site: Site) -> APIRouter:
@@ -29,7 +30,20 @@ def create_home_router(site: Site) -> APIRouter:
             checks = await site.context.delivery.run_checks()
         return await run_in_threadpool(_show, site, request, who, checks)
 
+    @router.get(FOUNDING)
+    def show_founding(request: Request, _who: Reader) -> Response:
+        return _show_founding(site, request)
+
     return router
+
+
+def _show_founding(site: Site, request: Request) -> Response:
+    """Say what to do while nothing is published; a registry that is there shows itself."""
+    try:
+        site.context.registry.current()
+    except RegistryNotFoundedError:
+        return site.page(request, "founding.html")
+    return go_to("/participants")
 
 
 def _show(site: Site, request: Request, who: SignedIn, checks: Sequence[CheckResult]) -> Response:
@@ -62,7 +76,7 @@ def _list_failures(checks: Sequence[CheckResult]) -> Iterator[Need]:
     for check in checks:
         if not check.is_ok:
             yield Need(
-                title=msg("The hub is not ready: %(check)s", check=check.check),
+                title=msg("The hub is not ready: %(check)s", check=say_check(check.check)),
                 reason=check.detail,
                 path="/delivery",
                 tone="danger",

@@ -49,7 +49,7 @@ ENTRIES: Final[Sequence[Entry]] = (
         label=msg("Directory"),
         path="/participants",
         icon="building-2",
-        beneath=("/desks/", "/coverage", "/import"),
+        beneath=("/desks", "/coverage", "/import"),
     ),
     Entry(
         label=msg("Findings"), path="/findings", icon="list-checks", count=count_unattended_findings

@@ -7,7 +7,7 @@ from typing import Final
 from hub.context import HubContext
 from hub.operators.roles import Role
 from hub.web.change_needs import find_change_needs
-from hub.web.drill_needs import find_overdue_drills, find_poor_lists
+from hub.web.drill_needs import find_overdue_drills, find_poor_lists, find_wrong_entries
 from hub.web.need import Need
 from hub.web.registry.needs import find_registry_needs
 
@@ -23,6 +23,7 @@ class Lookout:
 LOOKOUTS: Final[Sequence[Lookout]] = (
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_registry_needs),
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_overdue_drills),
+    Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_wrong_entries),
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_poor_lists),
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_change_needs),
 )

@@ -25,6 +25,7 @@ from console.rendering import NO_ERRORS, FormErrors, Renderer
 from console.request_state import get_request_state
 from contact_registry.directory import Directory
 from contact_registry.errors import (
+    RegistryNotFoundedError,
     RegistryRefusedError,
     RegistryUnavailableError,
     RepositoryStateError,
@@ -45,6 +46,8 @@ HubAdmin = Annotated[SignedIn, Depends(require_roles(Role.HUB_ADMIN))]
 #: The parameter of a handler about who did what.
 AuditReader = Annotated[SignedIn, Depends(require_roles(*AUDIT_READERS))]
 
+#: What stands in the place of every page of a registry that is still to be founded.
+FOUNDING: Final = "/founding"
 LOCAL_ACTOR: Final = "local:"
 PROGRAM_ACTOR: Final = "program:"
 PARTICIPANT_ACTOR: Final = "participant:"
@@ -77,6 +80,8 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except (NotFoundError, MalformedError) as error:
                 raise HTTPException(HTTPStatus.NOT_FOUND) from error
+            except RegistryNotFoundedError:
+                return go_to(FOUNDING)
             except (RegistryUnavailableError, RepositoryStateError, RegistryRefusedError) as error:
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE) from error
 
@@ -141,9 +146,7 @@ class Site:
             directory = self.context.registry.current()
         except RegistryUnavailableError:
             directory = None
-        people = {
-            name.account_id: name.display_name for name in list_names(self.context.database)
-        }
+        people = {name.account_id: name.display_name for name in list_names(self.context.database)}
         return Names(directory=directory, people=people)
 
     def page(

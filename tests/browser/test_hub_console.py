@@ -52,9 +52,9 @@ def look_around(page: Page, address: str, paths: list[str]) -> None:
         page.set_viewport_size({"width": WIDE, "height": 900})
         page.goto(address + path)
         assert find_barriers(page) == [], path
-        for width in (WIDE, NARROW):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.set_viewport_size({"width": NARROW, "height": 900})
+        assert find_barriers(page, only_width=True) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 def test_an_operator_is_let_in_by_another(hub: Hub, address: str, visit: Visit) -> None:
@@ -93,9 +93,9 @@ def test_the_pages_are_for_everybody(hub: Hub, address: str, visit: Visit) -> No
     handle_make_sign_in_link(hub.context, account, actor="local:test")
     page, _ = visit(f"{address}/sign-in")
     sign_in(page, hub, "everything")
-    paths = ["/", "/delivery", "/operators", "/operators/new", f"/operators/{account}", "/audit",
-             "/audit/check"]  # fmt: skip
-    look_around(page, address, paths)
+    expect(page.locator("h1")).to_have_text("Overview")
+    # what tests/browser/test_hub_registry.py opens is not opened twice, but for failing checks
+    look_around(page, address, ["/", "/delivery", f"/operators/{account}", "/audit/check"])
     page.goto(f"{address}/operators/{account}")
     stops = [stop["text"] or stop["path"] for stop in walk_with_tab(page)]
     for wanted in ("Save the roles", "Make a sign-in link", "Shut out now"):

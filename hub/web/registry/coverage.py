@@ -24,6 +24,8 @@ from hub.web.registry.looks import look_of_confirmation, look_of_day, look_of_ni
 from protocol.identifiers import Channel, ParticipantCode, Phase
 
 _Reasons = dict[tuple[ParticipantCode, Phase | None, PersonGroup | None], CoverageCode]
+#: Participants of one page of the matrix, each with twenty cells.
+MATRIX_PAGE: Final = 20
 GROUPS: Final = (PersonGroup.ADULT, PersonGroup.CHILD)
 
 

@@ -1,6 +1,8 @@
 """Pages that bring a contact list in: the file, what its words mean, a dry run, and the drafts."""
 
+import json
 from collections.abc import Mapping
+from threading import Lock
 from typing import Final
 
 from fastapi import APIRouter
@@ -16,6 +18,7 @@ from contact_registry.errors import ContactListError, RegistryError
 from contact_registry.importing.findings import Severity
 from contact_registry.importing.importer import ImportResult
 from contact_registry.importing.vocabulary import KNOWN
+from contact_registry.presenting import describe_import
 from directory_pages.codes import offer
 from hub.audit.actions import Action
 from hub.lists.answers import (
@@ -23,6 +26,7 @@ from hub.lists.answers import (
     ListAnswers,
     Questions,
     find_lacking,
+    find_repeated,
     take_answers,
 )
 from hub.lists.desk import LARGEST_LIST, KeptList, ListDesk, list_documents
@@ -35,12 +39,19 @@ from hub.web.registry.list_words import (
     describe_changes_of_list,
     describe_findings_of_list,
 )
+from hub.web.registry.paging import Paging
 from hub.web.site import DirectoryOperator, Form, PageRoute, Site, get_text, go_to
 from protocol.identifiers import Phase
 
-#: Rows of findings on one page; the file with all of them is one press away.
+#: Findings on one page; the rest is on further pages, and all of them in one file.
 FINDINGS_PAGE: Final = 200
 _MEANWHILE: Final = msg("Somebody else answered meanwhile: this is the list as it is now.")
+
+_WHERE_IT_ENDED: Final[Mapping[Action, str]] = {
+    Action.LIST_DRAFTED: "/changes",
+    Action.LIST_DISCARDED: "/import",
+}
+"""Where the second press of a double click leads: to what the first one brought about."""
 
 
 def create_list_router(site: Site, desk: ChangeDesk) -> APIRouter:
@@ -60,17 +71,27 @@ def create_list_router(site: Site, desk: ChangeDesk) -> APIRouter:
     def show_list(request: Request, _who: DirectoryOperator, list_id: str) -> Response:
         return pages.show_list(request, pages.load(list_id))
 
+    @router.get("/import/{list_id}/findings/{number}")
+    def show_findings(
+        request: Request, _who: DirectoryOperator, list_id: str, number: int
+    ) -> Response:
+        return pages.show_findings(request, pages.load(list_id), number)
+
+    @router.get("/import/{list_id}/report")
+    def report(_who: DirectoryOperator, list_id: str) -> Response:
+        return pages.report(pages.load(list_id))
+
     @router.post("/import/{list_id}/answers")
     def answer(request: Request, who: DirectoryOperator, list_id: str, form: Form) -> Response:
         return pages.answer(request, who, pages.load(list_id), form)
 
     @router.post("/import/{list_id}/drafts")
     def draft(request: Request, who: DirectoryOperator, list_id: str, form: Form) -> Response:
-        return pages.draft(request, who, pages.load(list_id), form)
+        return pages.draft(request, who, list_id, form)
 
     @router.post("/import/{list_id}/discard")
     def discard(request: Request, who: DirectoryOperator, list_id: str, form: Form) -> Response:
-        return pages.discard(request, who, pages.load(list_id), form)
+        return pages.discard(request, who, list_id, form)
 
     return router
 
@@ -80,6 +101,8 @@ class _Pages:
         self._site = site
         self._lists = ListDesk(site.context)
         self._desk = desk
+        #: Of two presses at once, the second must find what the first has made.
+        self._finishing = Lock()
 
     def load(self, list_id: str) -> KeptList:
         """Return the list; one that is gone is no page."""
@@ -149,6 +172,8 @@ class _Pages:
         result, problem = self._try_out(kept)
         lacking = find_lacking(questions, has_participant=bool(kept.answers.participant))
         names = self._site.names()
+        findings = describe_findings_of_list(result) if result else []
+        page = Paging.of(len(findings), number=1, size=FINDINGS_PAGE)
         return self._site.page(
             request,
             "registry/list.html",
@@ -159,15 +184,43 @@ class _Pages:
             phases=offer(Phase),
             participants=self._list_participants(),
             lacking=[COLUMN_WORDS[column] for column in lacking],
+            repeated=[COLUMN_WORDS[column] for column in find_repeated(questions)],
             problem=problem,
             result=result,
             severities=count_severities(result) if result else [],
-            findings=describe_findings_of_list(result)[:FINDINGS_PAGE] if result else [],
-            findings_page=FINDINGS_PAGE,
+            findings=page.take(findings),
+            next=page.address_after(f"/import/{kept.list_id}/findings"),
             counts=count_changes(result) if result else [],
             changes=describe_changes_of_list(result, names.desk, directory) if result else [],
             drafts=sorted(list_documents(result)) if result else [],
             is_blocked=result is not None and _is_blocked(result),
+        )
+
+    def show_findings(self, request: Request, kept: KeptList, number: int) -> Response:
+        result, _ = self._try_out(kept)
+        if result is None:
+            return go_to(f"/import/{kept.list_id}")
+        findings = describe_findings_of_list(result)
+        page = Paging.of(len(findings), number=number, size=FINDINGS_PAGE)
+        return self._site.page(
+            request,
+            "registry/list_findings.html",
+            kept=kept,
+            findings=page.take(findings),
+            previous=page.address_before(f"/import/{kept.list_id}/findings"),
+            next=page.address_after(f"/import/{kept.list_id}/findings"),
+        )
+
+    def report(self, kept: KeptList) -> Response:
+        """Give every finding of the dry run in one file, as ``trm-registry import --json`` does."""
+        result, _ = self._try_out(kept)
+        if result is None:
+            return go_to(f"/import/{kept.list_id}")
+        data = json.dumps(describe_import(result), ensure_ascii=False, indent=1)
+        return Response(
+            data.encode(),
+            media_type="application/json",
+            headers={"Content-Disposition": 'attachment; filename="trm-dry-run.json"'},
         )
 
     def _try_out(self, kept: KeptList) -> tuple[ImportResult | None, str]:
@@ -192,7 +245,14 @@ class _Pages:
 
     # ------------------------------------------------------------------ the end of it
 
-    def draft(self, request: Request, who: SignedIn, kept: KeptList, form: FormData) -> Response:
+    def draft(self, request: Request, who: SignedIn, list_id: str, form: FormData) -> Response:
+        with self._finishing:
+            end = self._lists.find_end(list_id)
+            if end is not None:
+                return go_to(_WHERE_IT_ENDED[end])
+            return self._draft(request, who, self.load(list_id), form)
+
+    def _draft(self, request: Request, who: SignedIn, kept: KeptList, form: FormData) -> Response:
         if not _is_seen(form, kept):
             return self.show_list(request, kept, errors={"drafts": _MEANWHILE})
         result, _ = self._try_out(kept)
@@ -214,10 +274,18 @@ class _Pages:
             return self.show_list(request, kept, errors={"drafts": problem})
         return go_to("/changes")
 
-    def discard(self, request: Request, who: SignedIn, kept: KeptList, form: FormData) -> Response:
-        if not _is_seen(form, kept):
-            return self.show_list(request, kept, errors={"drafts": _MEANWHILE})
-        self._lists.finish(kept, Action.LIST_DISCARDED, actor=str(who.account.id))
+    def discard(self, request: Request, who: SignedIn, list_id: str, form: FormData) -> Response:
+        with self._finishing:
+            end = self._lists.find_end(list_id)
+            if end is not None:
+                return go_to(_WHERE_IT_ENDED[end])
+            kept = self.load(list_id)
+            if not _is_seen(form, kept):
+                return self.show_list(request, kept, errors={"drafts": _MEANWHILE})
+            try:
+                self._lists.finish(kept, Action.LIST_DISCARDED, actor=str(who.account.id))
+            except (StaleListError, ListNotFoundError):
+                return self.show_list(request, self.load(list_id), errors={"drafts": _MEANWHILE})
         return go_to("/import")
 
 

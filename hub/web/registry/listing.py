@@ -19,8 +19,10 @@ from directory_pages.wording import word_value
 from hub.context import NotFoundError
 from hub.drills.desk import DrillDesk
 from hub.drills.scoring import current_scores
-from hub.web.registry.coverage import ParticipantCoverage, build_matrix
+from hub.findings.reading import list_followed
+from hub.web.registry.coverage import MATRIX_PAGE, ParticipantCoverage, build_matrix
 from hub.web.registry.desks import DeskView, answer_for, describe_desk, list_facts
+from hub.web.registry.finding_pages import describe_finding
 from hub.web.registry.paging import Paging
 from hub.web.registry.participants import (
     describe_participants,
@@ -37,8 +39,6 @@ from protocol.identifiers import (
     parse_participant_code,
 )
 
-#: Participants of one page of the matrix, each with twenty cells.
-MATRIX_PAGE: Final = 20
 PARTICIPANTS_PAGE: Final = 50
 _GAPS_ONLY: Final = "gaps"
 
@@ -145,6 +145,11 @@ class _Pages:
             agreements=[s for s in list_agreements(directory) if code in s.terms.parties],
             table_phases=tuple(Phase),
             holidays=_list_holidays(directory, code, now),
+            findings=[
+                describe_finding(one, names)
+                for one in list_followed(context)
+                if one.observed.participant == code
+            ],
             say=say,
         )
 

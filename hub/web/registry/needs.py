@@ -5,13 +5,14 @@ from typing import Final
 
 from console.i18n import msg, nmsg
 from contact_registry.coverage import CoverageCode
-from contact_registry.errors import RegistryError
+from contact_registry.errors import RegistryError, RegistryNotFoundedError
 from hub.context import HubContext
 from hub.findings.observing import UpkeepCode
 from hub.findings.reading import list_followed
 from hub.findings.states import Standing
 from hub.lists.desk import ListDesk
 from hub.web.need import Need
+from hub.web.site import FOUNDING
 
 _STOPS_REFERRALS: Final = frozenset(
     {
@@ -26,8 +27,26 @@ def find_registry_needs(context: HubContext) -> Iterator[Need]:
     """Yield signatures that ran out or soon will, gaps that stop referrals, and lists in hand."""
     try:
         unattended = [f for f in list_followed(context) if f.standing is Standing.OPEN]
+    except RegistryNotFoundedError:
+        unattended = []
+        yield Need(
+            title=msg("Nothing is published"),
+            reason=msg("Nodes find nobody to write to until the registry is founded."),
+            path=FOUNDING,
+            tone="danger",
+            icon="circle-alert",
+            rank=1,
+        )
     except RegistryError:
         unattended = []
+        yield Need(
+            title=msg("The registry cannot be read"),
+            reason=msg("Ask a hub administrator to look at the hub's readiness."),
+            path="/participants",
+            tone="danger",
+            icon="circle-alert",
+            rank=1,
+        )
     codes = [followed.observed.code for followed in unattended]
     for code, title, tone, icon, rank in (
         (UpkeepCode.SIGNATURE_RAN_OUT, msg("Signatures ran out"), "danger", "alarm-clock", 5),
@@ -48,8 +67,8 @@ def find_registry_needs(context: HubContext) -> Iterator[Need]:
         yield Need(
             title=msg("Gaps that nobody looks after"),
             reason=nmsg(
-                "%(count)s question has nobody who can be reached",
-                "%(count)s questions have nobody who can be reached",
+                "%(count)s finding says that nobody can be reached",
+                "%(count)s findings say that nobody can be reached",
                 gaps,
             ),
             path="/findings",

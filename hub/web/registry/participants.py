@@ -98,6 +98,8 @@ def look_of_reviews(reviews: Sequence[Review]) -> Look:
     if due:
         word = nmsg("%(count)s desk to review", "%(count)s desks to review", due)
         return Look(word, "warn", "hourglass")
+    if any(review.state is ReviewState.LISTED_BY_OPERATOR for review in reviews):
+        return Look(pmsg("review", "Not confirmed by the Participant"), "neutral", "building-2")
     return Look(pmsg("review", "All looked at"), "ok", "circle-check")
 
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from hub.changes.opening import open_change_desk
+from hub.web.registry.desk_search import create_desk_search_router
 from hub.web.registry.export_pages import create_export_router
 from hub.web.registry.finding_pages import create_finding_router
 from hub.web.registry.list_pages import create_list_router
@@ -16,6 +17,7 @@ def create_registry_router(site: Site) -> APIRouter:
     """Build every page of the registry."""
     router = APIRouter()
     for create in (
+        create_desk_search_router,
         create_listing_router,
         create_finding_router,
         create_version_router,

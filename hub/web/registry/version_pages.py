@@ -1,6 +1,7 @@
 """Pages of the past: versions, two of them compared, and the registry as of a moment."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,9 +18,9 @@ from contact_registry.history.errors import VersionNotKeptError
 from directory_pages.codes import say
 from directory_pages.differences import describe_changes
 from hub.context import NotFoundError
-from hub.web.registry.coverage import build_matrix
+from hub.web.registry.coverage import MATRIX_PAGE, build_matrix
 from hub.web.registry.paging import Paging
-from hub.web.registry.versions import describe_all_signed, describe_version
+from hub.web.registry.versions import describe_all_signed, describe_version, name_role
 from hub.web.site import Form, PageRoute, Reader, Site, get_text, go_to
 from protocol.identifiers import Phase
 
@@ -59,7 +60,11 @@ def create_version_router(site: Site) -> APIRouter:
 
     @router.get("/as-of/{moment}")
     def show_moment(request: Request, _who: Reader, moment: str) -> Response:
-        return pages.show_moment(request, moment)
+        return pages.show_moment(request, moment, 1)
+
+    @router.get("/as-of/{moment}/{number}")
+    def show_moment_page(request: Request, _who: Reader, moment: str, number: int) -> Response:
+        return pages.show_moment(request, moment, number)
 
     return router
 
@@ -182,7 +187,7 @@ class _Pages:
             return msg("There was no registry yet, or its moment is not certain: choose a version.")
         return None
 
-    def show_moment(self, request: Request, text: str) -> Response:
+    def show_moment(self, request: Request, text: str, number: int) -> Response:
         try:
             moment = datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
         except ValueError as error:
@@ -191,6 +196,9 @@ class _Pages:
             raise NotFoundError("This moment is still to come: give one that has passed.")
         directory = self._load(moment)
         coverage = self._site.context.reading.coverage(directory, moment)
+        matrix = build_matrix(directory, coverage)
+        page = Paging.of(len(matrix.participants), number=number, size=MATRIX_PAGE)
+        names = replace(self._site.names(), directory=directory)
         return self._site.page(
             request,
             "registry/moment.html",
@@ -198,7 +206,14 @@ class _Pages:
             directory=directory,
             code=make_verification_code(directory.version, directory.sha256),
             is_stale=directory.expires_at <= moment,
-            matrix=build_matrix(directory, coverage),
+            names=names,
+            overdue=[
+                (name_role(role, names.participant), since)
+                for role, since in directory.overdue.items()
+            ],
+            participants=page.take(matrix.participants),
+            previous=page.address_before(f"/as-of/{text}"),
+            next=page.address_after(f"/as-of/{text}"),
             table_phases=tuple(Phase),
             say=say,
         )

@@ -77,11 +77,15 @@ def test_acts_at_the_same_time_are_put_one_after_the_other(log: AuditLog) -> Non
     assert len({entry.subject + entry.actor for entry in log.list_entries()}) == 20
 
 
+_OR_UPDATE = "WHERE true ON CONFLICT (sequence) DO UPDATE SET actor = excluded.actor"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "UPDATE audit_entry SET actor = 'somebody' WHERE sequence = 1",
         "DELETE FROM audit_entry WHERE sequence = 2",
+        "INSERT {or_replace} INTO audit_entry SELECT * FROM audit_entry {or_update}",
     ],
 )
 def test_the_database_refuses_to_change_the_log(
@@ -90,6 +94,8 @@ def test_the_database_refuses_to_change_the_log(
     """Even a statement of our own cannot change or remove an entry."""
     act(log, 1)
     act(log, 2)
+    forms = ("OR REPLACE", "") if database.is_sqlite else ("", _OR_UPDATE)
+    statement = statement.format(or_replace=forms[0], or_update=forms[1])
     with pytest.raises(DBAPIError, match="only ever added to"), database.transaction() as session:
         session.execute(text(statement))
     assert log.verify().sequence == 2
@@ -113,7 +119,7 @@ def unlock(database: Database) -> None:
     """Do what somebody does who owns the database: take the triggers away."""
     with database.engine.begin() as connection:
         if database.is_sqlite:
-            for change in ("update", "delete"):
+            for change in ("update", "delete", "replace"):
                 connection.execute(text(f"DROP TRIGGER audit_entry_no_{change}"))
         else:
             connection.execute(text("DROP TRIGGER audit_entry_unchanged ON audit_entry"))

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from console.accounts.models import AccountId, Session, Stage, TokenHash, hash_token, parse_token
+from console.accounts.models import (
+    AccountId,
+    Session,
+    SignInLink,
+    Stage,
+    TokenHash,
+    hash_token,
+    parse_token,
+)
 from console.storage.database import Database
 from console.storage.secret_box import SecretBox
 from hub.audit.log import AuditLog
@@ -25,7 +33,9 @@ from hub.operators.service import (
     handle_make_sign_in_link,
     handle_set_roles,
     handle_shut_out,
+    list_operators,
 )
+from hub.store.list_tables import ListRow
 from hub.store.migrating import migrate
 from tests.support.console_face import NOON, SECRET, CountedBytes, SetClock
 from tests.support.hub_console import open_hub_database
@@ -133,6 +143,48 @@ def test_of_parallel_changes_of_roles_one_counts(records: HubRecords) -> None:
     assert list_actions(records).count("roles_changed") == 1
 
 
+def test_two_administrators_who_end_each_other_do_not_both_succeed(records: HubRecords) -> None:
+    """Whatever they do at the same time, somebody is left who can let others in."""
+    pairs = [(add(records, f"one{n}", Role.HUB_ADMIN), add(records, f"two{n}", Role.HUB_ADMIN))
+             for n in range(4)]  # fmt: skip
+
+    def end(number: int) -> bool:
+        mine, other = pairs[number // 2][:: 1 if number % 2 else -1]
+        try:
+            if number % 4 < 2:
+                handle_set_roles(records, other, actor=mine, roles=[Role.OBSERVER])
+            else:
+                handle_shut_out(records, other, actor=mine)
+        except AccountError as error:
+            assert error.problem is AccountProblem.LAST_ADMIN
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(end, range(8))).count(False) == 1
+    (left,) = [
+        account for account in list_operators(records)
+        if account.is_active and Role.HUB_ADMIN in account.roles
+    ]  # fmt: skip
+    assert records.audit.verify().sequence == 8 + 7
+    handle_let_in(records, next(iter({*sum(pairs, ())} - {left.id})), actor=CHIEF)
+
+
+def test_what_was_just_being_made_does_not_come_back(records: HubRecords) -> None:
+    """A link and a session that slipped in as the account was closed end when it is opened."""
+    add(records, "chief", Role.HUB_ADMIN)
+    account = add(records, "duty", Role.OBSERVER)
+    handle_shut_out(records, account, actor=CHIEF)
+    accounts, sessions = records.open_accounts(), records.open_sessions()
+    link = SignInLink(token_hash=TokenHash("e" * 64), account_id=account,
+                      expires_at=NOON + timedelta(hours=1))  # fmt: skip
+    accounts.save_link(link)
+    sessions.add_session(make_session(account, 1))
+    handle_let_in(records, account, actor=CHIEF)
+    assert accounts.load_link(link.token_hash) is None
+    assert sessions.list_sessions(account) == []
+
+
 def test_a_name_that_two_want_at_once_is_given_once(records: HubRecords) -> None:
     """Of four accounts of one name, added at the same time, one is there afterwards."""
 
@@ -150,13 +202,20 @@ def test_a_name_that_two_want_at_once_is_given_once(records: HubRecords) -> None
 
 
 def test_forgetting_ends_everything_that_stood_on_the_key(records: HubRecords) -> None:
-    """Passwords, second factors and sessions of everybody are gone; who had one is named."""
+    """Passwords, second factors, sessions and sealed lists are gone; whose they were is named."""
     chief = add(records, "chief", Role.HUB_ADMIN)
     add(records, "new", Role.OBSERVER)
     accounts, sessions = records.open_accounts(), records.open_sessions()
     accounts.save_credentials(chief, password_hash="h", totp_secret=SECRET, totp_last_step=4)
     sessions.add_session(make_session(chief, 1))
+    with records.database.transaction() as session:
+        session.add(
+            ListRow(list_id="1", content_sealed=b"-", answers_sealed=b"-", revision=1,
+                    brought_in_by=chief, brought_in_at=NOON, expires_at=NOON)
+        )  # fmt: skip
     assert handle_forget_second_factors(records, actor=CHIEF) == [chief]
+    with records.database.reading() as session:
+        assert session.get(ListRow, "1") is None
     assert sessions.list_sessions(chief) == []
     found = find_operator(records, chief)
     assert (found.password_hash, found.totp_secret, found.totp_last_step) == (None, None, -1)

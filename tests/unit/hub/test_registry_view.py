@@ -28,7 +28,12 @@ def test_the_view_is_kept_until_something_new_is_published(tmp_path: Path) -> No
 
 
 def test_a_registry_that_is_not_there_says_so(tmp_path: Path) -> None:
-    """Without a readable registry there is one kind of error, which says what to do."""
-    view = RegistryView(RegistryRepository(tmp_path, clock=RegistryWorld(tmp_path).clock))
+    """None yet, or one that cannot be read: one kind of error, which says what to do."""
+    world = RegistryWorld(tmp_path)
+    view = RegistryView(RegistryRepository(tmp_path, clock=world.clock))
+    with pytest.raises(RegistryUnavailableError, match="holds no registry yet"):
+        view.current()
+    world.create()
+    (tmp_path / "metadata" / "timestamp.json").write_bytes(b"{")
     with pytest.raises(RegistryUnavailableError, match="look at the hub's readiness"):
         view.current()

@@ -54,7 +54,8 @@ async def test_delivery_is_numbers_and_ages(hub: Hub, reader: HubReader) -> None
     hub.delivery.report = REPORT
     await reader.sign_in("admin")
     page = (await reader.open("/delivery")).text
-    for shown in ("broker_registrar: Down since 09:00:00: gone", "Albania", "Nobody fetches",
+    for shown in ("Connection that lets nodes into the broker: Down since 09:00:00: gone",
+                  "Albania", "Nobody fetches",
                   "26 hours", "3 offered again", "Refused", "Its account is another&#39;s.",
                   "Kosovo*", "without prejudice", "No mailbox", "Fails", "OSError at"):  # fmt: skip
         assert shown in page, shown
@@ -73,7 +74,7 @@ async def test_the_overview_names_what_fails_to_administrators(hub: Hub, reader:
     """What makes the hub not ready stands first; others are not troubled with it."""
     hub.delivery.checks.append(CheckResult("registry", is_ok=False, detail="Its timestamp ends."))
     await reader.sign_in("admin")
-    assert "The hub is not ready: registry" in reader.page.text
+    assert "The hub is not ready: Registry" in reader.page.text
     assert "Its timestamp ends." in reader.page.text
     async with HubReader(hub) as other:
         await other.sign_in("observer")

@@ -50,6 +50,11 @@ async def test_a_kept_form_can_be_discarded_and_is_nobody_elses(
         assert (await other.post("/kept/send", token)).status_code == 404
     await reader.send("/unlock", password=PASSWORD)
     await reader.open("/kept")
+    hub.clock.advance(minutes=16)
+    await reader.send("/kept/send")  # to a screen that had locked again: it stays what it was
+    await reader.send("/unlock", password=PASSWORD)
+    await reader.open("/kept")
+    assert "Typed «slowly»" in reader.page.text
     await reader.send("/kept/discard")
     assert (reader.path, "What you had typed" in reader.page.text) == ("/", False)
     hub.clock.advance(minutes=20)

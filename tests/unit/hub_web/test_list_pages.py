@@ -1,5 +1,7 @@
 """Bringing a contact list in: its words explained, tried out, and made into drafts on the page."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -117,6 +119,47 @@ async def test_a_stale_page_answers_nothing(operator: HubReader) -> None:
     await operator.send(f"{here}/answers", seen="1", **{"heading-2": "-"})
     assert operator.page.status_code == 422
     assert operator.find_form(f"{here}/answers").fields["heading-2"] == ["authority"]
+
+
+@pytest.mark.parametrize(
+    ("press", "leads_to", "drafts"), [("drafts", "/changes", 1), ("discard", "/import", 0)]
+)
+async def test_a_double_click_does_it_once(
+    operator: HubReader, hub: Hub, press: str, leads_to: str, drafts: int
+) -> None:
+    """Pressed three times at once and once more later: one draft, and each press sees it."""
+    await bring_in(operator, b"participant,trm_measure,authority\nAL,Return,New\n")
+    form = operator.find_form(f"{operator.path}/{press}")
+    answers = await asyncio.gather(
+        *(operator.http.post(form.action, data=form.fields, headers=OWN) for _ in range(3))
+    )
+    answers.append(await operator.http.post(form.action, data=form.fields, headers=OWN))
+    assert [answer.headers.get("location") for answer in answers] == [leads_to] * 4
+    assert len(open_change_desk(hub.context).list_changes().changes) == drafts
+    assert len(hub.context.audit.list_entries(AuditFilter(subject=form.action.split("/")[2]))) == 2
+
+
+async def test_every_finding_of_a_long_list_can_be_seen(operator: HubReader) -> None:
+    """What does not fit on one page is on the next ones, and all of it is in one file."""
+    rows = "".join(f"AL,Return,Desk {n},+355 4454{n:04},desk{n}@gmail.com\n" for n in range(210))
+    await bring_in(operator, f"participant,trm_measure,authority,phone,email\n{rows}".encode())
+    here, page = operator.path, operator.page.text
+    report = json.loads((await operator.open(f"{here}/report")).content)
+    assert (report["rows"], report["accepted"]) == (210, 210)
+    seen, number = page.count('data-label="Weight"'), 1
+    while f"{here}/findings/{number + 1}" in page:
+        number += 1
+        page = (await operator.open(f"{here}/findings/{number}")).text
+        seen += page.count('data-label="Weight"')
+    assert number > 1
+    assert seen == len(report["findings"]) >= 210
+
+
+async def test_two_columns_that_mean_the_same(operator: HubReader) -> None:
+    """The page says which they are and what to do, in words of its own."""
+    await bring_in(operator, b"participant,trm_measure,authority,measure,phase\nAL,Return,New,,\n")
+    assert "Several of its columns mean the same." in operator.page.text
+    assert "--map" not in operator.page.text
 
 
 def test_a_list_is_sealed_and_kept_for_two_weeks(hub: Hub) -> None:

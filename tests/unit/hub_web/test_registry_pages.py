@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from hub.audit.log import AuditFilter
+from tests.support.console_face import NOON
 from tests.support.hub_console import Hub, HubReader, build_hub
 from tests.support.hub_registry import make_hub_registry
-from tests.support.registry import RegistryWorld
+from tests.support.registry import RegistryWorld, Timepiece
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,22 @@ async def operator(hub: Hub) -> AsyncIterator[HubReader]:
     async with HubReader(hub) as reader:
         await reader.sign_in("operator")
         yield reader
+
+
+async def test_before_the_founding_every_page_says_what_to_do(tmp_path: Path) -> None:
+    """A hub whose operators have not founded a registry yet leads to the steps, not to an error."""
+    built = build_hub(tmp_path, world=RegistryWorld(tmp_path / "registry", clock=Timepiece(NOON)))
+    async with HubReader(built) as reader:
+        await reader.sign_in("operator")
+        assert "Nothing is published" in reader.page.text
+        for path in (
+            "/participants", "/participants/AL", "/coverage", "/findings", "/versions",
+            "/versions/1", "/listed", "/signing", "/export", "/import", "/drills",
+        ):  # fmt: skip
+            await reader.open(path)
+            assert (reader.path, reader.page.status_code) == ("/founding", 200), path
+        assert "trm-registry ceremony prepare found" in reader.page.text
+    built.close()
 
 
 async def test_the_list_says_what_each_participant_lacks(operator: HubReader) -> None:
@@ -61,6 +78,24 @@ async def test_a_participant_and_its_desk(operator: HubReader) -> None:
     assert (await operator.open("/participants/RS")).text.count("No desk") >= 20
     assert (await operator.open("/participants/FR")).status_code == 404
     assert (await operator.open("/desks/AL-nobody")).status_code == 404
+
+
+async def test_a_desk_is_found_by_what_one_knows_of_it(operator: HubReader) -> None:
+    """A part of its name, its town in another script, its number, its mailbox; or it is not."""
+    await operator.open("/desks")
+    unit, nothing = "Child Protection Unit", "No such desk"
+    for words, expected in {
+        "child prot": unit,
+        "Тирана protection": unit,
+        "044 541900": unit,
+        "00355 44 541": unit,
+        "children@coordination": unit,
+        "Тирана nowhere": nothing,
+        "+389 999": nothing,
+        "*": "Type a part of its name",
+    }.items():
+        assert expected in (await operator.send("/desks", words=words)).text, words
+        assert operator.path == "/desks"
 
 
 async def test_the_matrix_by_channel_and_by_gaps(operator: HubReader) -> None:
@@ -171,6 +206,8 @@ async def test_a_past_version_as_a_file(operator: HubReader) -> None:
     answer = await operator.send("/export", format="csv", language_of_list="en")
     assert b"child-protection-unit" not in answer.content
     assert b"AL-" in answer.content
+    await operator.open("/founding")
+    assert operator.path == "/participants"
     await operator.open("/export")
     await operator.send("/export", format="exe", language_of_list="xx")
     assert "Choose a format." in operator.page.text
@@ -212,7 +249,7 @@ async def test_the_overview_says_what_the_registry_needs(operator: HubReader) ->
     page = (await operator.open("/")).text
     assert "Signatures run out soon" in page
     assert "1 file must be signed" in page
-    assert "1 question has nobody who can be reached" in page
+    assert "1 finding says that nobody can be reached" in page
 
 
 async def test_an_observer_reads_and_is_offered_nothing_else(hub: Hub) -> None:

@@ -21,6 +21,7 @@ AUDIT = {"admin", "observer"}
 ROUTES: dict[str, set[str]] = {
     # the overview, accounts, the log, delivery
     "GET /": READ,
+    "GET /founding": READ,
     "GET /kept": READ,
     "POST /kept/send": READ,
     "POST /kept/discard": READ,
@@ -39,6 +40,8 @@ ROUTES: dict[str, set[str]] = {
     "GET /participants": READ,
     "GET /participants/page/{number}": READ,
     "GET /participants/{code}": READ,
+    "GET /desks": READ,
+    "POST /desks": READ,
     "GET /desks/{authority}": READ,
     "GET /coverage": READ,
     "GET /coverage/{channel}/{kept}/{number}": READ,
@@ -54,6 +57,7 @@ ROUTES: dict[str, set[str]] = {
     "POST /versions/compare": READ,
     "POST /versions/as-of": READ,
     "GET /as-of/{moment}": READ,
+    "GET /as-of/{moment}/{number}": READ,
     "GET /listed": READ,
     "POST /listed": READ,
     "GET /signing": READ,
@@ -64,6 +68,8 @@ ROUTES: dict[str, set[str]] = {
     "GET /import": EDIT,
     "POST /import": EDIT,
     "GET /import/{list_id}": EDIT,
+    "GET /import/{list_id}/findings/{number}": EDIT,
+    "GET /import/{list_id}/report": EDIT,
     "POST /import/{list_id}/answers": EDIT,
     "POST /import/{list_id}/drafts": EDIT,
     "POST /import/{list_id}/discard": EDIT,

@@ -103,7 +103,7 @@ def _refuse_changes() -> None:
         op.execute(
             "CREATE TRIGGER audit_entry_no_replace BEFORE INSERT ON audit_entry "
             "WHEN EXISTS (SELECT 1 FROM audit_entry WHERE sequence = NEW.sequence) "
-            f"BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is only ever added to'); END"
         )
         return
     op.execute(
