@@ -136,9 +136,7 @@ def _add_following(router: APIRouter, site: Site) -> None:
             "look": look_of_dispatch(view.item, view.proofs),
             "is_decided": view.item.handling not in {Handling.NEW, Handling.NOTHING_EXPECTED},
             "is_moving": view.item.dispatch in OPEN_DISPATCH,
-            "card": make_card(desk, listed, now=site.context.clock())
-            if desk and listed
-            else None,
+            "card": make_card(desk, listed, now=site.context.clock()) if desk and listed else None,
             "what": say_type(view.item.type),
         }
 

@@ -87,8 +87,8 @@ _ASKED_FIRST: Final = frozenset({"possibly_under_18", "danger_now", "ties"})
 
 _SET_BY_US: Final = frozenset({"possibly_under_18", "danger_now", "case_manager-authority"})
 
-#: Classes that need an agreement between the two Participants besides consent. The registry holds
-#: no agreements yet, so their fields are not offered.
+#: Classes that need an agreement between the two Participants besides consent: this form does not
+#: offer their fields.
 _NEEDS_AGREEMENT: Final = frozenset({Sensitivity.IDENTITY, Sensitivity.CONTACT})
 
 

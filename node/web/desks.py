@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from console.i18n import Message, msg, nmsg, pmsg
 from contact_registry.directory import Directory
-from contact_registry.models import Authority, ContactsDocument, ListedBy, Telephone
+from contact_registry.models import Authority, ContactsDocument, ListedBy, PersonGroup, Telephone
 from contact_registry.routing import Desk, Gap, GapReason, resolve
 from node.web.duty import DutyCard, describe_duty
 from node.web.labels import say_code
 from node.web.states import Look
-from protocol.identifiers import ParticipantCode, Phase
+from protocol.identifiers import Channel, ParticipantCode, Phase
 
 _FRESH: timedelta = timedelta(days=180)
 _NIGHT_ENDS = 7
@@ -58,7 +58,9 @@ def make_card(
         local_time=local,
         duty=None if is_past else describe_duty(authority, document, now=now),
         is_night=not is_past and not _NIGHT_ENDS <= local.hour < _NIGHT_BEGINS and not knows_hours,
-        confirmation=confirmation_of(authority, listed_by=document.listed_by, today=local.date()),
+        confirmation=confirmation_of(
+            authority, document.listed_by, today=local.date(), is_past=is_past
+        ),
         dialable=tuple(t for t in authority.telephones if t.is_dialable_from_abroad),
         national=tuple(t for t in authority.telephones if not t.is_dialable_from_abroad),
     )
@@ -74,13 +76,19 @@ def describe_post(authority: Authority) -> dict[str, str]:
     }
 
 
-def confirmation_of(authority: Authority, *, listed_by: ListedBy, today: date) -> Look:
-    """Say who answers for an entry, and since when."""
+def confirmation_of(
+    authority: Authority, listed_by: ListedBy, *, today: date, is_past: bool = False
+) -> Look:
+    """Say who answers for an entry, and since when; of a past ``today`` by the date."""
     if listed_by is ListedBy.OPERATOR:
         return Look(pmsg("directory", "Listed by the operator"), "neutral", "building-2")
     if authority.last_confirmed is None:
         return Look(pmsg("directory", "Listed by the Participant"), "neutral", "building-2")
     age = today - authority.last_confirmed
+    if is_past:
+        word = msg("Confirmed on %(day)s", day=authority.last_confirmed.isoformat())
+        is_old = age > _FRESH
+        return Look(word, "warn" if is_old else "ok", "hourglass" if is_old else "circle-check")
     if age > _FRESH:
         word = nmsg("Not confirmed for %(count)s day", "Not confirmed for %(count)s days", age.days)
         return Look(word, "warn", "hourglass")
@@ -92,7 +100,14 @@ def confirmation_of(authority: Authority, *, listed_by: ListedBy, today: date) -
 
 def explain_choice(desk: Desk) -> Iterator[Message | str]:
     """Say why this desk is proposed, one reason a line."""
-    yield msg("Competent for: %(phase)s", phase=say_code(desk.competence.phase))
+    competence = desk.competence
+    yield msg("Competent for: %(phase)s", phase=say_code(competence.phase))
+    if competence.person_group is not PersonGroup.ANY:
+        yield say_code(competence.person_group)
+    if competence.channel is not Channel.ASSISTANCE:
+        yield msg("Channel: %(channel)s", channel=say_code(competence.channel))
+    if competence.place:
+        yield msg("Only for %(place)s", place=competence.place)
     for step in desk.fell_back_on:
         yield say_code(step)
 

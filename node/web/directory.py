@@ -4,10 +4,10 @@ A past day is shown as this node had verified it then. The day stands in the add
 up does not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
@@ -19,7 +19,7 @@ from console.formats import name_place
 from console.guard import ActiveSession
 from console.i18n import Message, msg
 from contact_registry.directory import Directory
-from contact_registry.errors import RegistryError
+from contact_registry.errors import RegistryError, RegistryUnavailableError
 from contact_registry.models import Authority
 from contact_registry.routing import Gap, resolve
 from contact_registry.standing_in import find_valid
@@ -29,7 +29,9 @@ from node.web.composition import is_reachable
 from node.web.desks import DeskCard, describe_coverage, explain_choice, look_of_gap, make_card
 from node.web.labels import CODE_LABELS, list_choices, say_code
 from node.web.site import Form, PageRoute, Site, get_text, go_to
-from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
+from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
+
+_ASKED: Final = ("participant", "phase", "child", "channel", "place")
 
 Day = Annotated[date | None, Query(description="A past day, as 2026-03-01; today without it.")]
 
@@ -69,10 +71,14 @@ def create_directory_router(site: Site) -> APIRouter:
     def choose_day(request: Request, _who: ActiveSession, form: Form) -> Response:
         parts = DateParts.from_form(form, "day")
         try:
-            day = parts.parse_date()
-            looking = _look(site, day)
+            looking = _look(site, parts.parse_date())
+        except RegistryUnavailableError:
+            raise
         except (DateError, RegistryError) as error:
             problem = error.message if isinstance(error, DateError) else _say_why(error)
+            return _show(site, request, day=None, asked_day=parts, problem=problem)
+        if looking.past_day is None:
+            problem = msg("Choose a day before today.")
             return _show(site, request, day=None, asked_day=parts, problem=problem)
         return go_to(f"/directory{looking.of_day}")
 
@@ -83,12 +89,16 @@ def create_directory_router(site: Site) -> APIRouter:
         looking = _look_or_none(site, day)
         directory = looking.directory
         participant = parse_participant_code(code)
-        contacts = directory.contacts.get(participant)
+        is_listed = directory.participant(participant) is not None
+        contacts = directory.contacts.get(participant) if is_listed else None
         is_past = looking.past_day is not None
         return site.page(
             request,
             "participant.html",
+            status=HTTPStatus.OK if is_listed else HTTPStatus.NOT_FOUND,
+            names=replace(site.names(), directory=directory),
             code=participant,
+            is_listed=is_listed,
             past_day=looking.past_day,
             of_day=looking.of_day,
             has_node=is_reachable(directory, participant),
@@ -123,7 +133,9 @@ def _look_or_none(site: Site, day: date | None) -> Looking:
     """Open the directory of a day, or let the page not exist."""
     try:
         return _look(site, day)
-    except NotKeptError as error:
+    except RegistryUnavailableError:
+        raise
+    except RegistryError as error:
         raise NotFoundError(str(error)) from error
 
 
@@ -150,14 +162,15 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
 ) -> Response:
     looking = _look_or_none(site, day)
     directory = looking.directory
-    asked = {
-        name: get_text(form, name) if form else "" for name in ("participant", "phase", "child")
-    }
+    asked = {name: get_text(form, name) if form else "" for name in _ASKED}
+    asked["channel"] = asked["channel"] or Channel.ASSISTANCE.value
     errors = {} if problem is None else {"day": problem}
     if form is not None and asked["participant"] not in {e.code for e in directory.participants}:
         errors["participant"] = msg("Choose a Participant.")
     if form is not None and asked["phase"] not in CODE_LABELS[Phase]:
         errors["phase"] = msg("Choose a phase.")
+    if form is not None and asked["channel"] not in CODE_LABELS[Channel]:
+        errors["channel"] = msg("Choose a channel.")
     answer = None
     if form is not None and not errors:
         answer = resolve(
@@ -166,6 +179,8 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
             phase=Phase(asked["phase"]),
             at=looking.at,
             child=asked["child"] == "yes",
+            channel=Channel(asked["channel"]),
+            place=asked["place"],
         )
     desk = None if answer is None or isinstance(answer, Gap) else answer
     is_past = looking.past_day is not None
@@ -175,6 +190,7 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
         status=HTTPStatus.OK if problem is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         errors=errors,
         directory=directory,
+        names=replace(site.names(), directory=directory),
         past_day=looking.past_day,
         of_day=looking.of_day,
         asked_day=asked_day or DateParts(),
@@ -187,6 +203,7 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
         ],
         has_node={e.code: is_reachable(directory, e.code) for e in directory.participants},
         phases=list_choices(Phase),
+        channels=list_choices(Channel),
         asked=asked,
         gap=look_of_gap(answer) if isinstance(answer, Gap) else None,
         card=None if desk is None else looking.make_card(desk.authority),

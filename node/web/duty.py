@@ -109,7 +109,7 @@ _WHY_OPEN: Final[Mapping[TurnTo, Message]] = MappingProxyType(
 )
 _WHY_CLOSED: Final[Mapping[TurnTo, Message]] = MappingProxyType(
     {
-        TurnTo.OUT_OF_HOURS: msg("The desk is closed at this hour."),
+        TurnTo.OUT_OF_HOURS: msg("The desk is closed now."),
         TurnTo.RESERVE: msg("The desk is closed, and its out-of-hours route does not answer now."),
         TurnTo.NOBODY_NOW: msg("The desk is closed, and nobody who stands in for it answers now."),
     }
@@ -146,11 +146,12 @@ def _show_route(title: Message, route: StandIn) -> RouteCard:
     look = _NO_ROUTE[route.problem] if route.problem is not None else None
     if look is None and route.is_off_duty:
         look = _ROUTE_CLOSED
+    ended = route.problem is RouteProblem.ENDED  # nobody is to ring what is no longer in use
     return RouteCard(
         title=title,
         name=None if route.authority is None else route.authority.name,
         note=route.note,
-        telephones=tuple(t for t in route.telephones if t.is_dialable_from_abroad),
-        mailboxes=route.mailboxes,
+        telephones=() if ended else tuple(t for t in route.telephones if t.is_dialable_from_abroad),
+        mailboxes=() if ended else route.mailboxes,
         look=look,
     )

@@ -14,10 +14,15 @@ from playwright.sync_api import Page
 RULES: Final = (
     "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice",
 )  # fmt: skip
+#: Rules whose answer depends on how wide the window is; the others need no second look.
+RULES_OF_WIDTH: Final = (
+    "target-size", "scrollable-region-focusable", "aria-hidden-focus", "region", "label",
+    "link-name", "button-name", "empty-table-header", "page-has-heading-one", "heading-order",
+)  # fmt: skip
 _RUN: Final = """
-async (tags) => {
+async ([type, values]) => {
   const found = await axe.run(document, {
-    runOnly: {type: "tag", values: tags},
+    runOnly: {type, values},
     resultTypes: ["violations"],
     preload: false,
   });
@@ -49,10 +54,16 @@ def _read_axe() -> str:
     return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
-def find_barriers(page: Page) -> list[str]:
-    """Return what axe-core finds on the page as it stands: rule, what it asks, and where."""
-    page.evaluate(_read_axe())
-    found: list[dict[str, Any]] = page.evaluate(_RUN, list(RULES))
+def find_barriers(page: Page, *, only_width: bool = False) -> list[str]:
+    """Return what axe-core finds on the page as it stands: rule, what it asks, and where.
+
+    ``only_width`` asks the rules of :data:`RULES_OF_WIDTH` alone: for a page that was read whole
+    before its window became narrower.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_read_axe())
+    asked = ["rule", list(RULES_OF_WIDTH)] if only_width else ["tag", list(RULES)]
+    found: list[dict[str, Any]] = page.evaluate(_RUN, asked)
     return [
         f"{rule['id']} ({rule['help']}): {', '.join(rule['nodes'][:5])}"
         + (f" and {len(rule['nodes']) - 5} more" if len(rule["nodes"]) > 5 else "")

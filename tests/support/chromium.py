@@ -145,6 +145,7 @@ class Visits:
             viewport={"width": width, "height": 900},
             locale=locale,
             service_workers="block",
+            reduced_motion="reduce",  # a colour half-way to another is nobody's contrast
         )
         watch = PageWatch(f"{address.scheme}://{address.netloc}")
         self._watched.append((context, watch))

@@ -11,12 +11,11 @@
 (:class:`tests.support.page_reader.PageReader`).
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -107,19 +106,20 @@ def add_operator(context: HubContext, name: str, *roles: Role, display_name: str
 
 
 @cache
-def _template_database() -> Path:
+def _template_database() -> bytes:
     """Migrate a database once for all tests of this process: they take copies."""
-    path = Path(mkdtemp(prefix="trm-hub-test-")) / "hub.db"
-    database = Database(f"sqlite:///{path}")
-    migrate(database)
-    database.close()
-    return path
+    with TemporaryDirectory(prefix="trm-hub-test-") as folder:
+        path = Path(folder) / "hub.db"
+        database = Database(f"sqlite:///{path}")
+        migrate(database)
+        database.close()  # the last to close it puts everything into the one file
+        return path.read_bytes()
 
 
 def open_hub_database(folder: Path) -> Database:
     """Open a new SQLite database with the hub's tables, made by its migrations."""
     path = folder / "hub.db"
-    shutil.copyfile(_template_database(), path)
+    path.write_bytes(_template_database())
     return Database(f"sqlite:///{path}")
 
 

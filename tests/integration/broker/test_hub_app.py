@@ -57,6 +57,18 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[tuple[httpx.AsyncC
         parts.close()
 
 
+#: What programs ask beside what there is: refused in their own form, never with a page.
+BESIDE = {
+    ("GET", "/registry/"): 404,
+    ("GET", "/registry/nothing"): 404,
+    ("POST", "/registry/metadata/timestamp.json"): 405,
+    ("GET", "/monitoring/"): 404,
+    ("GET", "/monitoring/nothing"): 404,
+    ("POST", "/healthz"): 405,
+    ("GET", "/readyz/"): 404,
+}
+
+
 async def wait_for_readiness(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
     """Ask until the hub answers with this status."""
     async with asyncio.timeout(30):
@@ -137,6 +149,7 @@ async def test_readiness_follows_the_broker(folder: HubFolder) -> None:
             os.kill(broker.process_id, signal.SIGKILL)
             problem = await wait_for_readiness(client, 503)
             health = await client.get("/healthz")
+            answers = [await client.request(*asked) for asked in BESIDE]
             mailboxes = await client.get("/monitoring/mailboxes", headers=OPERATOR)
             broker.start()
             again = await wait_for_readiness(client, 200)
@@ -148,6 +161,9 @@ async def test_readiness_follows_the_broker(folder: HubFolder) -> None:
     failed = {check["check"] for check in problem["checks"] if not check["ok"]}
     assert failed & {"broker_registrar", "broker_mailboxes"}
     assert health.status_code == 200
+    for answer, asked, status in zip(answers, BESIDE, BESIDE.values(), strict=True):
+        assert (answer.status_code, answer.headers.get("location")) == (status, None), asked
+        assert answer.headers["content-type"] == "application/problem+json", asked
     # The registry lists one Participant without keys: nothing to count, so nothing is missing.
     assert mailboxes.status_code == 200
     assert again["status"] == "ready"

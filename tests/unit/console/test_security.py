@@ -121,6 +121,13 @@ async def test_a_large_body_is_refused_announced_or_not(officer: FormClient) -> 
     assert (taken.status_code, taken.text) == (200, "300000")
 
 
+async def test_a_stranger_sends_no_large_body_anywhere(visitor: FormClient) -> None:
+    """Where people who have signed in may send files, others are refused: 413, never stored."""
+    headers = {**OWN, "X-Form-Token": await visitor.token("/sign-in")}
+    sent = await visitor.http.post("/files", files={"file": b"x" * 300_000}, headers=headers)
+    assert sent.status_code == 413
+
+
 async def test_cookies_over_https_are_host_bound_and_secure() -> None:
     """The prefix, Secure, HttpOnly, SameSite=Strict, no Domain; and HSTS."""
     settings = ConsoleSettings(https=True, hosts=("desk.example",), cookie_label="al")

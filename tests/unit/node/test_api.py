@@ -123,6 +123,7 @@ async def test_send_and_ask(api: httpx.AsyncClient, network: Network) -> None:
     desk = await api.get("/directory/desk", params={"participant": "XK", "phase": "return"})
     assert desk.json()["authority"] == "XK-anti-trafficking-desk"
     assert desk.json()["turn_to"] == "desk"
+    assert desk.json()["telephones"] == ["+35544541821"]
     assert desk.json()["duty"]["state"] in {"on", "unknown"}
 
 
@@ -135,10 +136,21 @@ async def test_a_desk_of_another_moment(api: httpx.AsyncClient, network: Network
     for moment, words in (
         ("2020-01-01T00:00:00Z", "keeps nothing"),
         ("2020-01-01T00:00:00", "zone"),
+        ("0001-01-01T00:00:00+14:00", "year"),
+        ("9999-12-31T23:59:59-12:00", "year"),
     ):
         answer = await api.get("/directory/desk", params=question | {"at": moment})
         assert answer.status_code == 422
         assert words in answer.json()["detail"]
+
+
+async def test_a_gap_is_an_answer(api: httpx.AsyncClient) -> None:
+    """Where there is no desk, a program is told why by a code, and who could not be reached."""
+    question = {"participant": "XK", "phase": "return", "channel": "trend", "place": "Prizren"}
+    answer = await api.get("/directory/desk", params=question)
+    assert answer.status_code == 404
+    assert answer.json()["reason_code"] == "nobody_competent"
+    assert answer.json()["candidates"] == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from contact_registry.changes.desk import ChangeDesk
 from contact_registry.changes.signing_file import parse_signing_file
 from contact_registry.changes.sql_store import SqlChangeStore
 from contact_registry.changes.states import ChangeState
+from contact_registry.document import Document
+from contact_registry.models import Authority
 from contact_registry.schedules import WorkCalendar
 from node.api.app import create_api
 from node.service.context import NodeContext
@@ -144,16 +146,18 @@ async def test_a_program_drafts_and_publishes(program: Program) -> None:
     change = await program.call("POST", "/changes", json={"title": "New number"})
     at = f"/changes/{change['change_id']}"
 
-    async def put(what: str, body: str) -> None:
+    async def put(what: str, **body: Document) -> None:
         nonlocal change
-        params = {"row_version": change["row_version"], "reason": "They moved."}
-        change = await program.call("PUT", f"{at}/{what}", params=params, content=body)
+        params = {"row_version": change["row_version"]}
+        parts = {name: part.model_dump(mode="json") for name, part in body.items()}
+        said = {"reason": "They moved.", "evidence": "Letter 7", **parts}
+        change = await program.call("PUT", f"{at}/{what}", params=params, json=said)
 
-    await put("authorities", make_authority(AL, "second", note="x").model_dump_json())
-    await put("calendar", WorkCalendar().model_dump_json())
-    await put("agreements", AgreementStatement(terms=make_terms()).model_dump_json())
-    await put("document", make_contacts(AL, note="from a program").model_dump_json())
-    await put("authorities", make_authority(AL, "second", note="x").model_dump_json())
+    await put("authorities", authority=make_authority(AL, "second", note="x"))
+    await put("calendar", calendar=WorkCalendar())
+    await put("agreements", statement=AgreementStatement(terms=make_terms()))
+    await put("document", document=make_contacts(AL, note="from a program"))
+    await put("authorities", authority=make_authority(AL, "second", note="x"))
     change = await program.call(
         "POST", f"{at}/authorities/AL-second/end",
         params={"row_version": change["row_version"]}, json={"last_day": "2026-12-31"},
@@ -163,7 +167,9 @@ async def test_a_program_drafts_and_publishes(program: Program) -> None:
         ("authorities", "AL-desk", "note"), ("authorities", "AL-second"),
     }  # fmt: skip
     assert "prepared" in told["possible"]
-    assert {event["reason"] for event in told["events"]} == {"", "They moved."}
+    assert {(event["reason"], event["evidence"]) for event in told["events"]} == {
+        ("", ""), ("They moved.", "Letter 7"),
+    }  # fmt: skip
 
     async def step(name: str, **more: Any) -> None:
         nonlocal change
@@ -187,17 +193,32 @@ async def test_a_program_drafts_and_publishes(program: Program) -> None:
     assert len(await program.call("GET", "/changes", params={"open_only": False})) == 1
 
 
+def write_authority(authority: Authority) -> str:
+    """Return the body that lists an authority."""
+    return json.dumps({"authority": authority.model_dump(mode="json")})
+
+
+async def test_a_repeated_beginning_begins_one_change(program: Program) -> None:
+    """The answer was lost, the program asks again: the same change; another key, another one."""
+    key, new = {"Idempotency-Key": "order-2026-7"}, {"title": "New number"}
+    first = await program.call("POST", "/changes", json=new, headers=key)
+    assert await program.call("POST", "/changes", json=new, headers=key) == first
+    other = {"Idempotency-Key": "order-2026-8"}
+    assert (await program.call("POST", "/changes", json=new, headers=other)) != first
+    assert len(await program.call("GET", "/changes")) == 2
+
+
 async def test_conflicts_and_refusals(program: Program) -> None:
     """Stale, foreign, malformed, not yet possible: each with its status and what to do."""
     change = await program.call("POST", "/changes", json={"title": "x"})
     at, seen = f"/changes/{change['change_id']}", {"row_version": change["row_version"]}
-    mine = make_authority(AL, note="mine").model_dump_json()
-    bad = json.dumps({"id": "AL-desk", "secret": "typed"})
+    mine = write_authority(make_authority(AL, note="mine"))
+    bad = json.dumps({"authority": {"id": "AL-desk", "secret": "typed"}})
     status, detail = await program.refuse("PUT", f"{at}/authorities", params=seen, content=bad)
     assert status == 422
     assert "time_zone" in detail
     assert "typed" not in detail
-    foreign = make_authority(MK).model_dump_json()
+    foreign = write_authority(make_authority(MK))
     assert (await program.refuse("PUT", f"{at}/authorities", params=seen, content=foreign))[
         0
     ] == 422

@@ -63,6 +63,7 @@ class Hub:
     revision: int = 0
     is_away: bool = False
     refuses: str = ""
+    chokes_on: str = ""
     asked_since: list[int] = field(default_factory=list)
 
     def put(self, drill: Drill) -> None:
@@ -70,7 +71,7 @@ class Hub:
         self.revision += 1
         self.drills[drill.drill_id] = (self.revision, drill)
 
-    def fetch_news(self, request: bytes, *, since: int) -> DrillNews:
+    def fetch_news(self, request: bytes, *, since: int, mark: str) -> DrillNews:
         """Tell one drill at a time, so that there are pages."""
         if self.is_away:
             raise DrillHostError("away")
@@ -78,11 +79,14 @@ class Hub:
         key = self.context.keys.signing_key.verify_key
         asked.verify(key, purpose=Purpose.DRILLS, now=self.context.clock())
         self.asked_since.append(since)
+        assert mark == (f"{since:032x}" if since else "")
         later = sorted(pair for pair in self.drills.values() if pair[0] > since)
         told = later[:1]
         revision = told[0][0] if len(later) > 1 else self.revision
         notices = tuple(DrillNotice.of(drill) for _, drill in told)
-        return DrillNews(revision=revision, head=self.revision, drills=notices)
+        return DrillNews(
+            revision=revision, head=self.revision, mark=f"{revision:032x}", drills=notices
+        )
 
     def send_answer(self, answer: bytes) -> str | None:
         """Verify and take an answer."""
@@ -91,6 +95,8 @@ class Hub:
         if self.refuses:
             return self.refuses
         _, drill = self.drills[DrillAnswer.parse(answer).question.drill_id]
+        if drill.drill_id == self.chokes_on:
+            raise DrillHostError("500")
         now = self.context.clock()
         result = check_answer(
             drill, answer, directory=self.context.directory.current(), received_at=now
@@ -156,6 +162,25 @@ def test_an_answer_that_the_hub_refuses_can_be_given_anew(al: NodeContext) -> No
     assert own.drill.state is DrillState.UNREACHED
 
 
+def test_an_answer_that_the_hub_chokes_on_holds_nothing_up(
+    network: Network, al: NodeContext
+) -> None:
+    """The next answer goes out and news come in; the first stays owed."""
+    hub = Hub(al, chokes_on=f"{1:032x}")
+    other = make_drill(2)
+    hub.put(make_drill())
+    hub.put(replace(other, question=replace(other.question, phase=Phase.PROCEEDINGS)))
+    exchange(al, hub)
+    answer(al)
+    network.clock.advance(minutes=1)
+    answer(al, 2)
+    with pytest.raises(DrillHostError, match="500"):
+        exchange(al, hub)
+    states = {own.drill.drill_id: own.drill.state for own in drills.list_own(al)}
+    assert states == {f"{1:032x}": DrillState.ASKED, f"{2:032x}": DrillState.ANSWERED}
+    assert [drill_id for drill_id, _ in drills.list_owed(al)] == [f"{1:032x}"]
+
+
 def test_only_open_questions_to_our_own_desks_are_answered(al: NodeContext) -> None:
     """Another Participant's drill, a closed one, an unknown one and nonsense are refused."""
     hub = Hub(al)
@@ -198,7 +223,7 @@ def test_of_each_desk_the_open_question_and_the_last_result_are_kept(al: NodeCon
 
 
 def test_a_hub_cannot_fill_the_disk(al: NodeContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a desk one open question is kept; beyond the bound only our own desks are taken in."""
+    """Of a desk one open question is kept; beyond the bounds only desks that are known already."""
     hub = Hub(al)
     for number in range(1, 5):
         hub.put(make_drill(number, asked_at=NOON + timedelta(hours=number)))
@@ -214,19 +239,33 @@ def test_a_hub_cannot_fill_the_disk(al: NodeContext, monkeypatch: pytest.MonkeyP
     exchange(al, hub)
     assert drills.list_last_drills(al, AuthorityId(f"XK-{DESK}")) == []
     assert [own.drill.drill_id for own in drills.list_own(al)] == [f"{8:032x}"]
+    monkeypatch.setattr(drills, "MOST_OWN", 1)
+    hub.put(make_drill(9, asked_at=NOON + timedelta(hours=9)))
+    invented = replace(make_drill(10).question, authority=AuthorityId("AL-invented"))
+    hub.put(Drill(invented))
+    exchange(al, hub)
+    assert [own.drill.drill_id for own in drills.list_own(al)] == [f"{9:032x}"]
 
 
 def test_a_hub_that_was_restored_is_asked_for_everything_anew(al: NodeContext) -> None:
-    """A hub that knows less than before makes the node forget what it said; answers stay owed."""
+    """A hub that knows less than before is told again what was answered; the rest is forgotten."""
     hub = Hub(al)
     for number in (1, 2, 3):
         hub.put(make_drill(number, asked_at=NOON - timedelta(hours=number)))
     exchange(al, hub)
+    answer(al)
+    exchange(al, hub)
     restored = Hub(al)
     restored.put(make_drill(1, asked_at=NOON - timedelta(hours=1)))
     exchange(al, restored)
-    assert restored.asked_since == [3, 0]
-    assert [own.drill.drill_id for own in drills.list_own(al)] == [f"{1:032x}"]
+    assert restored.asked_since == [4, 0]
+    (own,) = drills.list_own(al)
+    assert own.drill.drill_id == f"{1:032x}"
+    assert own.answer is not None
+    assert own.answer.standing is AnswerStanding.WAITING
+    exchange(al, restored)
+    (own,) = drills.list_own(al)
+    assert own.drill.state is DrillState.ANSWERED
 
 
 def serve_always(status: int, content: bytes) -> httpx.MockTransport:
@@ -242,7 +281,7 @@ async def test_a_hub_that_is_away_or_talks_nonsense_is_no_trouble_of_the_node(
         host = DrillHost("http://hub.example", http)
         await DrillRounds(al, host, interval=0.0).run_round()
         with pytest.raises(DrillHostError, match="update"):
-            host.fetch_news(b"", since=0)
+            host.fetch_news(b"", since=0, mark="")
     assert drills.find_news_age(al) is None
 
 

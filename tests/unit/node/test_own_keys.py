@@ -22,7 +22,7 @@ from node.adapters.keystore import (
     save_keystore,
 )
 from node.adapters.own_keys import OwnKeys
-from node.adapters.registry import KeysPublisher
+from node.adapters.registry import KeysNotPublishedError, KeysPublisher
 from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import UnopenableError
 from protocol.identifiers import ParticipantCode
@@ -264,3 +264,16 @@ def test_a_store_that_could_not_be_read_again_is_not_written(path: Path) -> None
             replace(store, epochs=store.epochs[:1] * 5000), path, unlock=UNLOCK, overwrite=True
         )
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b"no json", b'{"version": "x"}', b" " * 100_000, b""]
+)
+def test_what_is_no_registry_host_is_told(body: bytes) -> None:
+    """Whatever answers at the hub's address, of any length, ends in words about the address."""
+    with httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=httpx.ByteStream(body)))
+    ) as http:
+        publisher = KeysPublisher(hub_url="http://registry.invalid", http=http)
+        with pytest.raises(KeysNotPublishedError, match="check the hub's address"):
+            publisher.publish(make_keystore("XK"), at=NOON)

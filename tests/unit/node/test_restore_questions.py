@@ -21,6 +21,7 @@ from protocol.messages.link_repair import HeadField, ResendAnswerBody, SeenAnswe
 from tests.support.link_repair import names, received, send
 from tests.support.node import NOON, FixedDirectory, Network
 
+NOON_MINUTES = int(NOON.timestamp()) // 60
 OPEN = "link from AL: it has not said yet what the backup lacks"
 
 
@@ -126,9 +127,35 @@ def test_an_answer_without_room_moves_the_question_forward(
             ),
             more=has_more,
         )
-        assert note_restore_answer(session, question, body, now=NOON) == 1
+        assert note_restore_answer(xk, session, question, body) == 1
     with xk.database.reading() as session:
         row = session.get_one(RestoreQuestionRow, "AL")
         assert (row.answered_at is None) == has_more
         assert ((row.sent_generation, row.sent_seq) == (5, 2)) == has_more
         assert find_open_question(session, "AL", "0" * 32) is None
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_heeded"), [(NOON_MINUTES, True), (NOON_MINUTES - 1, False), (2**31 - 1, False)]
+)
+def test_a_generation_that_the_restore_forgot(
+    network: Network, heard: int, *, is_heeded: bool
+) -> None:
+    """The link goes beyond it if it is in the way, and never as far as a peer could drive it."""
+    xk = network.node("XK")
+    begin_new_generation(xk)
+    with xk.database.transaction() as session:
+        question = session.get_one(RestoreQuestionRow, "AL")
+        body = ResendAnswerBody(
+            request_id=question.message_id or "",
+            heads=(HeadField(generation=1, seq=0, digest="0" * 64),),
+            seen=(
+                SeenAnswer(
+                    generation=heard, seq=2, message_id="f" * 32, payload_sha256="a" * 64, at=NOON
+                ),
+            ),
+        )
+        assert note_restore_answer(xk, session, question, body) == 1
+    with xk.database.reading() as session:
+        row = session.get_one(LinkHeadRow, "AL")
+        assert row.generation == NOON_MINUTES + is_heeded

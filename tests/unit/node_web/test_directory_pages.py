@@ -7,11 +7,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from contact_registry.directory import Directory
-from contact_registry.models import Authority, ContactsDocument, ListedBy, Route, Telephone
+from contact_registry.models import (
+    Authority,
+    Competence,
+    ContactsDocument,
+    ListedBy,
+    Route,
+    Telephone,
+)
 from contact_registry.schedules import Holiday, Schedule, Weekday, WorkCalendar
 from node.service.registry_as_of import NotKeptError
 from node.web.duty import describe_duty
-from protocol.identifiers import AuthorityId
+from protocol.identifiers import AuthorityId, Channel, Phase
 from tests.support.node_console import PageReader, Pair
 from tests.support.registry import AL, make_authority
 
@@ -48,9 +55,9 @@ def list_desk(desk: Authority, **reserve: object) -> ContactsDocument:
         ({}, {}, MONDAY_NIGHT,
          ("Hours are not listed", "Ring the desk", "try it first")),
         ({"schedules": OFFICE, "out_of_hours": BY_NIGHT}, {}, MONDAY_NIGHT,
-         ("Closed now", "Ring the out-of-hours route", "closed at this hour")),
+         ("Closed now", "Ring the out-of-hours route", "closed now")),
         ({"schedules": OFFICE, "out_of_hours": BY_NIGHT, "reserve": BY_RESERVE}, {}, HOLIDAY,
-         ("Closed now", "Ring the out-of-hours route", "closed at this hour")),
+         ("Closed now", "Ring the out-of-hours route", "closed now")),
         ({"schedules": OFFICE, "reserve": BY_RESERVE}, {}, MONDAY_NIGHT,
          ("Closed now", "Ring the reserve", "no out-of-hours route is listed")),
         ({"schedules": OFFICE, "reserve": BY_RESERVE}, {"available_24_7": False,
@@ -86,6 +93,7 @@ def test_the_route_to_use_comes_first() -> None:
     assert [route.name for route in routes] == [None, "Desk duty"]
     assert routes[0].telephones == (NIGHT_NUMBER,)
     assert routes[0].look is None
+    assert routes[1].telephones == ()
     assert str(getattr(routes[1].look.word, "msgid", "")) == "No longer in use"  # type: ignore[union-attr]  # it ended
 
 
@@ -138,7 +146,9 @@ async def test_the_directory_of_a_past_day(past: Pair) -> None:
         await reader.open(f"/directory/AL?day={day}")
         assert "Former Child Protection Unit" in reader.page.text
         assert "Ring" not in reader.page.text
-        assert "Listed by" in reader.page.text or "onfirmed" in reader.page.text
+        assert "Confirmed on 2026-03-01" in reader.page.text
+        assert "tel:" not in reader.page.text
+        assert "+35540000001" in reader.page.text
 
 
 async def test_a_day_that_is_not_kept(past: Pair) -> None:
@@ -149,6 +159,7 @@ async def test_a_day_that_is_not_kept(past: Pair) -> None:
             (("1", "1", "2020"), "This node keeps directories since"),
             (("31", "2", "2026"), "There is no such day"),
             (("", "", ""), "Give the day"),
+            (("1", "1", "2099"), "Choose a day before today"),
         ):
             await reader.open("/directory")
             names = ("day_day", "day_month", "day_year")
@@ -159,3 +170,32 @@ async def test_a_day_that_is_not_kept(past: Pair) -> None:
         tomorrow = past.network.clock() + timedelta(days=1)
         await reader.open(f"/directory?day={tomorrow:%Y-%m-%d}")
         assert "This is not today" not in reader.page.text
+
+
+async def test_channel_place_and_who_left(past: Pair) -> None:
+    """A desk for one channel and place is found and says so; who is not listed has no page."""
+    context = past.network.node("XK")
+    directory = context.directory.current()
+    police = make_authority(
+        AL,
+        "vlora",
+        competences=(Competence(phase=Phase.RETURN, channel=Channel.POLICE, place="Vlora"),),
+    )
+    document = directory.contacts[AL]
+    document = document.model_copy(update={"authorities": (*document.authorities, police)})
+    entries = tuple(entry for entry in directory.participants if entry.code != "MK")
+    past.network.directory.directory = replace(
+        directory, contacts={**directory.contacts, AL: document}, participants=entries
+    )
+    async with PageReader(past.xk) as reader:
+        await reader.sign_in("auditor")
+        await reader.open("/directory")
+        asked = {"participant": "AL", "phase": "return", "channel": "police", "place": "VLORA"}
+        await reader.send("/directory", **asked)
+        assert "Channel: Police. Only for Vlora." in reader.page.text
+        await reader.open("/directory/AL")
+        assert "Return \N{EN DASH} Police \N{EN DASH} Vlora" in reader.page.text
+        assert (await reader.open("/directory/MK")).status_code == 404
+        assert "Not in this directory" in reader.page.text
+        day = (past.network.clock() - timedelta(days=3)).date()
+        assert (await reader.open(f"/directory/MK?day={day}")).status_code == 200
