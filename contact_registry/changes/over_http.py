@@ -84,9 +84,13 @@ class HttpPublisher:
     def send(self, submission: Submission) -> Receipt:
         """Send a submission; raises ``SubmissionRefusedError`` or ``RegistryUnavailableError``."""
         try:
-            answer = self._http.post(self._base + _SUBMISSIONS, json=submission.to_json())
+            with self._http.stream(
+                "POST", self._base + _SUBMISSIONS, json=submission.to_json()
+            ) as streamed:
+                content = self._read(streamed)
         except httpx.HTTPError as error:
             raise self._unreachable() from error
+        answer = httpx.Response(streamed.status_code, content=content)
         if answer.status_code == httpx.codes.CREATED:
             return Receipt(_read_version(answer))
         code = _read_code(answer)

@@ -105,7 +105,8 @@ def test_a_host_that_is_away_or_out_of_its_mind(node: Node) -> None:
         (503, b'{"code": "too_many_at_once"}'),
         (502, b"<html>bad gateway</html>"),
         (200, b"{}"),
-        (404, b"[" * 100_000),
+        (404, b"[" * 60_000),
+        (403, b'{"code": "not_signed", "detail": "' + b"z" * 100_000 + b'"}'),  # read no further
         (429, b'{"code": "too_often", "detail": "later"}'),
     ):
         node.host.lies[path] = (status, body)
