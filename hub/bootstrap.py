@@ -38,7 +38,9 @@ from hub.clock import utc_now
 from hub.context import HubContext, HubRecords
 from hub.delivery import DeliverySource
 from hub.drills.wiring import MailSetupError, add_drills
+from hub.monitoring.broker_disk import DiskWatch
 from hub.monitoring.delivery_watch import DeliveryWatch
+from hub.monitoring.quorum import QuorumWatch
 from hub.monitoring.readiness import (
     Check,
     check_admission,
@@ -60,6 +62,9 @@ from hub.web.place import Place
 from hub.web.router import create_web_router
 
 _WATCH_BROKER_EVERY: Final = timedelta(seconds=1)
+#: Pause between two questions to the broker whether it can write.
+_LOOK_AT_DISK_EVERY: Final = timedelta(seconds=20)
+_LOOK_AT_COPIES_EVERY: Final = timedelta(seconds=10)
 #: How long a publication waits for the broker to follow before its answer is given anyway.
 _ADMIT_SECONDS: Final = 5.0
 #: Rounds of admission that may fail before the hub is called not ready.
@@ -92,6 +97,9 @@ class HubParts:
     mailbox_admin: BrokerConnection
     mailboxes: Mailboxes
     rounds: AdmissionRounds
+    disk: DiskWatch
+    #: ``None`` for a broker of one server, which has one copy of everything.
+    quorum: QuorumWatch | None
     operator_token: str | None
     records: HubRecords
 
@@ -137,7 +145,11 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
     )
     mailboxes = Mailboxes(mailbox_admin, limits=settings.mailbox_limits)
     admission = Admission(
-        material=material, registrar=registrar, mailboxes=mailboxes, clock=utc_now
+        material=material,
+        registrar=registrar,
+        mailboxes=mailboxes,
+        clock=utc_now,
+        servers=settings.broker_size,
     )
     return HubParts(
         settings=settings,
@@ -148,6 +160,12 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
         mailbox_admin=mailbox_admin,
         mailboxes=mailboxes,
         rounds=AdmissionRounds(admission, load_directory=repository.load_directory),
+        disk=DiskWatch(registrar, servers=settings.broker_size, own=embedded),
+        quorum=(
+            QuorumWatch(mailbox_admin, servers=settings.broker_size)
+            if settings.broker_size > 1
+            else None
+        ),
         operator_token=token,
         records=records,
     )
@@ -259,6 +277,9 @@ def _add_own_tasks(tasks: BackgroundTasks, parts: HubParts) -> _Following:
     if parts.embedded is not None:
         watch = _watch_broker(parts.embedded)
         tasks.add_round("embedded_broker", watch, every=_WATCH_BROKER_EVERY)
+    tasks.add_round("broker_disk", parts.disk.look, every=_LOOK_AT_DISK_EVERY)
+    if parts.quorum is not None:
+        tasks.add_round("mailbox_copies", parts.quorum.look, every=_LOOK_AT_COPIES_EVERY)
     tasks.add_service("broker_registrar", parts.registrar.run)
     tasks.add_service("broker_mailboxes", parts.mailbox_admin.run)
     tasks.add_service(
@@ -287,10 +308,12 @@ def _list_checks(tasks: BackgroundTasks, parts: HubParts) -> list[Check]:
     return [
         check_broker(parts.registrar),
         check_broker(parts.mailbox_admin),
+        parts.disk.check,
         check_registry(parts.repository, clock=utc_now, margin=settings.timestamp_margin),
         check_admission(parts.rounds, clock=utc_now, longest_ago=longest_ago),
         check_store(parts.records.audit),
         check_tasks(tasks),
+        *([parts.quorum.check] if parts.quorum is not None else []),
     ]
 
 

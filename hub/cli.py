@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,6 +18,7 @@ from console.storage.migrating import SchemaError
 from console.storage.secret_box import SecretBoxError
 from contact_registry.errors import RegistryError
 from hub.bootstrap import HubSetupError, build_parts, create_app
+from hub.broker import cli as broker_cli
 from hub.broker.config import render_server_config
 from hub.broker.embedded import EmbeddedBrokerError
 from hub.broker.operator import (
@@ -74,6 +76,7 @@ First time, on one machine:
 """,
 )
 app.add_typer(operators_cli.app)
+app.add_typer(broker_cli.app)
 
 
 def _fail(message: object) -> NoReturn:
@@ -121,7 +124,16 @@ def init(
 
 
 @app.command("broker-config")
-def broker_config() -> None:
+def broker_config(
+    server: Annotated[
+        str | None, typer.Option(help="Which server of TRM_HUB_BROKER_CLUSTER it is for.")
+    ] = None,
+    *,
+    closed: Annotated[
+        bool,
+        typer.Option("--closed", help="Let in operators only, while mailboxes move."),
+    ] = False,
+) -> None:
     """Print the configuration of nats-server, to run the broker apart from the hub.
 
     \b
@@ -129,6 +141,7 @@ def broker_config() -> None:
       trm-hub broker-config > /etc/nats/broker.conf
       nats-server -c /etc/nats/broker.conf
       TRM_HUB_BROKER_MODE=external TRM_HUB_BROKER_SERVERS=tls://broker.example.org:4222 trm-hub run
+      trm-hub broker-config --server broker-2 > broker-2.conf     # one of three: broker-cluster.md
 
     It holds no secret: keys are named by file, the store's key by environment variable.
     """
@@ -136,7 +149,7 @@ def broker_config() -> None:
     _check_data_folder(settings)
     try:
         text = render_server_config(
-            settings.describe_broker(),
+            replace(settings.describe_broker(server=server), closed=closed),
             load_operator_material(settings.operator_dir),
             issued_at=utc_now(),
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from console.process.tasks import TaskState
 from hub.broker.admission import AdmissionReport
+from hub.broker.mailbox_plan import MailboxPlan
 from hub.monitoring.mailbox_watch import ParticipantMailbox
 from hub.monitoring.readiness import CheckResult
 
@@ -21,6 +22,8 @@ class DeliveryReport:
     admission: AdmissionReport | None = None
     mailboxes: Sequence[ParticipantMailbox] | None = None
     problem: str = ""
+    #: How much each sender may have waiting; None where there are no mailboxes to plan.
+    plan: MailboxPlan | None = None
 
 
 class DeliverySource(Protocol):

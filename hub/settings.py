@@ -10,8 +10,9 @@ from pydantic import AnyHttpUrl, Field, ValidationError, field_validator, model_
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from console.process.logs import LogFormat
+from hub.broker.cluster import ClusterMember, RouteAddress, check_replicas, parse_members
 from hub.broker.config import FREE_PORT, BrokerConfig
-from hub.broker.mailboxes import MailboxLimits
+from hub.broker.mailbox_plan import MailboxLimits
 from hub.drills.mail_security import MailSecurity
 
 
@@ -112,19 +113,56 @@ class HubSettings(BaseSettings):
     broker_max_store_bytes: int = Field(
         default=20 * 1024**3,
         ge=1024**2,
-        description="Most bytes that the broker keeps on disk: at least mailbox_bytes for each "
-        "Participant.",
+        description="Most bytes that the broker keeps on disk, divided among the mailboxes.",
+    )
+    broker_state_dir: Path | None = Field(
+        default=None,
+        description="Folder that nats-server writes to, on the machine that it runs on; default: "
+        "<data_dir>/broker.",
+    )
+    broker_cluster: Annotated[tuple[tuple[str, RouteAddress], ...], NoDecode] = Field(
+        default=(),
+        description="The 3 or 5 servers of a cluster with their route addresses, the same on every "
+        "machine: broker-1=host:6222,broker-2=host:6222,broker-3=host:6222; default: one server.",
+    )
+    broker_route_certificate: Path | None = Field(
+        default=None,
+        description="Certificate chain (PEM) that this server shows to the others of the cluster; "
+        "for server and client use, and for the host of its route address.",
+    )
+    broker_route_private_key: Path | None = Field(
+        default=None, description="Private key (PEM) that fits the route certificate."
+    )
+    broker_route_ca: Path | None = Field(
+        default=None,
+        description="CA certificate (PEM) of the routes: an authority that signs nothing else, for "
+        "whoever holds a certificate of it counts as a server of the cluster.",
     )
     mailbox_replicas: int = Field(
-        default=1, ge=1, le=5, description="Copies of each mailbox: 1, or 3 in a cluster."
+        default=1,
+        ge=1,
+        le=5,
+        description="Copies of each mailbox: 1, or 3 in a cluster. Changed at any time; the hub "
+        "brings every mailbox to it.",
     )
     mailbox_messages: int = Field(
         default=5_000,
         ge=1,
-        description="Messages of one sender and class that may wait in one mailbox.",
+        description="Most messages of one sender and class that may wait in one mailbox; fewer "
+        "where the store is small: all senders together must fit.",
     )
-    mailbox_bytes: int = Field(
-        default=1024**3, ge=1024**2, description="Bytes that may wait in one mailbox."
+    mailbox_bytes: int | None = Field(
+        default=None,
+        ge=1024**2,
+        description="Bytes that may wait for one Participant; default: an equal part of the "
+        "broker's store.",
+    )
+    mailbox_participants: int = Field(
+        default=8,
+        ge=1,
+        le=1024,
+        description="Participants for which the broker's store is divided. When more are listed, "
+        "it is doubled until it suffices.",
     )
     admission_interval: timedelta = Field(
         default=timedelta(minutes=1),
@@ -183,6 +221,11 @@ class HubSettings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("broker_cluster", mode="before")
+    @classmethod
+    def _parse_cluster(cls, value: object) -> object:
+        return tuple(parse_members(value).items()) if isinstance(value, str) else value
+
     @field_validator("broker_servers")
     @classmethod
     def _check_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
@@ -205,6 +248,7 @@ class HubSettings(BaseSettings):
     def _check_mode(self) -> Self:
         if self.broker_mode is BrokerMode.EXTERNAL and not self.broker_servers:
             raise ValueError("Set TRM_HUB_BROKER_SERVERS: an external broker needs its addresses.")
+        check_replicas(self.mailbox_replicas, servers=len(self.broker_cluster))
         if (self.http_certificate is None) != (self.http_private_key is None):
             raise ValueError(
                 "Set both TRM_HUB_HTTP_CERTIFICATE and TRM_HUB_HTTP_PRIVATE_KEY, or neither."
@@ -250,22 +294,65 @@ class HubSettings(BaseSettings):
         return MailboxLimits(
             messages_per_sender_and_class=self.mailbox_messages,
             total_bytes=self.mailbox_bytes,
+            store_bytes=self.broker_max_store_bytes,
+            participants=self.mailbox_participants,
             replicas=self.mailbox_replicas,
         )
 
-    def describe_broker(self) -> BrokerConfig:
-        """Return what to run nats-server with; raises ``ValueError`` if TLS is not set up."""
+    @property
+    def broker_size(self) -> int:
+        """How many servers the broker has."""
+        return max(1, len(self.broker_cluster))
+
+    def describe_broker(self, *, server: str | None = None) -> BrokerConfig:
+        """Return what to run nats-server with, in a cluster the one with this name.
+
+        Raises ``ValueError`` with what to set if TLS or the cluster is not set up.
+        """
         if self.broker_certificate is None or self.broker_private_key is None:
             raise ValueError(
                 "Set TRM_HUB_BROKER_CERTIFICATE and TRM_HUB_BROKER_PRIVATE_KEY: the broker speaks "
                 "TLS only."
             )
         return BrokerConfig(
-            state_directory=(self.data_dir / "broker").absolute(),
+            state_directory=(self.broker_state_dir or self.data_dir / "broker").absolute(),
             certificate=self.broker_certificate.absolute(),
             private_key=self.broker_private_key.absolute(),
             host=self.broker_host,
             port=self.broker_port,
             max_store_bytes=self.broker_max_store_bytes,
             store_key_variable=self.broker_store_key_variable,
+            cluster=self._describe_member(server),
+        )
+
+    def _describe_member(self, server: str | None) -> ClusterMember | None:
+        if not self.broker_cluster:
+            if server is None:
+                return None
+            raise ValueError(
+                "Set TRM_HUB_BROKER_CLUSTER to all servers: without it there is one, without name."
+            )
+        names = ", ".join(name for name, _ in self.broker_cluster)
+        if server is None:
+            raise ValueError(
+                f"Say which server of the cluster it is: --server, one of {names}. A cluster runs "
+                "with TRM_HUB_BROKER_MODE=external."
+            )
+        files = (
+            self.broker_route_certificate,
+            self.broker_route_private_key,
+            self.broker_route_ca,
+        )
+        certificate, private_key, authority = files
+        if certificate is None or private_key is None or authority is None:
+            raise ValueError(
+                "Set TRM_HUB_BROKER_ROUTE_CERTIFICATE, TRM_HUB_BROKER_ROUTE_PRIVATE_KEY and "
+                "TRM_HUB_BROKER_ROUTE_CA: servers of a cluster know each other by certificates."
+            )
+        return ClusterMember(
+            server_name=server,
+            members=dict(self.broker_cluster),
+            certificate=certificate.absolute(),
+            private_key=private_key.absolute(),
+            authority=authority.absolute(),
         )

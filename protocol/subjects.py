@@ -16,13 +16,12 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from protocol.errors import MalformedError
+from protocol.limits import LIMITS
 from protocol.nkeys import NkeyKind, PublicNkey, parse_public_nkey
 
 AccountId = NewType("AccountId", PublicNkey)
 """The public nkey of a Participant's broker account: its opaque name at the broker."""
 
-#: The durable consumer of every mailbox.
-MAILBOX_CONSUMER: Final = "node"
 #: Where the sender stands in a mailbox subject, counted from 1.
 SENDER_TOKEN: Final = 4
 
@@ -31,11 +30,24 @@ _TOKENS: Final = 5
 
 
 class TrafficClass(StrEnum):
-    """What travels: each class has its own quota, so that none can crowd out another."""
+    """What travels: each class has a mailbox of its own, so that none can crowd out another.
+
+    ``LARGE`` carries the few messages and receipts that are larger than
+    :attr:`~protocol.limits.Limits.small_envelope`. Without them in it, the mailbox of messages can
+    promise each sender room for hundreds: see :func:`choose_class`.
+    """
 
     MESSAGE = "m"
     RECEIPT = "r"
+    LARGE = "l"
     CHUNK = "b"
+
+
+def choose_class(traffic: TrafficClass, *, envelope_bytes: int) -> TrafficClass:
+    """Return in which class an envelope of this size travels that carries ``traffic``."""
+    if traffic is TrafficClass.CHUNK or envelope_bytes <= LIMITS.small_envelope:
+        return traffic
+    return TrafficClass.LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +96,29 @@ def parse_mailbox_subject(text: str) -> MailboxSubject:
     return MailboxSubject(parse_account_id(tokens[2]), parse_account_id(tokens[3]), traffic)
 
 
-def mailbox_stream(account: AccountId) -> str:
-    """Name the stream that is the mailbox of ``account``."""
+def mailbox_stream(account: AccountId, traffic: TrafficClass) -> str:
+    """Name the stream that is the mailbox of ``account`` for one class.
+
+    That of messages bears the account's bare name, as the one mailbox of earlier versions did.
+    """
+    return account if traffic is TrafficClass.MESSAGE else f"{account}_{traffic.value}"
+
+
+def parse_mailbox_stream(name: str) -> tuple[AccountId, TrafficClass]:
+    """Undo :func:`mailbox_stream`; raises :class:`~protocol.errors.MalformedError`."""
+    account, _, suffix = name.partition("_")
+    for traffic in TrafficClass:
+        if name == mailbox_stream(AccountId(PublicNkey(account)), traffic):
+            return parse_account_id(account), traffic
+    raise MalformedError(f"A mailbox has no class {suffix!r}: another program made this stream.")
+
+
+def mailbox_consumer(account: AccountId) -> str:
+    """Name the durable consumer of each mailbox of ``account``.
+
+    It is called as its owner is, so that the broker itself can see to it that nobody but the owner
+    pulls from it and acknowledges to it (``account_token_position``).
+    """
     return account
 
 
@@ -94,11 +127,20 @@ def inbox_prefix(account: AccountId) -> str:
     return f"_INBOX.{account}"
 
 
-def mailbox_pull_subject(account: AccountId | None = None) -> str:
-    """Where the mailbox's owner asks for its next messages (JetStream API); ``None``: anybody's."""
-    return f"$JS.API.CONSUMER.MSG.NEXT.{account or '*'}.{MAILBOX_CONSUMER}"
+#: Where the owner stands in the subject of a pull, and of an acknowledgement, counted from 1.
+PULL_OWNER_TOKEN: Final = 7
+ACK_OWNER_TOKEN: Final = 4
+#: All pulls and all acknowledgements, of whomever.
+ANY_PULL: Final = "$JS.API.CONSUMER.MSG.NEXT.*.*"
+ANY_ACK: Final = "$JS.ACK.*.*.>"
 
 
-def mailbox_ack_pattern(account: AccountId | None = None) -> str:
-    """Where the mailbox's owner acknowledges messages (JetStream); ``None``: anybody's."""
-    return f"$JS.ACK.{account or '*'}.{MAILBOX_CONSUMER}.>"
+def mailbox_pull_subject(account: AccountId, traffic: TrafficClass) -> str:
+    """Where a mailbox's owner asks for its next envelopes (JetStream API)."""
+    stream, consumer = mailbox_stream(account, traffic), mailbox_consumer(account)
+    return f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
+def mailbox_ack_pattern(account: AccountId, traffic: TrafficClass) -> str:
+    """Where a mailbox's owner acknowledges envelopes (JetStream)."""
+    return f"$JS.ACK.{mailbox_stream(account, traffic)}.{mailbox_consumer(account)}.>"

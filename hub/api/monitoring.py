@@ -18,6 +18,15 @@ from hub.broker.mailboxes import MailboxError, Mailboxes
 from hub.monitoring.mailbox_watch import ParticipantMailbox, watch_mailboxes
 
 
+class CrowdingAnswer(BaseModel):
+    """A sender that uses much of its part of a mailbox; it is full at ``per_sender``."""
+
+    traffic: str
+    sender: str | None
+    stored: int
+    per_sender: int
+
+
 class MailboxAnswer(BaseModel):
     """One Participant's mailbox; all numbers are ``None`` while it has none."""
 
@@ -28,6 +37,8 @@ class MailboxAnswer(BaseModel):
     unconfirmed: int | None = None
     redelivered: int | None = None
     oldest_at: datetime | None = None
+    #: Senders that use half of their part of it or more, the fullest first.
+    crowding: list[CrowdingAnswer] = []
 
 
 class AdmissionAnswer(BaseModel):
@@ -142,4 +153,13 @@ def _describe(mailbox: ParticipantMailbox) -> MailboxAnswer:
         unconfirmed=found.unconfirmed,
         redelivered=found.redelivered,
         oldest_at=found.oldest_at,
+        crowding=[
+            CrowdingAnswer(
+                traffic=one.traffic.value,
+                sender=one.sender,
+                stored=one.stored,
+                per_sender=one.per_sender,
+            )
+            for one in mailbox.crowding
+        ],
     )

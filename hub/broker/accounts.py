@@ -9,6 +9,7 @@ account is the account of whoever asks.
 
 from typing import Final
 
+from hub.broker.mailbox_plan import MAX_PAYLOAD
 from protocol.broker_credentials import (
     AccountClaims,
     AccountLimits,
@@ -20,7 +21,10 @@ from protocol.broker_credentials import (
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import PublicNkey
 from protocol.subjects import (
-    MAILBOX_CONSUMER,
+    ACK_OWNER_TOKEN,
+    ANY_ACK,
+    ANY_PULL,
+    PULL_OWNER_TOKEN,
     SENDER_TOKEN,
     AccountId,
     TrafficClass,
@@ -35,28 +39,27 @@ HUB_ACCOUNT_NAME: Final = "HUB"
 #: One node needs one connection, two while it renews its token; two processes may share the work.
 _CONNECTIONS: Final = 4
 _SUBSCRIPTIONS: Final = 64
-#: Bytes; an envelope has at most 1,000,000 (protocol limits), the rest is for headers.
-MAX_PAYLOAD: Final = 1_048_576
-
-_PULL_ACCOUNT_TOKEN: Final = 6
-_ACK_ACCOUNT_TOKEN: Final = 3
-
 HUB_INBOX: Final = "_INBOX.hub"
 
 _CLAIMS_UPDATE: Final = "$SYS.REQ.CLAIMS.UPDATE"
 _CLAIMS_DELETE: Final = "$SYS.REQ.CLAIMS.DELETE"
 _CLAIMS_LIST: Final = "$SYS.REQ.CLAIMS.LIST"
 
-#: The hub's user in the system account: keeps the list of accounts, and does nothing else there.
+#: The hub's user in the system account: keeps the list of accounts, asks whether the
+#: servers are well, and does nothing else there.
 REGISTRAR_PERMISSIONS: Final = Permissions(
     publish=(
         _CLAIMS_UPDATE,
         _CLAIMS_DELETE,
         _CLAIMS_LIST,
         "$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP",
+        "$SYS.REQ.SERVER.PING.HEALTHZ",
     ),
     subscribe=(f"{HUB_INBOX}.>",),
 )
+
+#: The one consumer that mailboxes had when all classes shared one.
+EARLIER_CONSUMER: Final = "node"
 
 #: The hub's user in its own account: makes and counts mailboxes. It may not read a message, take
 #: one out, nor put one in.
@@ -67,8 +70,9 @@ MAILBOX_ADMIN_PERMISSIONS: Final = Permissions(
         "$JS.API.STREAM.INFO.*",
         "$JS.API.STREAM.DELETE.*",
         "$JS.API.STREAM.NAMES",
-        f"$JS.API.CONSUMER.DURABLE.CREATE.*.{MAILBOX_CONSUMER}",
-        f"$JS.API.CONSUMER.INFO.*.{MAILBOX_CONSUMER}",
+        "$JS.API.CONSUMER.DURABLE.CREATE.*.*",
+        "$JS.API.CONSUMER.INFO.*.*",
+        f"$JS.API.CONSUMER.DELETE.*.{EARLIER_CONSUMER}",
     ),
     subscribe=(f"{HUB_INBOX}.>",),
 )
@@ -96,14 +100,14 @@ def hub_account_claims() -> AccountClaims:
             *put,
             ServiceExport(
                 name="pull",
-                subject=mailbox_pull_subject(),
-                account_token_position=_PULL_ACCOUNT_TOKEN,
+                subject=ANY_PULL,
+                account_token_position=PULL_OWNER_TOKEN,
                 response_type=ResponseType.STREAM,
             ),
             ServiceExport(
                 name="ack",
-                subject=mailbox_ack_pattern(),
-                account_token_position=_ACK_ACCOUNT_TOKEN,
+                subject=ANY_ACK,
+                account_token_position=ACK_OWNER_TOKEN,
             ),
         ),
     )
@@ -116,11 +120,11 @@ def participant_account_claims(
     signing_keys: tuple[PublicNkey, ...],
     hub_account: PublicNkey,
 ) -> AccountClaims:
-    """Describe a Participant's account: put as itself, empty its own mailbox, nothing else."""
+    """Describe a Participant's account: put as itself, empty its own mailboxes, nothing else."""
     services = (
         *(mailbox_pattern(sender=account, traffic=traffic) for traffic in TrafficClass),
-        mailbox_pull_subject(account),
-        mailbox_ack_pattern(account),
+        *(mailbox_pull_subject(account, traffic) for traffic in TrafficClass),
+        *(mailbox_ack_pattern(account, traffic) for traffic in TrafficClass),
     )
     return AccountClaims(
         name=participant,

@@ -19,8 +19,13 @@ import structlog
 
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
-from hub.broker.accounts import participant_account_claims
-from hub.broker.connection import BrokerConnection, BrokerUnavailableError, Clock
+from hub.broker.accounts import hub_account_claims, participant_account_claims
+from hub.broker.connection import (
+    BrokerConnection,
+    BrokerUnavailableError,
+    Clock,
+    read_answer,
+)
 from hub.broker.mailboxes import MailboxError, Mailboxes
 from hub.broker.operator import OperatorMaterial
 from protocol.broker_credentials import (
@@ -33,7 +38,7 @@ from protocol.broker_credentials import (
 from protocol.errors import MalformedError, RemoteProtocolError
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import NkeyKind, parse_public_nkey
-from protocol.subjects import AccountId, parse_account_id
+from protocol.subjects import AccountId, parse_account_id, parse_mailbox_stream
 
 _UPDATE: Final = "$SYS.REQ.CLAIMS.UPDATE"
 _DELETE: Final = "$SYS.REQ.CLAIMS.DELETE"
@@ -118,7 +123,10 @@ class Admission:
         registrar: BrokerConnection,
         mailboxes: Mailboxes,
         clock: Clock,
+        servers: int = 1,
     ) -> None:
+        """``servers`` is how many servers the broker has."""
+        self._servers = servers
         self._material = material
         self._registrar = registrar
         self._mailboxes = mailboxes
@@ -134,6 +142,8 @@ class Admission:
         """
         async with self._one_round:
             recorded = await self._load_recorded()
+            await self._renew_hub_account()
+            self._mailboxes.expect(len(directory.participants))
             outcomes: list[AdmissionOutcome] = []
             claims: list[_Claim] = []
             for entry in directory.participants:
@@ -191,7 +201,9 @@ class Admission:
         for claim in claims:
             claimants[claim.account].append(claim)
         outcomes: list[AdmissionOutcome] = []
-        for account, rivals in claimants.items():
+        # Those that are here first: when more take part, each mailbox becomes smaller, and that
+        # makes the room for new ones.
+        for account, rivals in sorted(claimants.items(), key=lambda item: item[0] not in recorded):
             token = recorded.get(account)
             for claim in rivals:
                 # Whoever copies another's account into its own keys document would get the other's
@@ -212,8 +224,8 @@ class Admission:
     async def _admit(self, claim: _Claim, token: Token | None) -> AdmissionOutcome:
         action = AdmissionAction.UNCHANGED
         try:
-            if token is None or not self._is_current(token, claim):
-                await self._push(claim)
+            if token is None or not self._is_current(token, claim.claims):
+                await self._push(claim.account, claim.claims)
                 action = AdmissionAction.UPDATED if token else AdmissionAction.ADMITTED
             if await self._mailboxes.ensure(claim.account) and token is not None:
                 action = AdmissionAction.UPDATED
@@ -225,19 +237,29 @@ class Admission:
             _log.info("participant_admitted", participant=claim.participant, action=action.value)
         return AdmissionOutcome(action, claim.participant, claim.account)
 
-    def _is_current(self, token: Token, claim: _Claim) -> bool:
+    async def _renew_hub_account(self) -> None:
+        """Bring what the hub's account offers to the others to what this version offers.
+
+        The broker's configuration holds it as it was when that file was written; a newer token
+        that the broker was given survives its restart.
+        """
+        account = AccountId(self._material.hub_account.public)
+        claims = hub_account_claims()
+        token = await self._load_token(account)
+        if token is None or not self._is_current(token, claims):
+            await self._push(account, claims)
+            _log.info("hub_account_renewed")
+
+    def _is_current(self, token: Token, claims: AccountClaims) -> bool:
         return (
             token.issuer == self._material.signing_key.public
-            and token.name == claim.claims.name
-            and dict(token.claims) == claim.claims.as_claims()
+            and token.name == claims.name
+            and dict(token.claims) == claims.as_claims()
         )
 
-    async def _push(self, claim: _Claim) -> None:
+    async def _push(self, account: AccountId, claims: AccountClaims) -> None:
         token = issue_account_token(
-            self._material.signing_key,
-            account=claim.account,
-            claims=claim.claims,
-            issued_at=self._clock(),
+            self._material.signing_key, account=account, claims=claims, issued_at=self._clock()
         )
         _check_done(await self._registrar.request_json(_UPDATE, token.encode()))
 
@@ -277,10 +299,11 @@ class Admission:
 
     async def _remove_empty_mailboxes(self, kept: Iterable[AccountId]) -> None:
         try:
-            orphans = await self._mailboxes.list_names() - frozenset(kept)
-            for name in sorted(orphans):
-                if await self._mailboxes.remove_if_empty(parse_account_id(name)):
-                    _log.info("empty_mailbox_removed", account=name)
+            names = await self._mailboxes.list_names()
+            orphans = {parse_mailbox_stream(name)[0] for name in names} - frozenset(kept)
+            for account in sorted(orphans):
+                if await self._mailboxes.remove_if_empty(account):
+                    _log.info("empty_mailbox_removed", account=account)
         except (BrokerUnavailableError, MailboxError, MalformedError) as error:
             _log.warning("orphaned_mailboxes_not_looked_through", error=str(error))
 
@@ -288,14 +311,21 @@ class Admission:
 
     async def _load_recorded(self) -> dict[AccountId, Token | None]:
         """Return the broker's accounts; ``None`` for one whose token cannot be read."""
-        answer = await self._registrar.request_json(_LIST)
-        names = answer.get("data")
-        if not isinstance(names, list):
-            raise BrokerUnavailableError("The broker did not list its accounts: check its version.")
-        try:
-            accounts = {parse_account_id(str(name)) for name in names}
-        except MalformedError as error:
-            raise BrokerUnavailableError(f"The broker lists a strange account: {error}") from error
+        # Each server has a list of its own. One that was away while an account was removed brings
+        # it back when it returns, to all of them: only all lists together show that.
+        accounts: set[AccountId] = set()
+        for answer in await self._registrar.request_all(_LIST, most=self._servers):
+            names = read_answer(answer).get("data")
+            if not isinstance(names, list):
+                raise BrokerUnavailableError(
+                    "The broker did not list its accounts: check its version."
+                )
+            try:
+                accounts |= {parse_account_id(str(name)) for name in names}
+            except MalformedError as error:
+                raise BrokerUnavailableError(
+                    f"The broker lists a strange account: {error}"
+                ) from error
         others = sorted(accounts - self._material.reserved_accounts)
         return {account: await self._load_token(account) for account in others}
 

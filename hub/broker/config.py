@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from hub.broker.accounts import MAX_PAYLOAD, hub_account_claims, system_account_claims
+from hub.broker.accounts import hub_account_claims, system_account_claims
+from hub.broker.cluster import CLUSTER_NAME, ClusterMember
+from hub.broker.mailbox_plan import MAX_PAYLOAD
 from hub.broker.operator import OperatorMaterial
 from protocol.broker_credentials import issue_account_token
 
@@ -37,6 +39,11 @@ class BrokerConfig:
     server_name: str = "broker-1"
     max_store_bytes: int = 20 * 1024**3
     store_key_variable: str | None = None
+    #: Its place among several servers; ``None`` for one server alone.
+    cluster: ClusterMember | None = None
+    #: Shut every Participant out: the server knows the operators' two accounts only. While
+    #: mailboxes are saved or put back nothing may change in them. Accounts on disk are left alone.
+    closed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a variable name that would break out of its place in the file."""
@@ -45,6 +52,20 @@ class BrokerConfig:
                 "Name an environment variable in capital letters, such as BROKER_STORE_KEY; the "
                 "key itself does not belong into the settings."
             )
+
+    @property
+    def name(self) -> str:
+        """What the server is called: among several, its name in the cluster."""
+        return self.cluster.server_name if self.cluster else self.server_name
+
+    @property
+    def messages_directory(self) -> Path:
+        """Where messages lie.
+
+        Not the same folder alone and in a cluster: a server that begins to run in a cluster takes
+        the streams of its former life for orphans and deletes them after half a minute.
+        """
+        return self.state_directory / ("messages-clustered" if self.cluster else "messages")
 
 
 def render_server_config(
@@ -73,7 +94,7 @@ def render_server_config(
     )
     return f"""\
 # Written by trm-hub: change the hub's settings instead of this file.
-server_name: {_quote(config.server_name)}
+server_name: {_quote(config.name)}
 host: {_quote(config.host)}
 port: {config.port}
 pid_file: {_quote(state / "broker.pid")}
@@ -94,22 +115,61 @@ tls {{
 }}
 
 jetstream {{
-  store_dir: {_quote(state / "messages")}
+  store_dir: {_quote(config.messages_directory)}
   max_file_store: {config.max_store_bytes}
   max_memory_store: 64MB
   sync_interval: always{cipher}
 }}
-
+{_render_routes(config.cluster) if config.cluster else ""}
 operator: {material.token}
 system_account: {system}
-resolver {{
-  type: full
-  dir: {_quote(state / "accounts")}
-  allow_delete: true
-  interval: "2m"
-}}
+{_render_resolver(state / "accounts", closed=config.closed)}
 resolver_preload {{
 {preload}
+}}
+"""
+
+
+def _render_resolver(directory: Path, *, closed: bool) -> str:
+    if closed:
+        return "resolver: MEMORY  # closed: the operators only, no Participant is let in"
+    return f"""\
+resolver {{
+  type: full
+  dir: {_quote(directory)}
+  allow_delete: true
+  interval: "2m"
+}}"""
+
+
+def _render_routes(member: ClusterMember) -> str:
+    """Return the part about the other servers.
+
+    ``verify`` asks both ends for a certificate of the routes' own authority; ``no_advertise`` keeps
+    the servers from telling nodes of addresses that are not in their settings.
+    """
+    own = member.members[member.server_name]
+    routes = "\n".join(f"    {_quote(f'nats-route://{address}')}" for address in member.others)
+    return f"""
+# Told to go (SIGUSR2), it hands over what it leads and lets its clients go one after the other.
+lame_duck_grace_period: "3s"
+lame_duck_duration: "30s"
+
+cluster {{
+  name: {_quote(CLUSTER_NAME)}
+  listen: {_quote(f"{member.listen_host}:{own.port}")}
+  no_advertise: true
+  tls {{
+    cert_file: {_quote(member.certificate)}
+    key_file: {_quote(member.private_key)}
+    ca_file: {_quote(member.authority)}
+    verify: true
+    min_version: "1.3"
+    timeout: 5
+  }}
+  routes: [
+{routes}
+  ]
 }}
 """
 

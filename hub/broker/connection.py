@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import nats.errors
 import structlog
+from nats.aio.msg import Msg
 
 from console.process.tls_transport import Credentials, TlsClient
 from hub.broker.accounts import HUB_INBOX
@@ -26,6 +27,8 @@ Clock = Callable[[], datetime]
 #: A token is made for each connection; the broker cuts it off after this time and the hub returns.
 _TOKEN_LIFETIME: Final = timedelta(hours=24)
 _ANSWER_SECONDS: Final = 5.0
+#: Servers of one broker answer within milliseconds of each other, or are away.
+_STRAGGLER_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 3.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 10.0
@@ -178,13 +181,54 @@ class BrokerConnection:
             ) from error
         return answer.data
 
+    async def request_all(self, subject: str, payload: bytes = b"", *, most: int) -> list[bytes]:
+        """Ask every server of the broker; returns what came, at least one answer, at most ``most``.
+
+        A server that is away is waited for half a second after the last answer of the others.
+        Raises :class:`BrokerUnavailableError` as :meth:`request` does.
+        """
+        if most <= 1:
+            return [await self.request(subject, payload)]
+        client = self._client
+        if client is None:
+            return [await self.request(subject, payload)]  # which raises
+        answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def note_answer(message: Msg) -> None:
+            if not (message.headers or {}).get("Status"):  # else nobody listens
+                await answers.put(message.data)
+
+        found: list[bytes] = []
+        try:
+            inbox = client.new_inbox()
+            listening = await client.subscribe(inbox, cb=note_answer)
+            await client.publish(subject, payload, reply=inbox)
+            try:
+                while len(found) < most:
+                    async with asyncio.timeout(_STRAGGLER_SECONDS if found else _ANSWER_SECONDS):
+                        found.append(await answers.get())
+            except TimeoutError:
+                if not found:
+                    raise
+            finally:
+                await listening.unsubscribe()
+        except (OSError, nats.errors.Error) as error:
+            raise BrokerUnavailableError(
+                f"The broker did not answer {subject.split('.')[2]} ({error}): trying again later."
+            ) from error
+        return found
+
     async def request_json(self, subject: str, payload: bytes = b"") -> dict[str, Any]:
         """Ask the broker and return its answer, a JSON object; errors as in :meth:`request`."""
-        data = await self.request(subject, payload)
-        try:
-            answer = json.loads(data) if len(data) <= _MAX_ANSWER_BYTES else None
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise BrokerUnavailableError("The broker's answer cannot be read: check its version.")
-        return answer
+        return read_answer(await self.request(subject, payload))
+
+
+def read_answer(data: bytes) -> dict[str, Any]:
+    """Read an answer of the broker; raises :class:`BrokerUnavailableError`."""
+    try:
+        answer = json.loads(data) if len(data) <= _MAX_ANSWER_BYTES else None
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise BrokerUnavailableError("The broker's answer cannot be read: check its version.")
+    return answer

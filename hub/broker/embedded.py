@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,15 @@ class EmbeddedBroker:
         files = [state / "broker-start.log", state / "broker.log"]
         tails = [file.read_bytes()[-_TAIL_BYTES:] for file in files if file.is_file()]
         return b"".join(tails).decode("utf-8", errors="replace").strip() or "(nothing)"
+
+    def read_free_bytes(self) -> int:
+        """Return what is free on the disk that it writes to; raises ``OSError``."""
+        return shutil.disk_usage(self._config.state_directory).free
+
+    def ask_to_end(self) -> None:
+        """Tell it to end in order, and return at once; :meth:`start` starts it again."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """End it in order; by force if it takes longer than ten seconds."""

@@ -33,6 +33,7 @@ class DeliveryWatch:
             admission=self.rounds.last,
             mailboxes=mailboxes,
             problem=problem,
+            plan=self.mailboxes.plan,
         )
 
     async def run_checks(self) -> Sequence[CheckResult]:

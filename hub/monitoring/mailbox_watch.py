@@ -1,12 +1,36 @@
 """What waits in the mailboxes, by Participant: numbers and ages, never content."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from contact_registry.directory import Directory
-from hub.broker.mailboxes import Mailboxes, MailboxSnapshot
+from hub.broker.mailbox_snapshots import MailboxSnapshot
+from hub.broker.mailboxes import Mailboxes
 from protocol.errors import MalformedError
 from protocol.identifiers import ParticipantCode
-from protocol.subjects import parse_account_id
+from protocol.subjects import AccountId, TrafficClass, parse_account_id
+
+#: Percent of its part from which a sender is named.
+_NEARLY_FULL: Final = 50
+#: Mailboxes that are asked for at a time.
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Crowding:
+    """A sender that uses much of its part of a mailbox; ``None``: no longer in the registry."""
+
+    traffic: TrafficClass
+    sender: ParticipantCode | None
+    stored: int
+    per_sender: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is taken from it, so that the rest waits in its outbox."""
+        return self.stored >= self.per_sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +39,7 @@ class ParticipantMailbox:
 
     participant: ParticipantCode
     snapshot: MailboxSnapshot | None
+    crowding: tuple[Crowding, ...] = ()
 
 
 async def watch_mailboxes(
@@ -25,14 +50,39 @@ async def watch_mailboxes(
     Raises :class:`~hub.broker.connection.BrokerUnavailableError` and
     :class:`~hub.broker.mailboxes.MailboxError`.
     """
-    found: list[ParticipantMailbox] = []
-    for entry in directory.participants:
-        keys = directory.keys.get(entry.code)
-        snapshot = None
-        if keys is not None:
-            try:
-                snapshot = await mailboxes.count(parse_account_id(keys.broker.account))
-            except MalformedError:
-                snapshot = None  # the admission report names it as refused
-        found.append(ParticipantMailbox(entry.code, snapshot))
-    return tuple(found)
+    accounts = _read_accounts(directory)
+    owners = {account: code for code, account in accounts.items()}
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def watch(code: ParticipantCode) -> ParticipantMailbox:
+        account = accounts.get(code)
+        if account is None:
+            return ParticipantMailbox(code, None)
+        async with few:
+            snapshot = await mailboxes.count(account)
+        return ParticipantMailbox(code, snapshot, _find_crowding(snapshot, owners))
+
+    return tuple(await asyncio.gather(*(watch(entry.code) for entry in directory.participants)))
+
+
+def _read_accounts(directory: Directory) -> dict[ParticipantCode, AccountId]:
+    found: dict[ParticipantCode, AccountId] = {}
+    for code, keys in directory.keys.items():
+        try:
+            found[code] = parse_account_id(keys.broker.account)
+        except MalformedError:
+            continue  # the admission report names it as refused
+    return found
+
+
+def _find_crowding(
+    snapshot: MailboxSnapshot | None, owners: Mapping[AccountId, ParticipantCode]
+) -> tuple[Crowding, ...]:
+    """Name who uses much of its part, the fullest first."""
+    found = [
+        Crowding(part.traffic, owners.get(sender), stored, part.per_sender)
+        for part in (snapshot.classes if snapshot else ())
+        for sender, stored in part.by_sender.items()
+        if stored * 100 >= part.per_sender * _NEARLY_FULL
+    ]
+    return tuple(sorted(found, key=lambda one: -one.stored / one.per_sender))

@@ -12,6 +12,8 @@ CHECK_NAMES: Final[Mapping[str, Message]] = {
     "admission": pmsg("check", "Letting nodes in as the registry says"),
     "store": pmsg("check", "The hub's own database"),
     "tasks": pmsg("check", "Background tasks"),
+    "mailbox_copies": pmsg("check", "Copies of mailboxes on the broker's servers"),
+    "broker_disk": pmsg("check", "The broker's disk"),
     "unanswered": pmsg("check", "A check that gave no answer"),
 }
 

@@ -12,15 +12,27 @@ from starlette.responses import Response
 
 from console.i18n import Message, pmsg
 from hub.broker.admission import AdmissionAction, AdmissionReport
-from hub.broker.mailboxes import MailboxSnapshot
+from hub.broker.mailbox_plan import comfortable_store
+from hub.broker.mailbox_snapshots import MailboxSnapshot
 from hub.delivery import DeliveryReport
-from hub.monitoring.mailbox_watch import ParticipantMailbox
+from hub.monitoring.mailbox_watch import Crowding, ParticipantMailbox
 from hub.web.check_words import say_check
 from hub.web.site import HubAdmin, PageRoute, Site
 from protocol.identifiers import ParticipantCode
+from protocol.subjects import TrafficClass
 
 #: Nodes fetch within seconds: what lies longer says that nobody fetches.
 _LIES_TOO_LONG: Final = timedelta(hours=1)
+#: Senders that are named beside a mailbox: the fullest.
+_MOST_NAMED: Final = 8
+_GIB: Final = 1024**3
+
+_CLASSES: Final[Mapping[TrafficClass, Message]] = {
+    TrafficClass.MESSAGE: pmsg("class of traffic", "Messages"),
+    TrafficClass.RECEIPT: pmsg("class of traffic", "Receipts"),
+    TrafficClass.LARGE: pmsg("class of traffic", "Large messages"),
+    TrafficClass.CHUNK: pmsg("class of traffic", "Pieces of files"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ _ADMISSION: Final[Mapping[AdmissionAction, Look]] = {
 }
 _UNKNOWN: Final = Look(pmsg("admission", "Unknown"), "neutral", "circle-dashed")
 _WAITS: Final = Look(pmsg("mailbox", "Nobody fetches"), "warn", "hourglass")
+_ONE_FILLS: Final = Look(pmsg("mailbox", "One sender fills it"), "warn", "hourglass")
 _FLOWS: Final = Look(pmsg("mailbox", "Fetched as it comes"), "ok", "circle-check")
 _NO_MAILBOX: Final = Look(pmsg("mailbox", "No mailbox"), "neutral", "circle-dashed")
 
@@ -58,6 +71,7 @@ class MailboxLine:
     reason: str
     mailbox: Look
     snapshot: MailboxSnapshot | None
+    crowding: Sequence[Crowding] = ()
 
 
 def create_delivery_router(site: Site) -> APIRouter:
@@ -79,11 +93,20 @@ def create_delivery_router(site: Site) -> APIRouter:
                     if not check.is_ok
                 ],
                 lines=list_lines(report),
+                classes=_CLASSES,
+                advised_gib=_advise_store(report),
             )
 
         return await run_in_threadpool(render)
 
     return router
+
+
+def _advise_store(report: DeliveryReport) -> int | None:
+    """Return the store in GiB that so many Participants need; None if there is enough."""
+    if report.plan is None or report.plan.is_comfortable:
+        return None
+    return -(-comfortable_store(report.plan.participants) // _GIB)
 
 
 def list_lines(report: DeliveryReport) -> Sequence[MailboxLine] | None:
@@ -100,13 +123,15 @@ def _describe(mailbox: ParticipantMailbox, report: DeliveryReport) -> MailboxLin
     if snapshot is not None:
         oldest = snapshot.oldest_at
         lies = oldest is not None and report.at - oldest > _LIES_TOO_LONG
-        look = _WAITS if lies else _FLOWS
+        is_filled = any(one.is_full for one in mailbox.crowding)
+        look = _WAITS if lies else _ONE_FILLS if is_filled else _FLOWS
     return MailboxLine(
         participant=mailbox.participant,
         admission=admission,
         reason=reason,
         mailbox=look,
         snapshot=snapshot,
+        crowding=mailbox.crowding[:_MOST_NAMED],
     )
 
 

@@ -26,12 +26,14 @@ from hub.broker.admission import Admission
 from hub.broker.config import BrokerConfig
 from hub.broker.connection import AdminIdentity, BrokerConnection
 from hub.broker.embedded import EmbeddedBroker
-from hub.broker.mailboxes import Mailboxes, MailboxLimits
+from hub.broker.mailbox_plan import MailboxLimits
+from hub.broker.mailboxes import Mailboxes
 from hub.broker.operator import (
     OperatorMaterial,
     create_operator_material,
     load_operator_material,
 )
+from hub.broker.operator_access import BrokerAccess
 from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.jetstream import BrokerLink, Delivery, LinkState, PublishAck
 from node.domain.ports import LinkDownError
@@ -40,8 +42,12 @@ from protocol.nkeys import Nkey, NkeyKind
 from protocol.signing import SigningKey
 from protocol.subjects import AccountId, TrafficClass
 
-#: The broker sets the bytes aside: many tests share one store.
-SMALL_MAILBOX: Final = MailboxLimits(total_bytes=32 * 1024**2)
+SMALL_MAILBOX: Final = MailboxLimits(total_bytes=1024**3, participants=4)
+#: The broker only counts what it sets aside, and many tests share one store.
+_STORE_BYTES: Final = 4 * 1024**4
+#: Patience with what must happen, in seconds. What the broker handed to a connection that ended
+#: is offered again after a minute, and a machine may be busy with something else.
+PATIENCE: Final = 100
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -65,6 +71,10 @@ class BrokerPlace:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return context
 
+    def access(self) -> BrokerAccess:
+        """How the operators reach it."""
+        return BrokerAccess([self.server.url], self.tls(), self.material, read_clock)
+
 
 def write_certificates(folder: Path) -> tuple[Path, Path, Path]:
     """Write an authority and a certificate for this machine; returns (ca, certificate, key)."""
@@ -84,6 +94,7 @@ def running_broker(folder: Path, **settings: Any) -> Iterator[BrokerPlace]:
     authority, certificate, key = write_certificates(folder / "tls")
     create_operator_material(folder / "operator", name="test", issued_at=read_clock())
     material = load_operator_material(folder / "operator")
+    settings.setdefault("max_store_bytes", _STORE_BYTES)
     config = BrokerConfig(
         state_directory=folder / "broker", certificate=certificate, private_key=key, **settings
     )
@@ -189,24 +200,33 @@ class Hub:
 
 @asynccontextmanager
 async def connected_hub(
-    place: BrokerPlace, *, limits: MailboxLimits | None = None
+    place: BrokerPlace | BrokerAccess,
+    *,
+    limits: MailboxLimits | None = None,
+    servers: int = 1,
 ) -> AsyncIterator[Hub]:
-    """Connect as the hub does."""
+    """Connect as the hub does, to a broker of so many servers."""
+    access = place if isinstance(place, BrokerAccess) else place.access()
+    material = access.material
     registrar, admin = (
         BrokerConnection(
-            servers=[place.server.url], tls=place.tls(), identity=identity, clock=read_clock
+            servers=access.servers, tls=access.tls, identity=identity, clock=read_clock
         )
         for identity in (
-            AdminIdentity("registrar", place.material.system_account, REGISTRAR_PERMISSIONS),
-            AdminIdentity("mailbox-admin", place.material.hub_account, MAILBOX_ADMIN_PERMISSIONS),
+            AdminIdentity("registrar", material.system_account, REGISTRAR_PERMISSIONS),
+            AdminIdentity("mailbox-admin", material.hub_account, MAILBOX_ADMIN_PERMISSIONS),
         )
     )
     mailboxes = Mailboxes(admin, limits=limits or SMALL_MAILBOX)
     admission = Admission(
-        material=place.material, registrar=registrar, mailboxes=mailboxes, clock=read_clock
+        material=material,
+        registrar=registrar,
+        mailboxes=mailboxes,
+        clock=read_clock,
+        servers=servers,
     )
     async with Running(registrar.run, admin.run):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await registrar.wait_until_up()
             await admin.wait_until_up()
         yield Hub(registrar, admin, mailboxes, admission)
@@ -215,10 +235,13 @@ async def connected_hub(
 class LinkedNode:
     """A Participant's link under test, and the events of its state."""
 
-    def __init__(self, place: BrokerPlace, participant: TestParticipant, **settings: Any) -> None:
+    def __init__(
+        self, place: BrokerPlace | BrokerAccess, participant: TestParticipant, **settings: Any
+    ) -> None:
         self._changed = asyncio.Event()
-        settings.setdefault("servers", [place.server.url])
-        settings.setdefault("tls", place.tls())
+        access = place if isinstance(place, BrokerAccess) else place.access()
+        settings.setdefault("servers", access.servers)
+        settings.setdefault("tls", access.tls)
         settings.setdefault("identity", participant.identity)
         settings.setdefault("clock", read_clock)
         self._listeners: list[Callable[[LinkState], None]] = []
@@ -251,7 +274,7 @@ class LinkedNode:
 
     async def wait_for(self, condition: Callable[[BrokerLink], bool]) -> None:
         """Return when the link's state fulfils ``condition``."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not condition(self.link):
                 self._changed.clear()
                 await self._changed.wait()
@@ -264,7 +287,7 @@ class LinkedNode:
             "timeout": 5.0,
             **choices,
         }
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 await self.wait_until_up()
                 with suppress(LinkDownError):
@@ -272,12 +295,14 @@ class LinkedNode:
                         recipient=recipient.account, envelope=envelope, **choices
                     )
 
-    async def take(self, count: int = 1) -> list[Delivery]:
-        """Fetch until that many came."""
+    async def take(
+        self, count: int = 1, *, traffic: TrafficClass = TrafficClass.MESSAGE
+    ) -> list[Delivery]:
+        """Fetch until that many of a class came."""
         found: list[Delivery] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
-                found += await self.link.fetch(batch=count - len(found), wait=10)
+                found += await self.link.fetch(traffic, batch=count - len(found), wait=10)
         return found
 
     async def wait_until_up(self) -> None:
@@ -286,7 +311,7 @@ class LinkedNode:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Return as soon as something out of reach of events holds; fails after 30 seconds."""
-    async with asyncio.timeout(30):
+    """Return as soon as something out of reach of events holds; fails after a while."""
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the state of another process has no event
             await asyncio.sleep(0.01)

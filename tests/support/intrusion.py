@@ -9,8 +9,15 @@ from nats.aio.client import Client
 
 from console.process.tls_transport import TlsClient
 from protocol.broker_credentials import Permissions, UserClaims, issue_user_token
+from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
 from tests.support.broker import BrokerPlace, TestParticipant, read_clock
+
+
+def operators_hand(place: BrokerPlace) -> TestParticipant:
+    """Who holds the key of the hub's own account may do anything in it."""
+    key = place.material.hub_account
+    return TestParticipant(ParticipantCode("HUB"), account_key=key, signing_key=key)
 
 
 @asynccontextmanager

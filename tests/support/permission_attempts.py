@@ -6,8 +6,9 @@ issues itself, and with the most that the holder of an account's signing key can
 everything (``>``).
 
 Names in braces: ``me`` is the intruder's account, ``victim`` the account of the Participant that is
-attacked (its mailbox stream is called so), ``other`` a third one's; the victim's mailbox holds one
-message, at sequence 1.
+attacked (its mailbox of messages and each of its consumers are called so; the mailboxes of the
+other classes have ``_r``, ``_l``, ``_b`` behind it), ``other`` a third one's; the victim's mailbox
+of messages holds one message, at sequence 1.
 """
 
 import json
@@ -70,6 +71,7 @@ def _put() -> Iterator[Attempt]:
         "as the victim, into a third one's mailbox": "trm.mbx.{other}.{victim}.m",
         "as the victim, into one's own mailbox": "trm.mbx.{me}.{victim}.m",
         "a receipt as the victim": "trm.mbx.{other}.{victim}.r",
+        "a large message as the victim": "trm.mbx.{other}.{victim}.l",
         "an attachment as the victim": "trm.mbx.{other}.{victim}.b",
         "a class that does not exist": "trm.mbx.{victim}.{me}.x",
         "no class": "trm.mbx.{victim}.{me}",
@@ -87,8 +89,42 @@ def _put() -> Iterator[Attempt]:
 def _take() -> Iterator[Attempt]:
     group = "Taking, reading or confirming what is another's"
     rows = {
-        "pull from the victim's mailbox": ("$JS.API.CONSUMER.MSG.NEXT.{victim}.node", _PULL),
+        "pull from the victim's mailbox": ("$JS.API.CONSUMER.MSG.NEXT.{victim}.{victim}", _PULL),
         "pull with another consumer's name": ("$JS.API.CONSUMER.MSG.NEXT.{victim}.spy", _PULL),
+        "pull with one's own consumer's name": ("$JS.API.CONSUMER.MSG.NEXT.{victim}.{me}", _PULL),
+        "pull with the victim's, from one's own mailbox": (
+            "$JS.API.CONSUMER.MSG.NEXT.{me}.{victim}",
+            _PULL,
+        ),
+        "pull as earlier versions did": ("$JS.API.CONSUMER.MSG.NEXT.{victim}.node", _PULL),
+        "pull the victim's receipts": ("$JS.API.CONSUMER.MSG.NEXT.{victim}_r.{victim}", _PULL),
+        "pull the victim's receipts in one's own name": (
+            "$JS.API.CONSUMER.MSG.NEXT.{victim}_r.{me}",
+            _PULL,
+        ),
+        "pull the victim's large envelopes": (
+            "$JS.API.CONSUMER.MSG.NEXT.{victim}_l.{victim}",
+            _PULL,
+        ),
+        "pull the victim's chunks": ("$JS.API.CONSUMER.MSG.NEXT.{victim}_b.{victim}", _PULL),
+        "pull the victim's chunks in one's own name": (
+            "$JS.API.CONSUMER.MSG.NEXT.{victim}_b.{me}",
+            _PULL,
+        ),
+        "read the victim's receipts by sequence": (
+            "$JS.API.STREAM.MSG.GET.{victim}_r",
+            _BY_SEQUENCE,
+        ),
+        "read the victim's chunks directly": ("$JS.API.DIRECT.GET.{victim}_b", _BY_SEQUENCE),
+        "acknowledge a receipt for the victim": (
+            "$JS.ACK.{victim}_r.{victim}.1.1.1.1.0",
+            "+ACK",
+        ),
+        "acknowledge a receipt of the victim in one's own name": (
+            "$JS.ACK.{victim}_r.{me}.1.1.1.1.0",
+            "+ACK",
+        ),
+        "acknowledge a chunk for the victim": ("$JS.ACK.{victim}_b.{victim}.1.1.1.1.0", "+ACK"),
         "read by sequence": ("$JS.API.STREAM.MSG.GET.{victim}", _BY_SEQUENCE),
         "read the last of a subject": (
             "$JS.API.STREAM.MSG.GET.{victim}",
@@ -99,15 +135,15 @@ def _take() -> Iterator[Attempt]:
             "$JS.API.DIRECT.GET.{victim}.trm.mbx.{victim}.{other}.m",
             "",
         ),
-        "acknowledge for the victim": ("$JS.ACK.{victim}.node.1.1.1.1.0", "+ACK"),
+        "acknowledge for the victim": ("$JS.ACK.{victim}.{victim}.1.1.1.1.0", "+ACK"),
         "acknowledge in the newer form": (
-            "$JS.ACK._.{victim}.{victim}.node.1.1.1.1.0.x",
+            "$JS.ACK._.{victim}.{victim}.{victim}.1.1.1.1.0.x",
             "+ACK",
         ),
-        "end a delivery for the victim": ("$JS.ACK.{victim}.node.1.1.1.1.0", "+TERM"),
-        "give a delivery back for the victim": ("$JS.ACK.{victim}.node.1.1.1.1.0", "-NAK"),
-        "acknowledge and pull the next": ("$JS.ACK.{victim}.node.1.1.1.1.0", "+NXT"),
-        "flow control of another's consumer": ("$JS.FC.{victim}.node.1", ""),
+        "end a delivery for the victim": ("$JS.ACK.{victim}.{victim}.1.1.1.1.0", "+TERM"),
+        "give a delivery back for the victim": ("$JS.ACK.{victim}.{victim}.1.1.1.1.0", "-NAK"),
+        "acknowledge and pull the next": ("$JS.ACK.{victim}.{victim}.1.1.1.1.0", "+NXT"),
+        "flow control of another's consumer": ("$JS.FC.{victim}.{victim}.1", ""),
         "take a snapshot": ("$JS.API.STREAM.SNAPSHOT.{victim}", '{"deliver_subject":"grab"}'),
         "take a snapshot of one's own": (
             "$JS.API.STREAM.SNAPSHOT.{me}",
@@ -133,6 +169,8 @@ def _streams() -> Iterator[Attempt]:
         "ask about one's own": ("$JS.API.STREAM.INFO.{me}", ""),
         "empty the victim's mailbox": ("$JS.API.STREAM.PURGE.{victim}", ""),
         "empty one's own": ("$JS.API.STREAM.PURGE.{me}", ""),
+        "empty the victim's mailbox of chunks": ("$JS.API.STREAM.PURGE.{victim}_b", ""),
+        "delete the victim's mailbox of receipts": ("$JS.API.STREAM.DELETE.{victim}_r", ""),
         "delete the victim's mailbox": ("$JS.API.STREAM.DELETE.{victim}", ""),
         "delete one's own": ("$JS.API.STREAM.DELETE.{me}", ""),
         "delete one message": ("$JS.API.STREAM.MSG.DELETE.{victim}", _BY_SEQUENCE),
@@ -169,26 +207,26 @@ def _consumers() -> Iterator[Attempt]:
         "make a named one": ("$JS.API.CONSUMER.CREATE.{victim}.spy", spy),
         "make a filtered one": ("$JS.API.CONSUMER.CREATE.{victim}.spy.trm.>", spy),
         "make a durable one": ("$JS.API.CONSUMER.DURABLE.CREATE.{victim}.spy", spy),
-        "make the victim's anew": ("$JS.API.CONSUMER.DURABLE.CREATE.{victim}.node", spy),
+        "make the victim's anew": ("$JS.API.CONSUMER.DURABLE.CREATE.{victim}.{victim}", spy),
         "make a second one of one's own": (
             "$JS.API.CONSUMER.DURABLE.CREATE.{me}.spy",
             '{"stream_name":"{me}","config":{"durable_name":"spy","ack_policy":"none"}}',
         ),
-        "delete the victim's": ("$JS.API.CONSUMER.DELETE.{victim}.node", ""),
-        "delete one's own": ("$JS.API.CONSUMER.DELETE.{me}.node", ""),
-        "ask about the victim's": ("$JS.API.CONSUMER.INFO.{victim}.node", ""),
+        "delete the victim's": ("$JS.API.CONSUMER.DELETE.{victim}.{victim}", ""),
+        "delete one's own": ("$JS.API.CONSUMER.DELETE.{me}.{me}", ""),
+        "ask about the victim's": ("$JS.API.CONSUMER.INFO.{victim}.{victim}", ""),
         "list them": ("$JS.API.CONSUMER.LIST.{victim}", ""),
         "list their names": ("$JS.API.CONSUMER.NAMES.{victim}", ""),
         "pause the victim's": (
-            "$JS.API.CONSUMER.PAUSE.{victim}.node",
+            "$JS.API.CONSUMER.PAUSE.{victim}.{victim}",
             '{"pause_until":"2099-01-01T00:00:00Z"}',
         ),
-        "reset the victim's": ("$JS.API.CONSUMER.RESET.{victim}.node", '{"seq":9}'),
+        "reset the victim's": ("$JS.API.CONSUMER.RESET.{victim}.{victim}", '{"seq":9}'),
         "unpin a client of the victim's": (
-            "$JS.API.CONSUMER.UNPIN.{victim}.node",
+            "$JS.API.CONSUMER.UNPIN.{victim}.{victim}",
             '{"group":"g"}',
         ),
-        "let its leader step down": ("$JS.API.CONSUMER.LEADER.STEPDOWN.{victim}.node", ""),
+        "let its leader step down": ("$JS.API.CONSUMER.LEADER.STEPDOWN.{victim}.{victim}", ""),
     }
     for aim, (subject, payload) in rows.items():
         yield Attempt(group, aim, subject, payload, goes_unanswered=aim in _UNANSWERED)
@@ -218,7 +256,7 @@ def _system() -> Iterator[Attempt]:
         "fetch all tokens": ("$SYS.REQ.CLAIMS.PACK", ""),
         "feign an event": ("$SYS.ACCOUNT.{victim}.DISCONNECT", "{}"),
         "feign a loss": ("$JS.EVENT.ADVISORY.STREAM.DELETED.{victim}", "{}"),
-        "feign an acknowledgement": ("$JS.EVENT.METRIC.CONSUMER.ACK.{victim}.node", "{}"),
+        "feign an acknowledgement": ("$JS.EVENT.METRIC.CONSUMER.ACK.{victim}.{victim}", "{}"),
     }
     for aim, (subject, payload) in rows.items():
         yield Attempt(group, aim, subject, payload, tells_of_oneself=aim == "all connections")
@@ -245,8 +283,8 @@ def _replies() -> Iterator[Attempt]:
     targets = {
         "into the victim's mailbox as the victim": "trm.mbx.{victim}.{victim}.m",
         "into the victim's mailbox as a third": "trm.mbx.{victim}.{other}.m",
-        "at the victim's pull": "$JS.API.CONSUMER.MSG.NEXT.{victim}.node",
-        "at the victim's acknowledgement": "$JS.ACK.{victim}.node.1.1.1.1.0",
+        "at the victim's pull": "$JS.API.CONSUMER.MSG.NEXT.{victim}.{victim}",
+        "at the victim's acknowledgement": "$JS.ACK.{victim}.{victim}.1.1.1.1.0",
         "into the victim's inbox": "_INBOX.{victim}.private",
         "into the hub's inbox": "_INBOX.hub.answer",
         "at emptying the victim's mailbox": "$JS.API.STREAM.PURGE.{victim}",
@@ -264,7 +302,7 @@ def _replies() -> Iterator[Attempt]:
         yield Attempt(
             group,
             f"a message of one's own mailbox, {aim}",
-            "$JS.API.CONSUMER.MSG.NEXT.{me}.node",
+            "$JS.API.CONSUMER.MSG.NEXT.{me}.{me}",
             '{"batch":1,"no_wait":true}',
             reply=target,
             may_publish=True,
@@ -318,6 +356,7 @@ LISTENING: Final[tuple[Listening, ...]] = (
     Listening("sharing the victim's mailbox", "trm.mbx.{victim}.>", "node"),
     Listening("JetStream's interface", "$JS.>"),
     Listening("the victim's acknowledgements", "$JS.ACK.{victim}.>"),
+    Listening("the victim's acknowledgements of receipts", "$JS.ACK.{victim}_r.>"),
     Listening("advisories", "$JS.EVENT.>"),
     Listening("system events", "$SYS.>"),
     Listening("comings and goings", "$SYS.ACCOUNT.>"),

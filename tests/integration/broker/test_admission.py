@@ -6,9 +6,11 @@ import pytest
 
 from hub.broker.admission import AdmissionAction, AdmissionReport
 from hub.broker.connection import BrokerUnavailableError
-from hub.broker.mailboxes import Mailboxes, MailboxLimits
+from hub.broker.mailbox_plan import MailboxLimits
+from hub.broker.mailboxes import Mailboxes
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
+from protocol.subjects import TrafficClass, mailbox_stream
 from tests.support.broker import (
     BrokerPlace,
     Hub,
@@ -55,7 +57,7 @@ async def test_changed_limits_are_brought_to_existing_mailboxes(
         await sender.put(second, b"kept")
     wider = Mailboxes(
         hub.mailbox_admin,
-        limits=MailboxLimits(messages_per_sender_and_class=9, total_bytes=32 * 1024**2),
+        limits=MailboxLimits(messages_per_sender_and_class=9, total_bytes=900 * 1024**2),
     )
 
     assert await wider.ensure(second.account) is True
@@ -180,7 +182,7 @@ async def test_a_mistyped_account_is_refused_and_the_others_go_on(hub: Hub, pair
 async def test_a_failure_with_one_keeps_nobody_waiting_and_is_made_good(hub: Hub) -> None:
     """One mailbox that cannot be made is in the report; the next round makes it."""
     members = [TestParticipant(ParticipantCode(code)) for code in ("EE", "FF")]
-    greedy = Mailboxes(hub.mailbox_admin, limits=MailboxLimits(total_bytes=15 * 1024**3))
+    greedy = Mailboxes(hub.mailbox_admin, limits=MailboxLimits(total_bytes=3 * 1024**4))
     modest = hub.admission._mailboxes
     hub.admission._mailboxes = greedy
 
@@ -205,11 +207,15 @@ async def test_without_a_broker_a_round_says_so(own_place: BrokerPlace) -> None:
             await hub.admission.reconcile(make_directory([TestParticipant(ParticipantCode("AA"))]))
 
 
-async def test_a_mailbox_is_what_the_design_says(hub: Hub, pair: Pair) -> None:
+@pytest.mark.parametrize("traffic", TrafficClass)
+async def test_a_mailbox_is_what_the_design_says(
+    hub: Hub, pair: Pair, traffic: TrafficClass
+) -> None:
     """The settings that keep messages safe are those that the broker really has."""
     account = pair[0].account
-    stream = await hub.mailbox_admin.request_json(f"$JS.API.STREAM.INFO.{account}")
-    consumer = await hub.mailbox_admin.request_json(f"$JS.API.CONSUMER.INFO.{account}.node")
+    ask = hub.mailbox_admin.request_json
+    stream = await ask(f"$JS.API.STREAM.INFO.{mailbox_stream(account, traffic)}")
+    consumer = await ask(f"$JS.API.CONSUMER.INFO.{mailbox_stream(account, traffic)}.{account}")
 
     config = stream["config"]
     assert config["retention"] == "workqueue"
@@ -217,10 +223,10 @@ async def test_a_mailbox_is_what_the_design_says(hub: Hub, pair: Pair) -> None:
     assert (config["deny_delete"], config["deny_purge"]) == (True, True)
     assert config["storage"] == "file"
     assert config["max_age"] == 30 * 86_400 * 10**9
-    assert config["subjects"] == [f"trm.mbx.{account}.*.*"]
+    assert config["subjects"] == [f"trm.mbx.{account}.*.{traffic.value}"]
     settings = consumer["config"]
     assert (settings["ack_policy"], settings["max_deliver"]) == ("explicit", -1)
-    assert (settings["ack_wait"], settings["max_ack_pending"]) == (60 * 10**9, 256)
+    assert (settings["ack_wait"], settings["max_waiting"]) == (60 * 10**9, 16)
 
 
 async def test_an_account_has_no_store_of_its_own(place: BrokerPlace, hub: Hub, pair: Pair) -> None:

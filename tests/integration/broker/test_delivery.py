@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from hub.broker.mailboxes import MailboxLimits
+from hub.broker.mailbox_plan import MailboxLimits
+from node.adapters import mailbox_pull
 from node.domain.ports import LinkDownError, MailboxFullError, NoMailboxError
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import ParticipantCode
@@ -29,7 +30,7 @@ async def test_an_envelope_arrives_with_the_names_that_the_broker_enforced(
     first, second = pair
     async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
         ack = await sender.put(second, b"sealed", traffic=TrafficClass.RECEIPT)
-        (delivery,) = await recipient.take()
+        (delivery,) = await recipient.take(traffic=TrafficClass.RECEIPT)
 
         assert (ack.sequence, ack.duplicate) == (1, False)
         assert (delivery.sender, delivery.recipient) == (first.account, second.account)
@@ -65,11 +66,33 @@ async def test_one_fetch_brings_what_waits_up_to_the_batch(place: BrokerPlace, p
         for number in range(5):
             await sender.put(second, bytes([number]))
         await recipient.wait_until_up()
-        early = await recipient.link.fetch(batch=3, wait=5)
-        rest = await recipient.link.fetch(batch=3, wait=5)
+        early = await recipient.link.fetch(TrafficClass.MESSAGE, batch=3, wait=5)
+        rest = await recipient.link.fetch(TrafficClass.MESSAGE, batch=3, wait=5)
 
         assert [d.envelope for d in early + rest] == [bytes([n]) for n in range(5)]
         await asyncio.gather(*(d.ack() for d in early + rest))
+
+
+async def test_one_fetch_brings_no_more_bytes_than_memory_has_room_for(
+    place: BrokerPlace, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the batch, bytes are bounded, and the rest comes with the next fetches."""
+    first, second = pair
+    monkeypatch.setattr(mailbox_pull, "_MOST_BYTES", 4_000)
+    async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
+        envelopes = [bytes([number]) * 1_000 for number in range(7)]
+        for envelope in envelopes:
+            await sender.put(second, envelope)
+        await recipient.wait_until_up()
+        parts: list[int] = []
+        while sum(parts) < len(envelopes):
+            found = await recipient.link.fetch(TrafficClass.MESSAGE, batch=100, wait=10)
+            assert [one.envelope for one in found] == envelopes[sum(parts) :][: len(found)]
+            await asyncio.gather(*(one.ack() for one in found))
+            parts.append(len(found))
+            assert recipient.link.state.last_error is None
+
+        assert max(parts) < 4
 
 
 async def test_an_empty_mailbox_gives_nothing(place: BrokerPlace, pair: Pair) -> None:
@@ -77,8 +100,8 @@ async def test_an_empty_mailbox_gives_nothing(place: BrokerPlace, pair: Pair) ->
     async with LinkedNode(place, pair[0]) as node:
         await node.wait_until_up()
 
-        assert await node.link.fetch(batch=10, wait=0.2) == []
-        assert await node.link.fetch(batch=10, wait=0) == []
+        assert await node.link.fetch(TrafficClass.MESSAGE, batch=10, wait=0.2) == []
+        assert await node.link.fetch(TrafficClass.MESSAGE, batch=10, wait=0) == []
 
 
 async def test_a_waiting_fetch_is_woken_by_an_arrival(place: BrokerPlace, pair: Pair) -> None:
@@ -87,7 +110,9 @@ async def test_a_waiting_fetch_is_woken_by_an_arrival(place: BrokerPlace, pair: 
     async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
         await recipient.wait_until_up()
         async with asyncio.timeout(20):
-            fetching = asyncio.create_task(recipient.link.fetch(batch=8, wait=3600))
+            fetching = asyncio.create_task(
+                recipient.link.fetch(TrafficClass.MESSAGE, batch=8, wait=3600)
+            )
             await sender.put(second, b"urgent")
             (delivery,) = await fetching
 
@@ -100,8 +125,10 @@ async def test_a_cancelled_fetch_loses_nothing(place: BrokerPlace, pair: Pair) -
     first, second = pair
     async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
         await recipient.wait_until_up()
-        given_up = asyncio.create_task(recipient.link.fetch(batch=1, wait=60))
-        assert await recipient.link.fetch(batch=1, wait=0.1) == []  # behind the first in line
+        given_up = asyncio.create_task(recipient.link.fetch(TrafficClass.MESSAGE, batch=1, wait=60))
+        assert (
+            await recipient.link.fetch(TrafficClass.MESSAGE, batch=1, wait=0.1) == []
+        )  # behind the first in line
         given_up.cancel()
         await asyncio.wait([given_up])
         await sender.put(second, b"kept")
@@ -143,7 +170,7 @@ async def test_the_largest_envelope_fits_and_a_larger_one_is_ours_to_fix(
     first, second = pair
     async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
         await sender.put(second, bytes(LIMITS.envelope))
-        (delivery,) = await recipient.take()
+        (delivery,) = await recipient.take(traffic=TrafficClass.LARGE)
         assert len(delivery.envelope) == LIMITS.envelope
         await delivery.ack()
         with pytest.raises(LocalProtocolError, match="attachment"):
@@ -163,7 +190,7 @@ async def test_a_full_mailbox_pushes_back_on_who_filled_it(
 ) -> None:
     """A quota used up stops one sender in one class; others, and other classes, go on."""
     first, second, third = (TestParticipant(ParticipantCode(code)) for code in ("AA", "BB", "CC"))
-    limits = MailboxLimits(messages_per_sender_and_class=2, total_bytes=1024**2)
+    limits = MailboxLimits(messages_per_sender_and_class=2)
     async with connected_hub(own_place, limits=limits) as hub:
         await hub.admission.reconcile(make_directory([first, second, third]))
     async with LinkedNode(own_place, first) as flooding, LinkedNode(own_place, third) as other:
@@ -203,7 +230,7 @@ async def test_a_link_that_is_down_says_so(place: BrokerPlace, pair: Pair) -> No
     node = LinkedNode(place, pair[0])
 
     assert not node.link.is_up
-    assert await node.link.fetch(batch=1, wait=0.05) == []
+    assert await node.link.fetch(TrafficClass.MESSAGE, batch=1, wait=0.05) == []
     with pytest.raises(LinkDownError):
         await node.link.publish(
             recipient=pair[1].account,

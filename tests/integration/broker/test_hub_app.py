@@ -122,7 +122,8 @@ async def test_a_publication_lets_a_node_in_before_it_is_answered(folder: HubFol
 
     assert ready["status"] == "ready"
     assert {check["check"] for check in ready["checks"]} == {
-        "broker_registrar", "broker_mailboxes", "registry", "admission", "store", "tasks",
+        "broker_registrar", "broker_mailboxes", "broker_disk", "registry", "admission", "store",
+        "tasks",
     }  # fmt: skip
     assert (watched["participant"], watched["stored"], watched["waiting"]) == ("AL", 1, 1)
     assert watched["oldest_at"] is not None

@@ -70,13 +70,13 @@ async def test_nobody_can_read_manage_or_destroy_anothers_mailbox(
     async with LinkedNode(place, attacker) as sender, intruder(place, attacker) as client:
         await sender.put(victim, b"for the victim only")
         for subject, body in (
-            (mailbox_pull_subject(mailbox), b'{"batch":1,"no_wait":true}'),
-            (f"$JS.ACK.{mailbox}.node.1.1.1.1.0", b"+ACK"),
+            (mailbox_pull_subject(mailbox, TrafficClass.MESSAGE), b'{"batch":1,"no_wait":true}'),
+            (f"$JS.ACK.{mailbox}.{mailbox}.1.1.1.1.0", b"+ACK"),
             (f"$JS.API.STREAM.MSG.GET.{mailbox}", b'{"seq":1}'),
             (f"$JS.API.DIRECT.GET.{mailbox}", b'{"seq":1}'),
             (f"$JS.API.STREAM.PURGE.{mailbox}", b""),
             (f"$JS.API.STREAM.DELETE.{mailbox}", b""),
-            (f"$JS.API.CONSUMER.DELETE.{mailbox}.node", b""),
+            (f"$JS.API.CONSUMER.DELETE.{mailbox}.{mailbox}", b""),
             (f"$JS.API.CONSUMER.CREATE.{mailbox}", b"{}"),
         ):
             try:
@@ -120,14 +120,16 @@ async def test_a_forged_reply_subject_reaches_nobody(
             mailbox_subject(
                 recipient=victim.account, sender=victim.account, traffic=TrafficClass.MESSAGE
             ),
-            mailbox_pull_subject(victim.account),
-            f"$JS.ACK.{victim.account}.node.1.1.1.1.0",
+            mailbox_pull_subject(victim.account, TrafficClass.MESSAGE),
+            f"$JS.ACK.{victim.account}.{victim.account}.1.1.1.1.0",
             f"{inbox_prefix(victim.account)}.private",
         )
         for target in targets:
             await client.publish(put_to_self, b"bait", reply=target)
             await client.publish(
-                mailbox_pull_subject(attacker.account), b'{"batch":1}', reply=target
+                mailbox_pull_subject(attacker.account, TrafficClass.MESSAGE),
+                b'{"batch":1}',
+                reply=target,
             )
         await settle(client)
         # A request that goes the same way after them has been answered, so they have been handled.
@@ -170,7 +172,7 @@ async def test_the_hub_itself_cannot_take_or_read_a_message(
     assert client is not None
     for subject in (
         f"$JS.API.STREAM.MSG.GET.{second.account}",
-        mailbox_pull_subject(second.account),
+        mailbox_pull_subject(second.account, TrafficClass.MESSAGE),
         f"$JS.API.STREAM.PURGE.{second.account}",
         mailbox_subject(
             recipient=second.account, sender=first.account, traffic=TrafficClass.MESSAGE

@@ -12,7 +12,9 @@ from node.adapters import jetstream, mailbox_pull
 from node.adapters.jetstream import LinkState, LinkStatus
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
+from protocol.subjects import TrafficClass
 from tests.support.broker import (
+    PATIENCE,
     BrokerPlace,
     Hub,
     LinkedNode,
@@ -66,7 +68,7 @@ async def test_the_hub_comes_back_too(own_place: BrokerPlace) -> None:
         await hub.registrar.wait_until_down()
         await hub.mailbox_admin.wait_until_down()
         own_place.server.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await hub.registrar.wait_until_up()
             await hub.mailbox_admin.wait_until_up()
 
@@ -111,7 +113,7 @@ async def test_a_token_is_renewed_in_time_without_a_gap(
     sessions: set[object] = set()
     published = 0
     async with LinkedNode(place, second) as recipient:
-        async with node, asyncio.timeout(30):
+        async with node, asyncio.timeout(PATIENCE):
             while len(sessions) < 3:
                 await node.put(second, b"x")
                 published += 1
@@ -176,11 +178,11 @@ async def test_a_broker_that_falls_silent_is_left(
         await recipient.wait_until_up()
         session = recipient.link._session
         assert session is not None
-        assert session._pull is not None
-        session._pull._question = f"{session._pull._question}.nowhere"  # the broker hears nothing
+        pull = session._pulls[TrafficClass.MESSAGE]
+        pull._question = f"{pull._question}.nowhere"  # the broker hears nothing
         monkeypatch.setattr(mailbox_pull, "ANSWER_SECONDS", 0.2)
 
-        assert await recipient.link.fetch(batch=1, wait=0) == []
+        assert await recipient.link.fetch(TrafficClass.MESSAGE, batch=1, wait=0) == []
         monkeypatch.undo()
         await sender.put(second, b"heard")
         (delivery,) = await recipient.take()
@@ -204,7 +206,9 @@ async def test_stopping_takes_no_time_even_while_fetching(place: BrokerPlace, pa
     async with asyncio.timeout(15):
         async with LinkedNode(place, pair[0]) as node:
             await node.wait_until_up()
-            fetching = asyncio.create_task(node.link.fetch(batch=1, wait=3600))
+            fetching = asyncio.create_task(
+                node.link.fetch(TrafficClass.MESSAGE, batch=1, wait=3600)
+            )
             await asyncio.sleep(0)
         assert await fetching == []
     assert node.link.state.last_error == "The link was stopped."

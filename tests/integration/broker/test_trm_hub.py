@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from hub.broker.embedded import find_server_binary
 from hub.cli import app
 from hub.settings import HubSettings
+from tests.support.broker import PATIENCE
 from tests.support.hub import HubFolder, make_hub_folder
 
 COMMAND = [sys.executable, "-c", "from hub.cli import main; main()"]
@@ -137,7 +138,7 @@ def test_run_serves_and_leaves_no_process_behind(folder: HubFolder, ending: sign
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     try:
         while not is_ready(f"http://127.0.0.1:{port}/readyz"):
             assert running.poll() is None, running.stdout and running.stdout.read()
@@ -145,16 +146,18 @@ def test_run_serves_and_leaves_no_process_behind(folder: HubFolder, ending: sign
             time.sleep(0.02)  # between two questions to another process
         broker = int((folder.data / "broker" / "broker.pid").read_text())
         assert is_alive(broker)
-        status = trm_hub("status", **settings)
+        status = CliRunner().invoke(app, ["status"], env=environment(settings))
         answer = httpx.get(f"http://127.0.0.1:{port}/healthz")
     finally:
         running.send_signal(ending)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=PATIENCE)
 
     assert answer.json() == {"status": "alive"}
     assert "ok    broker_registrar" in status.stdout
+    deadline = time.monotonic() + PATIENCE
     while is_alive(broker):
         assert time.monotonic() < deadline
+        time.sleep(0.02)  # as above
     for seed in (folder.data / "operator").glob("*.seed"):
         assert seed.read_text().strip() not in output
 

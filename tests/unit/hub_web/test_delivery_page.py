@@ -5,17 +5,18 @@ from datetime import timedelta
 
 from console.process.tasks import TaskState
 from hub.broker.admission import AdmissionAction, AdmissionOutcome, AdmissionReport
-from hub.broker.mailboxes import MailboxSnapshot
+from hub.broker.mailbox_plan import MailboxLimits, plan_mailbox
+from hub.broker.mailbox_snapshots import MailboxSnapshot
 from hub.delivery import DeliveryReport
-from hub.monitoring.mailbox_watch import ParticipantMailbox
+from hub.monitoring.mailbox_watch import Crowding, ParticipantMailbox
 from hub.monitoring.readiness import CheckResult
 from protocol.identifiers import ParticipantCode
-from protocol.subjects import parse_account_id
+from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.console_face import NOON
 from tests.support.hub_console import Hub, HubReader
 from tests.support.registry import ACCOUNT_KEY
 
-AL, MK, XK = (ParticipantCode(code) for code in ("AL", "MK", "XK"))
+AL, MK, XK, RS = (ParticipantCode(code) for code in ("AL", "MK", "XK", "RS"))
 WAITS = MailboxSnapshot(
     account=parse_account_id(ACCOUNT_KEY.public),
     stored=12,
@@ -45,7 +46,16 @@ REPORT = DeliveryReport(
         ParticipantMailbox(AL, WAITS),
         ParticipantMailbox(MK, replace(WAITS, stored=0, oldest_at=None)),
         ParticipantMailbox(XK, None),
+        ParticipantMailbox(
+            RS,
+            replace(WAITS, oldest_at=NOON),
+            (
+                Crowding(TrafficClass.CHUNK, AL, stored=9, per_sender=9),
+                Crowding(TrafficClass.MESSAGE, None, stored=30, per_sender=55),
+            ),
+        ),
     ],
+    plan=plan_mailbox(MailboxLimits(), participants=57),
 )  # fmt: skip
 
 
@@ -57,8 +67,15 @@ async def test_delivery_is_numbers_and_ages(hub: Hub, reader: HubReader) -> None
     for shown in ("Connection that lets nodes into the broker: Down since 09:00:00: gone",
                   "Albania", "Nobody fetches",
                   "26 hours", "3 offered again", "Refused", "Its account is another&#39;s.",
-                  "Kosovo*", "without prejudice", "No mailbox", "Fails", "OSError at"):  # fmt: skip
+                  "Kosovo*", "without prejudice", "No mailbox", "Fails", "OSError at",
+                  "One sender fills it", "Pieces of files: 9 of 9", "waits in its outbox",
+                  "A sender that left", "Messages: 30 of 55", "store is small", "36 GiB",
+                  "messages 55, receipts 20, large messages 1, pieces of files 2"):  # fmt: skip
         assert shown in page, shown
+    assert "TRM_HUB_MAILBOX_BYTES" not in page
+    fixed = plan_mailbox(MailboxLimits(total_bytes=2**20, store_bytes=2**40), participants=3)
+    hub.delivery.report = replace(REPORT, plan=fixed)
+    assert "TRM_HUB_MAILBOX_BYTES fixes" in (await reader.open("/delivery")).text
 
 
 async def test_nobody_can_say_while_the_broker_is_away(hub: Hub, reader: HubReader) -> None:
