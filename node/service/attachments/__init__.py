@@ -1,0 +1,1 @@
+"""Files beside messages: brought in, sent, received, scanned, shown."""
