@@ -8,10 +8,11 @@ production it drops the value and says so, so that the event itself is not lost.
 import logging
 import re
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 from typing_extensions import override
@@ -124,6 +125,35 @@ def route_library_logs() -> None:
     root.setLevel(logging.WARNING)
 
 
+class LineOutput:
+    """Writes each event as a line; a line that cannot be written is counted and never raised.
+
+    A log that lies on a full disk must not end what it tells of. Once lines can be written again,
+    it is said how many may be missing. Thread-safe. ``stream``: nothing means the standard
+    output of the moment.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._lost = 0
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        with self._lock:
+            stream = self._stream or sys.stdout
+            try:
+                if self._lost:
+                    print(f'{{"event": "log_lines_lost", "count": {self._lost}}}', file=stream)
+                print(line, file=stream, flush=True)
+            except (OSError, ValueError):  # no room, nobody reads, or closed
+                self._lost += 1
+            else:
+                self._lost = 0
+
+    log = debug = info = warn = warning = error = critical = fatal = exception = failure = msg
+
+
 def configure_logs(log_format: LogFormat, *, strict: bool, quiet: bool = False) -> None:
     """Set up structlog for the whole process.
 
@@ -135,6 +165,7 @@ def configure_logs(log_format: LogFormat, *, strict: bool, quiet: bool = False) 
         if log_format is LogFormat.JSON
         else [structlog.dev.ConsoleRenderer()]
     )
+    output = LineOutput(sys.stderr if quiet else None)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -147,6 +178,6 @@ def configure_logs(log_format: LogFormat, *, strict: bool, quiet: bool = False) 
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.WARNING if quiet else logging.INFO
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr if quiet else None),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=not strict,  # tests change where the log goes
     )

@@ -179,7 +179,12 @@ class BackgroundTasks:
     def list_troubles(self, *, patience: int = 1) -> list[str]:
         """Say which tasks failed ``patience`` times running or are overdue; empty if none."""
         found = [task.find_trouble(patience=patience) for task in self._owned]
-        return [trouble for trouble in found if trouble is not None]
+        dead = [
+            f"{task.state.task}: nobody runs it any more: restart this program"
+            for task, running in zip(self._owned, self._running, strict=False)
+            if running.done() and not running.cancelled()
+        ]
+        return dead + [trouble for trouble in found if trouble is not None]
 
     async def __aenter__(self) -> Self:
         """Start all tasks."""

@@ -4,13 +4,17 @@ nats-py upgrades to TLS only if the server's greeting, which comes in plaintext,
 whoever sits on the wire can take that wish away, and the client sends its credentials in clear
 without a word. Here every connection is opened as TLS 1.3, so that there is nothing to take away.
 
-nats-py offers no public place for this, so two of its methods and a few attributes are overridden;
+Nor does this client trust the broker with its memory or its patience: what a broker announces or
+says is bounded, and whatever it says that no broker says ends the connection, at once.
+
+nats-py offers no public place for this, so a few of its methods and attributes are overridden;
 the integration tests watch the wire, so that an upgrade that moves them cannot pass.
 """
 
 import asyncio
 import base64
 import ssl
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,10 +23,18 @@ from urllib.parse import ParseResult
 import nats.errors
 from nats.aio.client import Client, Srv
 from nats.aio.transport import TcpTransport
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 _BUFFER_BYTES: Final = 65_536
 _TLS_VERSION: Final = "TLSv1.3"
 _CONNECT_SECONDS: Final = 10.0
+#: Bytes of one message with its headers: envelopes have at most one million, and what a broker
+#: answers to the hub is below this, too.
+_LONGEST_MESSAGE: Final = 8 * 1024**2
+#: Bytes of one line of the protocol: the longest is the list of a cluster's servers.
+_LONGEST_LINE: Final = 65_536
+#: Characters of the broker's own words that are logged and shown.
+_LONGEST_WORD: Final = 200
 
 
 class PlaintextRefusedError(ConnectionError):
@@ -35,6 +47,13 @@ class TlsTransport(TcpTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # nats-py leaves it without annotations
         self._context = context
+        self.bytes_read = 0
+
+    async def read(self, buffer_size: int) -> bytes:
+        """Read and count what came."""
+        data: bytes = await super().read(buffer_size)
+        self.bytes_read += len(data)
+        return data
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Open it; raises :class:`PlaintextRefusedError` for anything older than TLS 1.3."""
@@ -78,11 +97,23 @@ class Credentials:
     inbox_prefix: str
 
 
+class _BoundedParser(Parser):
+    """Ends the connection where nats-py would gather whatever length the other side names."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Parse what came; raises ``ProtocolError`` for what is longer than anything honest."""
+        await super().parse(data)
+        is_line = self.state == AWAITING_CONTROL_LINE
+        if self.needed > _LONGEST_MESSAGE or (is_line and len(self.buf) > _LONGEST_LINE):
+            raise nats.errors.ProtocolError
+
+
 class TlsClient(Client):
     """The nats-py client on a :class:`TlsTransport`. Connect it with ``tls_handshake_first``."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._ps = _BoundedParser(self)
         self._parting_word: str | None = None
 
     async def establish(
@@ -129,8 +160,10 @@ class TlsClient(Client):
 
         try:
             await run_bounded(connect(), seconds=_CONNECT_SECONDS)
-        except (OSError, nats.errors.Error) as error:
-            details = "; ".join(dict.fromkeys([*trouble, str(error) or type(error).__name__]))
+        except Exception as error:
+            # nats-py stumbles in many ways over what no broker says: whatever it is, this is it.
+            said = [_shorten(word) for word in (*trouble, str(error) or type(error).__name__)]
+            details = "; ".join(dict.fromkeys(said))
             raise ConnectionError(f"No connection to the broker: {details}") from error
 
     @property
@@ -141,16 +174,61 @@ class TlsClient(Client):
         """
         return self._parting_word or str(self.last_error or "the broker closed it")
 
+    async def hear_out(self, *, patience: float, at_most: float) -> bool:
+        """Return once everything has come that the broker sent before this call.
+
+        On a slow line a large message is many seconds under way, and whatever was said after it
+        waits behind it. False if not a byte came for ``patience`` seconds, or the end of it did
+        not come in ``at_most``.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + at_most
+        # Never cancelled: nats-py ends the connection over an answer that nobody waits for.
+        answered: asyncio.Future[bool] = loop.create_future()
+        await self._send_ping(answered)
+        while True:
+            before = self._bytes_read
+            await asyncio.wait({answered}, timeout=patience)
+            if answered.done():
+                return True
+            if self._bytes_read == before or loop.time() > deadline:
+                return False
+
+    @property
+    def _bytes_read(self) -> int:
+        return self._transport.bytes_read if isinstance(self._transport, TlsTransport) else 0
+
     async def _process_err(self, err_msg: str) -> None:
-        if "permissions violation" not in err_msg.lower():  # the only one that does not end it
-            self._parting_word = err_msg.strip("'")
-        await super()._process_err(err_msg)
+        said = _shorten(err_msg)
+        if "permissions violation" not in said.lower():  # the only one that does not end it
+            self._parting_word = said.strip("'")
+        await super()._process_err(said)
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        """Read headers; what cannot be read is none: nats-py would stop reading for good."""
+        try:
+            return await super()._process_headers(headers)
+        except (ValueError, LookupError, AttributeError):
+            return None
+
+    async def _read_loop(self) -> None:
+        """Read until the connection ends; where nats-py just stops listening, it ends here."""
+        await super()._read_loop()
+        if not self.is_closed:
+            self._parting_word = self._parting_word or "the broker broke the protocol"
+            await self._process_op_err(nats.errors.ProtocolError())
 
     async def _connect_to_server(self, s: Srv) -> None:
         self._transport = TlsTransport(self.ssl_context)
         await self._transport.connect(
             s.uri, buffer_size=_BUFFER_BYTES, connect_timeout=self.options["connect_timeout"]
         )
+
+
+def _shorten(word: str) -> str:
+    """Return the beginning of what the broker said, without what a terminal would obey."""
+    plain = (each if unicodedata.category(each)[0] != "C" else "?" for each in word[:_LONGEST_WORD])
+    return "".join(plain)
 
 
 async def run_bounded(work: Coroutine[Any, Any, None], *, seconds: float) -> None:

@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from console.process.logs import (
+    LineOutput,
     LogFormat,
     SensitiveFieldError,
     configure_logs,
@@ -94,3 +95,18 @@ def test_a_quiet_program_keeps_its_output_to_itself(
     assert captured.out == ""
     assert "registry_unreachable" in captured.err
     assert "registry_refreshed" not in captured.err
+
+
+def test_a_full_disk_ends_no_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that cannot be written raises nothing; later it is said that lines are missing."""
+    with open("/dev/full", "w", encoding="utf-8", buffering=1) as full:  # noqa: PTH123 - a device
+        output = LineOutput(full)
+        output.warning("one")
+        output.info("two")
+        output._stream = None
+        output.info("three")
+        assert capsys.readouterr().out == '{"event": "log_lines_lost", "count": 2}\nthree\n'
+        output._stream = full
+        output.info("four")
+        with pytest.raises(OSError, match="No space left"):
+            full.close()

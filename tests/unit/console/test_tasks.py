@@ -189,3 +189,21 @@ async def test_rounds_without_a_pause_let_others_run(owner: BackgroundTasks) -> 
     async with owner, asyncio.timeout(20):
         await enough.wait()
     assert owner.states[0].last_success == NOW
+
+
+async def _wait_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_supervisor_that_fails_itself_is_in_trouble() -> None:
+    """Nothing is expected to end one; should it happen, it does not stay hidden."""
+
+    def clock() -> datetime:
+        raise OSError("no clock")
+
+    owner = BackgroundTasks(clock=clock)
+    owner.add_service("link", _wait_for_ever)
+    async with owner, asyncio.timeout(20):
+        await asyncio.wait(owner._running)
+        troubles = owner.list_troubles()
+    assert troubles == ["link: nobody runs it any more: restart this program"]

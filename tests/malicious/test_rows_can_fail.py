@@ -1,0 +1,44 @@
+"""A row that cannot fail shows nothing: with a check of the node taken out, its row fails."""
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.malicious.arenas import Arenas, open_arenas
+from tests.malicious.checks import CHECKS, Check
+from tests.malicious.rows import ROWS
+from tests.malicious.table import Attack
+
+#: Seconds for what would wait for ever without the check: too late is a failure, too.
+_PATIENCE = 1.5
+
+
+@pytest.fixture(scope="module")
+def arenas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arenas]:
+    """Share what is costly to start."""
+    with open_arenas(tmp_path_factory.mktemp("arenas")) as arenas:
+        yield arenas
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+async def test_without_its_check_a_row_fails(
+    check: Check, arenas: Arenas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row fails as soon as the node does not check any more."""
+    (row,) = (row for row in ROWS if row.name == check.row)
+    async with arenas.open(row.arena, tmp_path) as arena:
+        monkeypatch.setattr(check.owner, check.name, check.instead)
+        with pytest.raises(Exception) as failed:  # noqa: PT011 - whatever it stumbles over
+            await _run(row, arena)
+        monkeypatch.undo()
+    assert not isinstance(failed.value, TypeError | AttributeError | NameError), failed.value
+
+
+async def _run(row: Attack, arena: object) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        done = row.run(arena)
+        if inspect.isawaitable(done):
+            await done
