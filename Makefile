@@ -38,6 +38,29 @@ fuzz: ## Fuzz the parsers of outside bytes, led by coverage; SECONDS=1800 TARGET
 	@exec $(PYTHON) -m tests.fuzz.run --seconds $(SECONDS) --processes $(PROCESSES) \
 		$(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
 
+# The seed of a run, how many messages are sent and how many faults done; KEEP=1 keeps its folder.
+SEED ?= 1
+MESSAGES ?= 10000
+FAULTS ?= 200
+
+.PHONY: chaos
+chaos: ## Proof by force: kill, cut, wipe, restore under traffic; SEED=1 MESSAGES=10000 FAULTS=200 KEEP=1
+	@scripts/bootstrap dev
+	@scripts/system-packages
+	@exec $(PYTHON) -m tests.chaos.run --seed $(SEED) --messages $(MESSAGES) --faults $(FAULTS) \
+		$(if $(filter-out 0,$(KEEP)),--keep)
+
+.PHONY: cluster
+cluster: ## Grow a broker from one server to three, and lose servers, under load; prints a transcript
+	@scripts/bootstrap dev
+	@exec $(PYTHON) -m pytest -q --timeout 600 tests/integration/broker/test_cluster_growth.py \
+		tests/integration/broker/test_cluster_loss.py tests/cluster/losses.py
+
+.PHONY: bench
+bench: ## Measure how fast messages get through beside the bare broker and mail; QUICK=1: two minutes
+	@scripts/bootstrap dev
+	@exec $(PYTHON) -m tests.bench.delivery $(if $(filter-out 0,$(QUICK)),--quick)
+
 .PHONY: bench-sealing
 bench-sealing: ## Measure what sealing and opening cost beside the bare primitives; QUICK=1: a few rounds
 	@scripts/bootstrap dev
@@ -66,7 +89,7 @@ check: ## Check format, lint, types, import rules, dependencies, migrations, and
 
 # What is written from the code into the tree: schemas and annex, tables of policy and attacks, vectors.
 GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py \
-	scripts/generate_attacks.py
+	scripts/generate_attacks.py scripts/generate_malicious.py
 
 .PHONY: generate
 generate: ## Write what is generated from the code: schemas and annex, the table of policy, vectors

@@ -15,6 +15,7 @@ import httpx
 from hub.broker import tether
 
 _STOP_SECONDS: Final = 15.0
+_COMMAND_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.02
 _TAIL_BYTES: Final = 3000
 #: Variables that a program needs to run at all; nothing else of our environment is handed on.
@@ -47,7 +48,7 @@ class ServiceProcess:
     ) -> None:
         self.name = name
         self.url = url
-        self._command = [str(Path(sys.executable).parent / program), "run"]
+        self._program = str(Path(sys.executable).parent / program)
         self._environment = {
             key: value for key, value in os.environ.items() if key in _HANDED_ON
         } | dict(settings)
@@ -60,15 +61,50 @@ class ServiceProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def exit_code(self) -> int | None:
+        """How it ended, if it ended by itself; negative: the number of the signal."""
+        return self._process.poll() if self._process else None
+
+    @property
     def process_id(self) -> int | None:
         """The process, or ``None``."""
         return self._process.pid if self._process else None
+
+    def run_command(self, *arguments: str, seconds: float = _COMMAND_SECONDS) -> str:
+        """Run another command of the same program with the same settings; returns what it says.
+
+        Raises ``ProcessFailedError`` if it fails or takes longer.
+        """
+        try:
+            done = subprocess.run(  # noqa: S603 - our own program, no shell
+                [self._program, *arguments],
+                env=self._environment,
+                capture_output=True,
+                check=False,
+                text=True,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ProcessFailedError(
+                f"{self.name}: {arguments[0]} took more than {seconds:.0f} s: look at its log."
+            ) from error
+        if done.returncode:
+            raise ProcessFailedError(f"{self.name}: {arguments[0]} failed. {done.stderr.strip()}")
+        return done.stdout
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self._command],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    tether.__file__,
+                    str(os.getpid()),
+                    self._program,
+                    "run",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -78,14 +114,16 @@ class ServiceProcess:
 
     def wait_until(self, path: str, *, seconds: float) -> None:
         """Return when ``path`` answers 200; raises ``ProcessFailedError`` if it never does."""
+        # One client for all questions: making one costs more than asking.
+        with httpx.Client(timeout=2.0) as http:
 
-        def ask() -> bool:
-            try:
-                return httpx.get(self.url + path, timeout=2.0).is_success
-            except httpx.HTTPError:
-                return False
+            def ask() -> bool:
+                try:
+                    return http.get(self.url + path).is_success
+                except httpx.HTTPError:
+                    return False
 
-        self._wait(ask, what=f"{self.url}{path}", seconds=seconds)
+            self._wait(ask, what=f"{self.url}{path}", seconds=seconds)
 
     def _wait(self, done: Callable[[], bool], *, what: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

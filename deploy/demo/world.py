@@ -135,7 +135,6 @@ class DemoWorld:
                 "TRM_HUB_BROKER_MODE": "external",
                 "TRM_HUB_BROKER_SERVERS": self.broker.url,
                 "TRM_HUB_BROKER_CA": str(self._tls / "ca.pem"),
-                "TRM_HUB_MAILBOX_BYTES": str(64 * 1024**2),
                 "TRM_HUB_ADMISSION_INTERVAL": "PT10S",
                 "TRM_HUB_DRILLS_BY_SCHEDULE": "false",  # people ask by hand here, at any hour
             },
@@ -151,27 +150,22 @@ class DemoWorld:
         unlock_file = folder / "unlock.key"
         unlock_file.touch(mode=0o600)
         unlock_file.write_bytes(unlock.key)
-        keystore = FileKeyStore.generate(code, validities=plan_first_keys(utc_now(), EpochPolicy()))
+        keystore = FileKeyStore.generate(
+            code, validities=plan_first_keys(self.keys_begin_at(), EpochPolicy())
+        )
         port = find_free_port()
-        environment = {
+        environment = self.choose_settings(code) | {
             "data_dir": str(folder),
-            "hub_url": self.hub.url,
-            "trusted_root": str(self.trusted_root),
-            "broker_servers": self.broker.url,
-            "broker_ca": str(self._tls / "ca.pem"),
             "unlock_key_file": str(unlock_file),
             "port": str(port),
-            "registry_refresh": "PT20S",
-            "drills_refresh": "PT20S",
         }
-        if self._resend_first is not None:
-            environment["resend_first"] = f"PT{self._resend_first.total_seconds()}S"
         settings = NodeSettings.model_validate(environment)
         save_keystore(keystore, settings.keystore_path, unlock=unlock)
         process = ServiceProcess(
             f"node {code}",
             program="trm-node",
-            settings={f"TRM_NODE_{key.upper()}": value for key, value in environment.items()},
+            settings={f"TRM_NODE_{key.upper()}": value for key, value in environment.items()}
+            | self.choose_surroundings(code),
             url=f"http://127.0.0.1:{port}",
             log=self.folder / f"node-{code}.log",
         )
@@ -182,6 +176,28 @@ class DemoWorld:
             settings=settings,
             process=process,
         )
+
+    def choose_settings(self, code: ParticipantCode) -> dict[str, str]:  # noqa: ARG002 - for worlds where nodes differ
+        """Return the settings of a node besides its folder, its port and what opens its keys."""
+        settings = {
+            "hub_url": self.hub.url,
+            "trusted_root": str(self.trusted_root),
+            "broker_servers": self.broker.url,
+            "broker_ca": str(self._tls / "ca.pem"),
+            "registry_refresh": "PT20S",
+            "drills_refresh": "PT20S",
+        }
+        if self._resend_first is not None:
+            settings["resend_first"] = f"PT{self._resend_first.total_seconds()}S"
+        return settings
+
+    def choose_surroundings(self, code: ParticipantCode) -> dict[str, str]:  # noqa: ARG002 - as above
+        """Return further variables of a node's process."""
+        return {}
+
+    def keys_begin_at(self) -> datetime:
+        """Return since when the nodes' keys are good."""
+        return utc_now()
 
     def found_registry(self) -> None:
         """Hold the ceremony: root and targets keys, delegations, and the imported contacts."""

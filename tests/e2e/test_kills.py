@@ -1,4 +1,4 @@
-"""kill -9 of sender, recipient, hub, and broker amid the case: nothing lost, nothing doubled."""
+"""kill -9 of sender, recipient, hub, broker amid a case and a file: nothing lost or doubled."""
 
 import os
 import signal
@@ -16,9 +16,11 @@ from contact_registry.directory import Directory
 from deploy.demo.scenario import NodeClient, verify_receipt
 from deploy.demo.world import DemoWorld
 from protocol.identifiers import ParticipantCode, Phase
+from tests.support.files_sent import make_picture
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
 
 READY_SECONDS = 60.0
+MIB = 1024**2
 Clients = dict[str, NodeClient]
 
 
@@ -80,6 +82,52 @@ def received(client: NodeClient) -> list[str]:
         ids += [item["message_id"] for item in page]
         parameters["after"] = ids[-1]
     return ids
+
+
+def send_killed(world: DemoWorld, client: NodeClient, content: bytes, *, desk: str) -> str:
+    """Send a file of many parts, and kill its node once some left; returns the message's id."""
+    http = httpx.Client(
+        base_url=f"{world.nodes['AL'].url}/api/v1",
+        headers={"Authorization": f"Bearer {world.nodes['AL'].api_token}"},
+    )
+    with http:
+        draft = {"name": "map.png", "sensitivity": "none", "size": len(content), "recipient": "XK"}
+        file_id = client.post("/files", draft)["file_id"]
+        for begin in range(0, len(content), 4 * MIB):  # in pieces, as the draft of the IETF says
+            http.patch(
+                f"/files/{file_id}",
+                content=content[begin : begin + 4 * MIB],
+                headers={"Upload-Offset": str(begin)},
+            ).raise_for_status()
+    sent = client.send(
+        {
+            "type": "identification.presumed_victim_notification",
+            "recipient": "XK",
+            "to_authority": desk,
+            "legal_basis": {"kind": "no_personal_data"},
+            "body": body_for("AL", NOTIFICATION_BODY),
+            "files": [file_id],
+        },
+        key="with-a-file",
+    )
+    message_id = str(sent["message_id"])
+    client.wait_for(
+        f"/messages/{message_id}/files",
+        lambda files: files[0]["parts_done"] > 0,
+        what="hand-over of some parts",
+    )
+    world.nodes["AL"].process.kill()
+    return message_id
+
+
+def fetch_file(world: DemoWorld, message: str) -> bytes:
+    """Fetch the one file of a message that XK received."""
+    with httpx.Client(
+        base_url=f"{world.nodes['XK'].url}/api/v1",
+        headers={"Authorization": f"Bearer {world.nodes['XK'].api_token}"},
+    ) as http:
+        (file,) = http.get(f"/messages/{message}/files").raise_for_status().json()
+        return http.get(f"/received-files/{file['file_id']}").raise_for_status().content
 
 
 def test_the_case_completes_whatever_is_killed(
@@ -153,6 +201,14 @@ def test_the_case_completes_whatever_is_killed(
     case = al.ask(f"/cases/{notification['case_id']}")
     delivered = [e["message_id"] for e in case["timeline"] if e["kind"] == "message_delivered"]
     assert sorted(delivered) == sorted([notification["message_id"], message_id])
+
+    # The sender dies while a file of 32 parts leaves: it goes on, and arrives byte for byte.
+    content = make_picture(16 * MIB)
+    with_file = send_killed(world, al, content, desk=desk)
+    revive(world, "AL")
+    wait_delivered(al, with_file)
+    (arrived,) = set(received(xk)) - {notification["message_id"], message_id}
+    assert fetch_file(world, arrived) == content
 
 
 def kill_at_random(world: DemoWorld, random: Random, *, times: int) -> None:

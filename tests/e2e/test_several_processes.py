@@ -1,0 +1,246 @@
+"""Two processes of a node on one PostgreSQL: every message once, also when one is killed.
+
+Their partner XK runs in this process: it is not what is looked at, and a start of a program costs
+more than all messages here.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from structlog.testing import capture_logs
+from typing_extensions import override
+
+from deploy.demo.processes import ServiceProcess, find_free_port
+from deploy.demo.scenario import NodeClient
+from deploy.demo.world import DemoNode, DemoWorld
+from node.bootstrap import NodeTasks, build_parts
+from node.service import reading
+from node.service.composing import handle_send
+from node.service.context import NodeContext
+from protocol.identifiers import ParticipantCode, Phase
+from tests.support.node import NOTIFICATION_BODY, make_draft
+from tests.support.postgres import PostgresCluster
+
+READY_SECONDS, DELIVERY_SECONDS = 60.0, 120.0
+#: Besides this nothing is handed over twice, unless its process died.
+NEVER = timedelta(hours=1)
+#: Longer than a hand-over takes on any machine that still answers; waited for after the kill.
+LEASE = "PT15S"
+COUNT = 16
+
+
+class RunHere(ServiceProcess):
+    """A node that the test runs itself."""
+
+    @override
+    def start(self) -> None:
+        """Start no program."""
+
+    @override
+    def wait_until(self, path: str, *, seconds: float) -> None:
+        """Wait for none."""
+
+
+class SharedWorld(DemoWorld):
+    """XK, run by the test, and AL with a PostgreSQL database and two processes."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.database_url = url
+        self.second: ServiceProcess | None = None
+        super().__init__(folder, resend_first=NEVER)
+
+    @override
+    def choose_settings(self, code: ParticipantCode) -> dict[str, str]:
+        shared = {"database_url": self.database_url, "lease": LEASE} if code == "AL" else {}
+        return super().choose_settings(code) | shared
+
+    @override
+    def make_node(self, code: ParticipantCode, *, display_name: str) -> DemoNode:
+        node = super().make_node(code, display_name=display_name)
+        if code == "XK":
+            log = self.folder / "none.log"
+            node.process = RunHere(
+                "XK", program="trm-node", settings={}, url=node.process.url, log=log
+            )
+            return node
+        self.second = self._make_second(node)
+        return node
+
+    def _make_second(self, node: DemoNode) -> ServiceProcess:
+        """Make another process of a node, on a port of its own."""
+        port = find_free_port()
+        settings = self.choose_settings(node.code) | {
+            "data_dir": str(node.settings.data_dir),
+            "unlock_key_file": str(node.settings.unlock_key_file),
+            "port": str(port),
+        }
+        return ServiceProcess(
+            "second AL",
+            program="trm-node",
+            settings={f"TRM_NODE_{key.upper()}": value for key, value in settings.items()},
+            url=f"http://127.0.0.1:{port}",
+            log=self.folder / "second-AL.log",
+        )
+
+    @override
+    def stop(self) -> None:
+        if self.second is not None:
+            self.second.kill()
+        super().stop()
+
+    def read_logs(self) -> list[MutableMapping[str, Any]]:
+        """Return what both processes of AL said."""
+        lines = [
+            line
+            for name in ("node-AL", "second-AL")
+            for line in (self.folder / f"{name}.log").read_text().splitlines()
+        ]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@pytest.fixture
+def world(tmp_path: Path, postgres_cluster: PostgresCluster) -> Iterator[SharedWorld]:
+    """Run broker, hub, and two processes of AL."""
+    with (
+        postgres_cluster.schemas() as url_of,
+        SharedWorld(tmp_path / "world", url_of("AL")) as made,
+    ):
+        made.start(["AL", "XK"])
+        assert made.second is not None
+        made.second.start()
+        made.second.wait_until("/readyz", seconds=READY_SECONDS)
+        yield made
+
+
+@asynccontextmanager
+async def running_partner(world: SharedWorld) -> AsyncIterator[NodeContext]:
+    """Run XK with everything that its program runs, but its pages."""
+    parts = build_parts(world.nodes["XK"].settings)
+    await asyncio.to_thread(parts.directory.refresh)
+    async with NodeTasks.build(parts).owner:
+        yield parts.context
+    parts.close()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """AL from outside: its two processes, and its database beside them."""
+
+    world: SharedWorld
+    clients: tuple[NodeClient, NodeClient]
+    database: psycopg.Connection[Any]
+
+    def write(self, count: int, *, label: str) -> list[str]:
+        """Queue messages to XK, at one process and the other in turn."""
+        draft: dict[str, Any] = {
+            "type": "identification.presumed_victim_notification",
+            "recipient": "XK",
+            "to_authority": find_desk(self.world, "XK"),
+            "legal_basis": {"kind": "no_personal_data"},
+            "body": body_of("AL"),
+        }
+        return [
+            self.clients[number % 2].send(draft, key=f"{label}-{number:04}")["message_id"]
+            for number in range(count)
+        ]
+
+    def ask(self, question: str) -> list[tuple[Any, ...]]:
+        """Ask its database."""
+        return self.database.execute(question.encode()).fetchall()
+
+    def wait_for(self, question: str, answer: object) -> None:
+        """Wait until a question to its database has this answer."""
+        deadline = time.monotonic() + DELIVERY_SECONDS
+        while (found := self.ask(question)) != [(answer,)]:
+            assert time.monotonic() < deadline, f"{question}: {found}, not {answer}"
+            time.sleep(0.1)
+
+
+def find_desk(world: SharedWorld, code: str) -> str:
+    """Return a desk for identification."""
+    return next(
+        authority.id
+        for authority in world.contacts.contacts[ParticipantCode(code)].authorities
+        if any(competence.phase is Phase.IDENTIFICATION for competence in authority.competences)
+    )
+
+
+def body_of(sender: str) -> dict[str, Any]:
+    """Return a body whose case manager is the sender's."""
+    manager = {"post": "Duty officer", "authority": f"{sender}-duty-desk"}
+    return {**NOTIFICATION_BODY, "case_manager": manager}
+
+
+def write_back(world: SharedWorld, partner: NodeContext) -> None:
+    """Let XK write as many."""
+    draft = make_draft(recipient="AL", to_authority=find_desk(world, "AL"), body=body_of("XK"))
+    for _ in range(COUNT):
+        handle_send(partner, draft, actor="u1")
+
+
+def count_intakes(lines: list[MutableMapping[str, Any]]) -> dict[str, int]:
+    """Sum up what a node says it took in, by what became of it."""
+    counted: Counter[str] = Counter()
+    for line in lines:
+        if line.get("event") == "envelopes_taken_in":
+            counted[line["intake"]] += line["count"]
+    # One receipt speaks for many messages: how many came is a matter of moments.
+    return {intake: count for intake, count in counted.items() if intake != "receipt"}
+
+
+#: Receipts that AL was given, and those that it gave.
+GIVEN_TO_US = "SELECT count(*) FROM evidence WHERE NOT given"
+GIVEN_BY_US = "SELECT count(*) FROM evidence WHERE given"
+WAITING = "SELECT count(*) FROM outbox"
+KINDS = (
+    "SELECT event.kind, count(*) FROM event JOIN message USING (message_id) "
+    "WHERE direction = 'out' GROUP BY event.kind"
+)
+NUMBERS = "SELECT link_seq FROM message WHERE direction = 'out' ORDER BY link_seq"
+
+
+async def test_two_processes_share_the_work_and_take_over_from_each_other(
+    world: SharedWorld,
+) -> None:
+    """Nothing is handed over, taken in or receipted twice; what a killed process held goes on."""
+    one, other = world.nodes["AL"], world.second
+    assert other is not None
+    url = world.database_url.replace("postgresql+psycopg", "postgresql")
+    with (
+        psycopg.connect(url, autocommit=True) as database,
+        closing(NodeClient(code="AL", url=one.url, token=one.api_token)) as first,
+        closing(NodeClient(code="AL", url=other.url, token=one.api_token)) as second,
+        capture_logs() as partner_says,
+    ):
+        shared = Shared(world, (first, second), database)
+        async with running_partner(world) as partner:
+            back = asyncio.create_task(asyncio.to_thread(write_back, world, partner))
+            sent = await asyncio.to_thread(shared.write, COUNT, label="both")
+            await back
+            await asyncio.to_thread(shared.wait_for, GIVEN_TO_US, COUNT)
+            await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, COUNT)
+            for lines in (world.read_logs(), partner_says):
+                assert count_intakes(lines) == {"stored": COUNT}
+            assert dict(shared.ask(KINDS)) == {
+                "message_queued": COUNT, "message_on_its_way": COUNT, "message_delivered": COUNT,
+            }  # fmt: skip
+            assert shared.ask(WAITING) == [(0,)]
+            # Each number of the link was given once, whichever process gave it.
+            assert shared.ask(NUMBERS) == [(number,) for number in range(1, COUNT + 1)]
+
+            sent += await asyncio.to_thread(shared.write, COUNT, label="killed")
+            other.kill()
+            await asyncio.to_thread(shared.wait_for, GIVEN_TO_US, 2 * COUNT)
+            await asyncio.to_thread(shared.wait_for, WAITING, 0)
+            found = [item.message_id for item in reading.list_items(partner, direction="in")]
+    assert sorted(found) == sorted(sent)
