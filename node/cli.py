@@ -116,7 +116,10 @@ def _clear_errors() -> Iterator[None]:
         )
         _fail(f"Settings are missing or wrong: {names}. See 'trm-node settings'.")
     except SQLAlchemyError as error:
-        _fail(f"The database cannot be used ({type(error).__name__}): check TRM_NODE_DATABASE_URL.")
+        _fail(
+            f"The database cannot be used ({type(error).__name__}): check TRM_NODE_DATABASE_URL, "
+            "and that its disk has room."
+        )
     except _KNOWN as error:
         _fail(error)
 

@@ -179,7 +179,8 @@ def test_missing_system_programs_are_named_and_fail(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "does not have: chromium" in done.stderr
-    assert "postgresql\n" in done.stderr
+    assert " postgresql " in done.stderr
+    assert " gnupg\n" in done.stderr
 
 
 def test_present_system_programs_are_left_alone() -> None:

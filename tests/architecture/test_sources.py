@@ -125,9 +125,20 @@ def test_the_rule_of_paths_tells_good_from_bad(text: str, *, found: bool) -> Non
 
 #: Files that may sleep, and why; nothing in them waits for anything that way.
 SLEEPERS = {
+    "tests/bench/delivery/floor.py": "a server that starts has no event; up to a number of tries",
+    "tests/bench/delivery/path.py": "a node's database has no event for a receipt that was kept",
+    "tests/bench/delivery/transfers.py": "the same: it is looked for, at a known pace",
+    "tests/chaos/files.py": "a program asks a node that is away again",
+    "tests/chaos/proxy.py": "a slow link is slow",
+    "tests/chaos/run.py": "moments of force are no events",
+    "tests/chaos/traffic.py": "a program asks a node that is away again",
+    "tests/chaos/showing.py": "the state of other processes has no event; up to a deadline",
     "tests/e2e/test_kills.py": "a crash at a random moment, which is no event to wait for",
+    "tests/e2e/test_several_processes.py": "other processes' database is asked, up to a deadline",
     "tests/integration/broker/test_trm_hub.py": "asks another process again, up to a deadline",
     "tests/support/broker.py": "the same: the state of another process has no event",
+    "tests/support/cluster.py": "an election among other processes has no event; up to a deadline",
+    "tests/support/ledger.py": "load has a pace, and another task's commits have no event",
 }
 
 

@@ -1,0 +1,66 @@
+"""The delivery benchmark runs: each of its parts in small, and what it makes of their numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.delivery import growth
+from tests.bench.delivery.charts import draw_curve
+from tests.bench.delivery.floor import open_floor
+from tests.bench.delivery.mail import open_mail_path
+from tests.bench.delivery.messages import MailMeter, Row, compare
+from tests.bench.delivery.meters import Measured
+from tests.bench.delivery.transfers import make_file, open_bare_files
+
+
+def test_the_floor_confirms_every_message(tmp_path: Path) -> None:
+    """Bare JetStream both ways: as many latencies as messages, and CPU of each process."""
+    with open_floor(tmp_path) as floor:
+        measured = floor.measure(2_048, count=40, in_flight=8)
+    assert len(measured.latencies) == 40
+    assert set(measured.cpu) == {"sender", "recipient", "broker"}
+
+
+@pytest.mark.parametrize("gnupg", [True, False])
+def test_mail_is_answered_by_signed_receipts(gnupg: bool) -> None:  # noqa: FBT001 - a row
+    """Sealed mail goes out over SMTP and its receipt comes back, with either OpenPGP."""
+    with open_mail_path(gnupg=gnupg, workers=2) as path:
+        measured = MailMeter(path).measure(2_048, count=4, in_flight=2)
+    assert len(measured.latencies) == 4
+
+
+def test_a_file_goes_through_the_bare_transfer(tmp_path: Path) -> None:
+    """What the bare recipient wrote is the file, byte for byte."""
+    file = make_file(tmp_path, size=1_300_000)
+    with open_bare_files(tmp_path / "bare") as bare:
+        assert bare.measure(file) > 0
+    assert (tmp_path / "bare" / "received" / "0").read_bytes() == file.read_bytes()
+
+
+def test_growth_is_measured_on_full_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages still arrive on a store that was filled, and the curve becomes a picture."""
+    monkeypatch.setattr(growth, "BLOCK", 8)
+    points = growth.measure_cases((0, 40), rounds=1)
+    assert [point.size for point in points] == [0, 40]
+    draw_curve(points, across="cases", to=tmp_path / "curve.svg")
+    assert "<svg" in (tmp_path / "curve.svg").read_text()
+
+
+def test_ratios_are_beside_the_floor_and_beside_mail() -> None:
+    """A row of ours is compared with the floor of its place, and with mail at its best."""
+
+    def row(path: str, in_flight: int, seconds: float) -> Row:
+        rounds = [Measured([seconds / 10] * 10, seconds, {})]
+        return Row.of(path, 2_048, in_flight, rounds)
+
+    ratios = compare(
+        [
+            *(row("floor", each, 1.0) for each in (1, 256)),
+            *(row("sqlite", each, 2.0) for each in (1, 256)),
+            *(row("mail, GnuPG", each, 20.0) for each in (1, 8)),
+            *(row("mail, in process", each, 10.0) for each in (1, 8)),
+        ]
+    )
+    assert ratios["sqlite 2048 256 : floor 256"] == {"rate": 0.5, "latency": 2.0}
+    assert ratios["sqlite 2048 256 : mail, GnuPG 8"]["rate"] == 10.0
+    assert ratios["sqlite 2048 1 : mail, in process 1"]["rate"] == 5.0
