@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,13 @@ from contact_registry.changes.over_http import HttpPublisher, KeptSource
 from contact_registry.changes.sql_store import SqlChangeStore
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
+from contact_registry.models import KeysDocument
 from contact_registry.trust.client import RegistryClient
 from contact_registry.trust.layout import node_role
 from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits, grade_view
+from node.adapters.blob_store import FolderBlobStore
 from node.adapters.broker_identity import NodeBrokerIdentity
+from node.adapters.clamd import build_scanner
 from node.adapters.correction_host import CorrectionHost
 from node.adapters.drill_host import DrillHost
 from node.adapters.jetstream import BrokerLink, LinkStatus
@@ -37,9 +40,10 @@ from node.adapters.keystore import (
     load_unlock_key,
 )
 from node.adapters.own_keys import OwnKeys
-from node.adapters.registry import KeysPublisher, RegistryDirectory
+from node.adapters.registry import KeysPublisher, RegistryDirectory, TakenFiles
 from node.api.app import create_api
 from node.api.health import create_health_router
+from node.domain.file_intake import FileIntakeRules
 from node.service.context import DeliveryRules, NodeContext
 from node.service.holding import describe_view_age
 from node.service.notices import list_notices
@@ -50,15 +54,18 @@ from node.store.change_tables import CHANGES
 from node.store.migrating import migrate, verify_schema
 from node.web.face import build_console
 from node.web.router import create_web_router
+from node.workers.chunk_relay import ChunkRelay, FileSweep
 from node.workers.consumer import Consumer
 from node.workers.directory_changes import DirectoryChanges
 from node.workers.drills import DrillRounds
 from node.workers.keys_renewal import KeysRenewal
 from node.workers.link_repair import LinkRepair
+from node.workers.received_files import add_file_tasks
 from node.workers.registry_refresh import RegistryRefresh
-from node.workers.relay import Relay
+from node.workers.relay import Kind, Relay
 from protocol.identifiers import ParticipantCode
-from protocol.subjects import AccountId
+from protocol.link_repair import RepairRules
+from protocol.subjects import AccountId, TrafficClass
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +76,9 @@ _PATIENCE: Final = timedelta(minutes=2)
 _LINK_REPAIR: Final = timedelta(seconds=30)
 #: Pause between two looks at changes of our contacts that the hub has not answered.
 _DIRECTORY_CHANGES: Final = timedelta(seconds=15)
+#: Our keys are published three weeks ahead (SPEC 12.2). If the registry lists them for less than
+#: this, it does not show what we publish, and soon nobody can seal to us.
+_KEYS_AHEAD: Final = timedelta(days=10)
 #: Set by the service manager (systemd.exec(5)) if it hands over credentials.
 _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
@@ -157,11 +167,12 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         clock=utc_now,
     )
     directory = RegistryDirectory(client, archive=archive)
-    rules = DeliveryRules()
+    rules = DeliveryRules(lease=settings.lease)
     if settings.resend_first is not None:
-        rules = DeliveryRules(
-            resend_pauses=tuple(settings.resend_first * factor for factor in (1, 2, 4, 8, 16, 32))
-        )
+        pauses = tuple(settings.resend_first * factor for factor in (1, 2, 4, 8, 16, 32))
+        rules = replace(rules, resend_pauses=pauses)
+    if settings.repair_first is not None:
+        rules = replace(rules, repair=RepairRules.paced(settings.repair_first))
     context = NodeContext(
         participant=keystore.participant,
         database=database,
@@ -172,6 +183,7 @@ def build_parts(settings: NodeSettings) -> NodeParts:
         rules=rules,
         age_limits=settings.age_limits,
         past=PastDirectories(archive),
+        blob_store=FolderBlobStore(settings.files_dir),
     )
     return NodeParts(
         settings=settings,
@@ -214,26 +226,57 @@ class NodeTasks:
                 parts.keystore,
                 path=settings.keystore_path,
                 unlock=read_unlock(settings),
-                publisher=KeysPublisher(hub_url=str(settings.hub_url), http=parts.registry),
+                publisher=KeysPublisher(
+                    hub_url=str(settings.hub_url),
+                    http=parts.registry,
+                    takes=TakenFiles(settings.max_attachment_bytes, settings.attachment_types),
+                ),
             ),
             wait_for_registry=refresh.wait_until_refreshed,
         )
-        relay = Relay(context, link)
-        consumer = Consumer(context, link, refresh_registry=refresh.refresh_now)
+        # Receipts never wait for messages that are on their way.
+        relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
+        receipt_relay = Relay(context, link, kinds=(Kind.RECEIPTS,))
+        chunk_relay, file_sweep = ChunkRelay(context, link), FileSweep(context)
         owner = BackgroundTasks(clock=utc_now)
+        intake = add_file_tasks(
+            owner,
+            context,
+            link,
+            scanner=build_scanner(
+                settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
+            ),
+            rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
+        )
+        consumers = {
+            traffic: Consumer(
+                context,
+                link,
+                traffic=traffic,
+                refresh_registry=refresh.refresh_now,
+                hand_chunks=intake.take_in,
+            )
+            for traffic in (TrafficClass.MESSAGE, TrafficClass.RECEIPT, TrafficClass.LARGE)
+        }
         owner.add_service("broker_link", link.run)
+        owner.add_service("chunk_relay", chunk_relay.run)
         for task, work, overdue_after in (
             # These wait by themselves for something to do.
             ("registry_refresh", refresh.run_round, 3 * settings.registry_refresh + _PATIENCE),
             ("relay", relay.run_round, _PATIENCE),
-            ("consumer", consumer.run_round, _PATIENCE),
+            ("receipt_relay", receipt_relay.run_round, _PATIENCE),
+            *(
+                (f"consumer_{traffic.name.lower()}", consumer.run_round, _PATIENCE)
+                for traffic, consumer in consumers.items()
+            ),
         ):
             owner.add_round(task, work, every=timedelta(0), overdue_after=overdue_after)
+        owner.add_round("file_sweep", file_sweep.run_round, every=FileSweep.EVERY)
         owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
         owner.add_round(
             "link_repair",
             LinkRepair(context).run_round,
-            every=_LINK_REPAIR,
+            every=min(_LINK_REPAIR, context.rules.repair.pauses[0] / 4),
             overdue_after=_LINK_REPAIR + _PATIENCE,
         )
         drills = DrillRounds(
@@ -300,10 +343,24 @@ def list_registry_troubles(
     troubles = [describe_view_age(age)] if age.meaning.is_trouble else []
     if participant not in directory.keys:
         troubles.append("own keys: not in the registry, so nobody can send to this node")
+    else:
+        troubles += _list_ending_keys(directory.keys[participant], now=now)
     overdue = directory.overdue.get(node_role(participant))
     if overdue is not None:
         troubles.append(f"own keys: their signature ran out at {overdue:%Y-%m-%d %H:%M} UTC")
     return troubles
+
+
+def _list_ending_keys(keys: KeysDocument, *, now: datetime) -> list[str]:
+    """Say that our keys, as the registry lists them, come to their end: see :data:`_KEYS_AHEAD`."""
+    end = max((key.valid_to for key in keys.encryption_keys), default=now)
+    if end - now > _KEYS_AHEAD:
+        return []
+    line = (
+        f"own keys: the registry lists none that is good after {end:%Y-%m-%d}, although this node "
+        "publishes them three weeks ahead: ask the hub's operators why it does not show them"
+    )
+    return [line]
 
 
 class RunningNode:

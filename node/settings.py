@@ -8,6 +8,7 @@ from pydantic import AnyHttpUrl, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from console.process.logs import LogFormat
+from contact_registry.file_limits import MediaTypeName
 from contact_registry.trust.staleness import (
     DEFAULT_AGE_LIMIT,
     DEFAULT_STALE_AFTER,
@@ -16,6 +17,7 @@ from contact_registry.trust.staleness import (
     LEAST_AGE_LIMIT,
     AgeLimits,
 )
+from protocol.limits import LIMITS
 
 
 class KeyStoreSettings(BaseSettings):
@@ -97,11 +99,53 @@ class NodeSettings(KeyStoreSettings):
         default=None,
         description="First pause before a message without receipt is sent again (default 5 min).",
     )
+    lease: timedelta = Field(
+        default=timedelta(minutes=1),
+        ge=timedelta(seconds=10),
+        le=timedelta(minutes=10),
+        description="How long what one process of this node has claimed waits for it, before "
+        "another process takes it over (ISO 8601, PT1M).",
+    )
+    repair_first: timedelta | None = Field(
+        default=None,
+        gt=timedelta(0),
+        description="First pause before asking for what a link lost (default 10 min); the pauses "
+        "after it, and the time in which a peer's questions are counted, follow in proportion.",
+    )
+    malware_scanner: str | None = Field(
+        default=None,
+        pattern=r"^(unix:/.+|tcp:.+:[0-9]{1,5})$",
+        description="Where ClamAV's clamd listens: unix:/run/clamav/clamd.ctl or "
+        "tcp:127.0.0.1:3310. Default: none, and received files are not scanned.",
+    )
+    malware_scanner_max_bytes: int = Field(
+        default=25 * 1024**2,
+        gt=0,
+        description="Larger files are shown as not scanned. Never more than clamd's "
+        "StreamMaxLength, MaxFileSize and MaxScanSize: what is larger clamd calls clean unread.",
+    )
+    files_of_one_participant: int = Field(
+        default=20 * 1024**3,
+        ge=LIMITS.attachment,
+        description="Bytes on the disk that files received from one Participant may take.",
+    )
+    max_attachment_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        le=LIMITS.attachment,
+        description="Greatest file that this node takes, in bytes, told to all in the registry; 0: "
+        "none (default: 104857600).",
+    )
+    attachment_types: Annotated[tuple[MediaTypeName, ...] | None, NoDecode] = Field(
+        default=None,
+        description="Kinds of files that this node takes, separated by commas, told to all in the "
+        "registry, such as application/pdf,image/jpeg (default: whatever may be sent).",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.JSON, description="Log lines: json for programs, console for people."
     )
 
-    @field_validator("broker_servers", mode="before")
+    @field_validator("broker_servers", "attachment_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -128,6 +172,11 @@ class NodeSettings(KeyStoreSettings):
     def registry_cache(self) -> Path:
         """Where the verified registry is kept."""
         return self.data_dir / "registry"
+
+    @property
+    def files_dir(self) -> Path:
+        """Where files lie, encrypted."""
+        return self.data_dir / "files"
 
     @property
     def effective_public_url(self) -> str:

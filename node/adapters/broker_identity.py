@@ -47,8 +47,8 @@ def node_permissions(account: AccountId) -> Permissions:
     return Permissions(
         publish=(
             *(mailbox_pattern(sender=account, traffic=traffic) for traffic in TrafficClass),
-            mailbox_pull_subject(account),
-            mailbox_ack_pattern(account),
+            *(mailbox_pull_subject(account, traffic) for traffic in TrafficClass),
+            *(mailbox_ack_pattern(account, traffic) for traffic in TrafficClass),
         ),
         subscribe=(f"{inbox_prefix(account)}.>",),
     )

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeVar
 
 import nats.errors
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from console.process.tls_transport import TlsClient
 from node.adapters.mailbox_pull import MailboxPull
 from node.domain.ports import LinkDownError
-from protocol.subjects import AccountId
+from protocol.subjects import AccountId, TrafficClass
 
 _CLOSE_SECONDS: Final = 3.0
 #: How long work under way may take on a connection that is replaced.
@@ -28,20 +28,19 @@ _T = TypeVar("_T")
 class BrokerSession:
     """One connected client, used until it ends and never again."""
 
-    def __init__(self, client: Client, account: AccountId) -> None:
+    def __init__(self, client: TlsClient, account: AccountId) -> None:
         loop = asyncio.get_running_loop()
         self.client = client
         self.over: asyncio.Future[str] = loop.create_future()
         self._retired: asyncio.Future[str] = loop.create_future()
-        self._account = account
-        self._pull: MailboxPull | None = None
-        self._pulling = asyncio.Lock()
+        self._pulls = {traffic: MailboxPull(client, account, traffic) for traffic in TrafficClass}
+        self._pulling = {traffic: asyncio.Lock() for traffic in TrafficClass}
         self._active: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Listen for messages; returns after one round trip to the broker."""
-        self._pull = MailboxPull(self.client, self._account)
-        await self._pull.start()
+        for pull in self._pulls.values():
+            await pull.start()
         await self.client.flush()
 
     def end(self, reason: str) -> None:
@@ -54,15 +53,13 @@ class BrokerSession:
         """Do ``work``; raises :class:`LinkDownError` at once when the connection ends meanwhile."""
         return await self._race(work, self.over)
 
-    async def pull(self, *, batch: int, wait: float) -> list[Msg]:
-        """Fetch messages; stops also when the connection is about to be replaced."""
-        return await self._race(self._pull_alone(batch, wait), self._retired)
+    async def pull(self, traffic: TrafficClass, *, batch: int, wait: float) -> list[Msg]:
+        """Fetch messages of a class; stops also when the connection is about to be replaced."""
+        return await self._race(self._pull_alone(traffic, batch, wait), self._retired)
 
-    async def _pull_alone(self, batch: int, wait: float) -> list[Msg]:
-        if self._pull is None:
-            raise LinkDownError("The connection to the broker is not ready: try again.")
-        async with self._pulling:
-            return await self._pull.fetch(batch=batch, wait=wait)
+    async def _pull_alone(self, traffic: TrafficClass, batch: int, wait: float) -> list[Msg]:
+        async with self._pulling[traffic]:
+            return await self._pulls[traffic].fetch(batch=batch, wait=wait)
 
     async def _race(self, work: Awaitable[_T], end: "asyncio.Future[str]") -> _T:
         task = asyncio.ensure_future(work)

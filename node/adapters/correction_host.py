@@ -1,12 +1,11 @@
 """What the operators ask to have corrected, fetched from the hub when somebody looks."""
 
-import time
-from collections.abc import Callable
 from typing import Final
 
 import httpx
 import structlog
 
+from contact_registry.bounded_exchange import exchange
 from contact_registry.changes.correction_wire import MAX_CORRECTIONS_BYTES, parse_corrections
 from contact_registry.changes.corrections import Correction
 from contact_registry.errors import DocumentError, RegistryUnavailableError
@@ -27,12 +26,12 @@ class CorrectionHost:
         http: httpx.Client,
         *,
         participant: ParticipantCode,
-        monotonic: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE_SECONDS,
     ) -> None:
         self._url = f"{base_url.rstrip('/')}/{_PATH}{participant}"
         self._http = http
         self._participant = participant
-        self._monotonic = monotonic
+        self._patience = patience
 
     def list_open(self) -> tuple[Correction, ...]:
         """Return what is asked of this Participant.
@@ -51,15 +50,12 @@ class CorrectionHost:
 
     def _download(self) -> bytes:
         """Read the answer, within its size and a time that a person waits."""
-        until = self._monotonic() + _PATIENCE_SECONDS
-        body = bytearray()
-        plain = {"Accept-Encoding": "identity"}  # so that the size that is counted is the size
-        with self._http.stream(
-            "GET", self._url, headers=plain, timeout=_PATIENCE_SECONDS
-        ) as answer:
-            answer.raise_for_status()
-            for chunk in answer.iter_raw():
-                body += chunk
-                if len(body) > MAX_CORRECTIONS_BYTES or self._monotonic() > until:
-                    raise httpx.ReadTimeout("too long, or too slow")
-        return bytes(body)
+        answer = exchange(
+            self._http,
+            "GET",
+            self._url,
+            longest=MAX_CORRECTIONS_BYTES,
+            seconds=self._patience,
+        )
+        answer.raise_for_status()
+        return answer.content

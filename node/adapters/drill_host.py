@@ -5,6 +5,7 @@ from typing import Final
 
 import httpx
 
+from contact_registry.bounded_exchange import AnswerTooLongError, exchange
 from contact_registry.drills.errors import DrillRefusal
 from contact_registry.drills.news import MAX_NEWS_BYTES, DrillNews, parse_news
 from contact_registry.errors import DocumentError
@@ -52,15 +53,9 @@ class DrillHost:
         """Post, and read at most so many bytes of the answer."""
         url = f"{self.hub_url.rstrip('/')}/registry/drills/{path}"
         try:
-            with self.http.stream("POST", url, content=body, headers=_HEADERS) as answer:
-                content = bytearray()
-                for chunk in answer.iter_bytes():
-                    content += chunk
-                    if len(content) > longest:
-                        raise DrillHostError("The hub's answer about drills is too long.")
-                return httpx.Response(
-                    answer.status_code, content=bytes(content), request=answer.request
-                )
+            return exchange(self.http, "POST", url, longest=longest, content=body, headers=_HEADERS)
+        except AnswerTooLongError as error:
+            raise DrillHostError("The hub's answer about drills is too long.") from error
         except httpx.HTTPError as error:
             raise DrillHostError(f"The hub cannot be reached ({type(error).__name__}).") from error
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +27,7 @@ from node.adapters.broker_session import BrokerSession
 from node.adapters.mailbox_pull import (
     ANSWER_SECONDS,
     BrokerSilentError,
+    BrokerUnrulyError,
     MailboxUnavailableError,
 )
 from node.domain.ports import Clock, LinkDownError, MailboxFullError, NoMailboxError
@@ -34,6 +36,7 @@ from protocol.limits import LIMITS
 from protocol.subjects import (
     AccountId,
     TrafficClass,
+    choose_class,
     inbox_prefix,
     mailbox_subject,
     parse_mailbox_subject,
@@ -245,6 +248,7 @@ class BrokerLink:
     ) -> PublishAck:
         """Put an envelope into ``recipient``'s mailbox; returns when the broker has it on disk.
 
+        What is too large for the class of ``traffic`` travels in that of large envelopes.
         ``transport_id`` travels in clear and names the attempt to the broker, which takes it once;
         pass the same one when trying again. ``timeout`` in seconds.
 
@@ -260,7 +264,9 @@ class BrokerLink:
         if session is None:
             raise LinkDownError("There is no connection to the broker now: try again later.")
         subject = mailbox_subject(
-            recipient=recipient, sender=self._identity.account, traffic=traffic
+            recipient=recipient,
+            sender=self._identity.account,
+            traffic=choose_class(traffic, envelope_bytes=len(envelope)),
         )
         try:
             answer = await session.run(
@@ -271,13 +277,18 @@ class BrokerLink:
         except LinkDownError as error:
             if isinstance(error.__cause__, nats.errors.NoRespondersError):
                 raise NoMailboxError(
-                    "The broker has no mailbox for this recipient: its node is not admitted (yet)."
+                    "The broker takes nothing for this recipient now: its node is not admitted "
+                    "(yet), or too few of the broker's servers run. It is tried again."
                 ) from error
             raise
         return _read_publish_ack(answer.data)
 
-    async def fetch(self, *, batch: int, wait: float) -> list[Delivery]:
-        """Return up to ``batch`` envelopes, waiting at most ``wait`` seconds for the first.
+    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> list[Delivery]:
+        """Return up to ``batch`` envelopes of a class, waiting at most ``wait`` seconds for one.
+
+        Fewer than lie there if they are large: one fetch brings 16 MB at most. Each class has a
+        mailbox of its own, and fetches of several classes go on side by side. What lay in the one
+        mailbox of earlier versions comes as ``MESSAGE``, of whatever class it is.
 
         Empty when nothing came, also because the link was down or was lost meanwhile.
         """
@@ -292,10 +303,12 @@ class BrokerLink:
         if session is None:
             return []
         try:
-            messages = await session.pull(batch=batch, wait=max(0.0, deadline - loop.time()))
+            messages = await session.pull(
+                traffic, batch=batch, wait=max(0.0, deadline - loop.time())
+            )
         except LinkDownError:
             return []
-        except BrokerSilentError as error:
+        except (BrokerSilentError, BrokerUnrulyError) as error:
             session.end(str(error))
             return []
         except MailboxUnavailableError as error:
@@ -307,14 +320,19 @@ class BrokerLink:
         return [delivery for m in messages if (delivery := await self._receive(m, session))]
 
     async def _receive(self, message: Msg, session: BrokerSession) -> Delivery | None:
-        metadata = message.metadata
+        try:
+            metadata = message.metadata
+        except (nats.errors.NotJSMessageError, ValueError, OverflowError) as error:
+            _log.error("delivery_without_number_refused", problem=type(error).__name__)
+            return None
         try:
             subject = parse_mailbox_subject(message.subject)
         except MalformedError as error:
             # Cannot happen while the broker enforces its exports. Not ours to destroy either.
             sequence = metadata.sequence.stream
             _log.error("delivery_subject_refused", stream_sequence=sequence, error=str(error))
-            await message.nak(delay=_MALFORMED_DELAY)
+            with suppress(LinkDownError):
+                await session.run(message.nak(delay=_MALFORMED_DELAY))
             return None
         return Delivery(
             sender=subject.sender,
@@ -338,10 +356,7 @@ def _read_publish_ack(data: bytes) -> PublishAck:
     match answer:
         case {"error": {"err_code": int(code), "description": str(text)}}:
             if code == _STORE_FAILED and "maximum" in text:
-                raise MailboxFullError(
-                    "The recipient's mailbox takes no more from us now: its node has not fetched "
-                    "for a long time. Try again later, and reach the recipient another way."
-                )
+                raise MailboxFullError
             reason = f"{code} {text}"[:_LONGEST_REASON]
             raise LinkDownError(f"The broker could not store it ({reason}): try again.")
         case {"seq": int(sequence), "stream": str()}:

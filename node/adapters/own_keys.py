@@ -65,7 +65,7 @@ class OwnKeys:
 
     def describe(self, *, at: datetime) -> KeysDocument:
         """Return what the registry should say."""
-        return describe_keys(self.store, at=at)
+        return describe_keys(self.store, at=at, takes=self.publisher.takes)
 
     def publish(self, *, at: datetime) -> int | None:
         """Publish; the version, or ``None`` if the registry does not list our node. Blocking.

@@ -1,13 +1,14 @@
 """The node's view of the registry, and publishing its own part of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import structlog
 
+from contact_registry.bounded_exchange import AnswerTooLongError, exchange
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryRefusedError, RegistryUnavailableError
 from contact_registry.models import (
@@ -118,9 +119,26 @@ def _load_cached(client: RegistryClient) -> Directory | None:
         return None
 
 
-def describe_keys(store: FileKeyStore, *, at: datetime) -> KeysDocument:
+@dataclass(frozen=True, slots=True)
+class TakenFiles:
+    """What this node says of the files that it takes; None: nothing."""
+
+    largest: int | None = None
+    media_types: tuple[str, ...] | None = None
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of the key document; those of which nothing is said are left out."""
+        said = {"max_attachment_bytes": self.largest, "attachment_types": self.media_types}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def describe_keys(
+    store: FileKeyStore, *, at: datetime, takes: TakenFiles | None = None
+) -> KeysDocument:
     """Return what peers and hub need to know of this node."""
     return KeysDocument(
+        **(takes.members if takes else {}),
         participant=store.participant,
         issued_at=at,
         signing_keys=(
@@ -158,6 +176,8 @@ class KeysPublisher:
 
     hub_url: str
     http: httpx.Client
+    #: What is said of files.
+    takes: TakenFiles = field(default_factory=TakenFiles)
 
     def publish(self, store: FileKeyStore, *, at: datetime) -> int:
         """Publish and return the registry version that has them; raises ``KeysNotPublishedError``.
@@ -166,7 +186,7 @@ class KeysPublisher:
         conflict is tried again.
         """
         role = node_role(store.participant)
-        document = describe_keys(store, at=at)
+        document = describe_keys(store, at=at, takes=self.takes)
         signer = RegistrySigner(store.registry_key)
         for tries_left in reversed(range(_TRIES)):
             previous = self._ask(f"registry/roles/{role}")
@@ -204,17 +224,12 @@ class KeysPublisher:
     ) -> httpx.Response:
         """Ask or send, and read no more of the answer than any has."""
         url = f"{self.hub_url.rstrip('/')}/{path}"
-        plain = {"Accept-Encoding": "identity"}  # so that the size that is counted is the size
-        content = bytearray()
         try:
-            with self.http.stream(method, url, json=body, headers=plain) as answer:
-                for chunk in answer.iter_raw():
-                    content += chunk
-                    if len(content) > _LONGEST_ANSWER:
-                        raise KeysNotPublishedError(_not_a_registry_host(self.hub_url))
+            return exchange(self.http, method, url, json=body, longest=_LONGEST_ANSWER)
+        except AnswerTooLongError as error:
+            raise KeysNotPublishedError(_not_a_registry_host(self.hub_url)) from error
         except httpx.HTTPError as error:
             raise KeysNotPublishedError(_unreachable(self.hub_url)) from error
-        return httpx.Response(answer.status_code, content=bytes(content), request=answer.request)
 
 
 def _read_version(answer: httpx.Response) -> int:

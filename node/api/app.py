@@ -6,18 +6,26 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Depends, FastAPI, Query
 from pydantic import BaseModel, Field
 
 from contact_registry.changes.desk import ChangeDesk
+from node.api.attachments import create_files
 from node.api.changes import create_changes
+from node.api.delivery import create_delivery
 from node.api.directory import create_directory
 from node.api.drills import create_drills
 from node.api.problems import install_problems
+from node.api.received_files import create_received_files
+from node.api.sending import (
+    Credentials,
+    IdempotencyKey,
+    SentBody,
+    create_sending,
+    refuse_caller,
+)
 from node.service import reading
-from node.service.building import Draft
-from node.service.composing import Sent, handle_send
+from node.service.cancelling import handle_cancel
 from node.service.context import NodeContext
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.reading import Evidence, Item, MessageView, Proof
@@ -25,36 +33,15 @@ from node.service.tokens import ApiCaller, TokenScope, find_caller
 from protocol.envelope import SignedPayload
 from protocol.messages.head import Head
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=128,
-        description="Repeat a request with the same key and it is done once.",
-    ),
-]
 
-
-class SentBody(BaseModel):
-    """What was queued: it is on the node's disk, and will be delivered or reported."""
+class CancelledBody(BaseModel):
+    """A message that was taken back. Its content does not leave, whoever asks for it."""
 
     message_id: str
-    case_id: str
-    case: str
-    to_authority: str
-    answer_by: datetime | None
-
-    @classmethod
-    def of(cls, sent: Sent) -> "SentBody":
-        """Make it from what the service says."""
-        return cls(
-            message_id=sent.message_id,
-            case_id=sent.case_id,
-            case=sent.case_reference,
-            to_authority=sent.to_authority,
-            answer_by=sent.answer_by,
-        )
+    certain: bool = Field(
+        description="False: a hand-over was begun and nobody knows how it ended. If it arrived "
+        "all the same, its receipt shows it: the state becomes delivered."
+    )
 
 
 class MessageBody(BaseModel):
@@ -154,35 +141,28 @@ def create_api(
         openapi_url="/openapi.json",
     )
     install_problems(api)
-    bearer = HTTPBearer(auto_error=False)
 
-    def authenticate(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> ApiCaller:
+    def authenticate(credentials: Credentials) -> ApiCaller:
         caller = find_caller(context, credentials.credentials) if credentials else None
         if caller is None:
-            raise HTTPException(
-                HTTPStatus.UNAUTHORIZED,
-                "Send a valid token as 'Authorization: Bearer ...'; 'trm-node token' makes one.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            raise refuse_caller(None, None)
         return caller
 
     def require(scope: TokenScope) -> Authenticate:
         def let_in(caller: Annotated[ApiCaller, Depends(authenticate)]) -> ApiCaller:
             if caller.scope is not scope:
-                raise HTTPException(
-                    HTTPStatus.FORBIDDEN,
-                    f"This token opens {caller.scope}, not {scope}: have one made with 'trm-node "
-                    f"token --scope {scope}'.",
-                )
+                raise refuse_caller(caller, scope)
             return caller
 
         return let_in
 
+    api.include_router(create_sending(context))
     api.include_router(_create_messages(context, require(TokenScope.MESSAGES)))
+    api.include_router(create_files(context, require(TokenScope.MESSAGES)))
+    api.include_router(create_received_files(context, require(TokenScope.MESSAGES)))
     api.include_router(create_directory(context, authenticate, refresh_registry))
     api.include_router(create_drills(context, require(TokenScope.DIRECTORY)))
+    api.include_router(create_delivery(context, require(TokenScope.DELIVERY)))
     if changes is not None:
         api.include_router(create_changes(context, changes, require(TokenScope.DIRECTORY)))
     return api
@@ -196,12 +176,6 @@ def _create_messages(context: NodeContext, authenticate: Authenticate) -> APIRou
     """Build the routes about messages and cases."""
     router = APIRouter()
     Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
-
-    @router.post("/messages", status_code=HTTPStatus.CREATED)
-    def send(draft: Draft, caller: Caller, idempotency_key: IdempotencyKey = None) -> SentBody:
-        """Queue a message for another Participant."""
-        sent = handle_send(context, draft, actor=caller.actor, submission_key=idempotency_key)
-        return SentBody.of(sent)
 
     @router.get("/messages")
     def list_messages(
@@ -231,6 +205,18 @@ def _create_messages(context: NodeContext, authenticate: Authenticate) -> APIRou
     def open_message(message_id: str, caller: Caller) -> MessageBody:
         """Return a message and let its sender know that it was opened."""
         return MessageBody.of(reading.handle_open(context, message_id, actor=caller.actor))
+
+    @router.post("/messages/{message_id}/cancel")
+    def cancel(
+        message_id: str,
+        caller: Caller,
+        row_version: Annotated[
+            int | None, Query(description="The version you saw; refused if it changed since.")
+        ] = None,
+    ) -> CancelledBody:
+        """Take a message back that has not left yet; repeated, it is done once."""
+        done = handle_cancel(context, message_id, actor=caller.actor, row_version=row_version)
+        return CancelledBody(message_id=done.message_id, certain=done.certain)
 
     @router.post("/messages/{message_id}/decision", status_code=HTTPStatus.CREATED)
     def decide(

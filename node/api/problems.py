@@ -19,6 +19,8 @@ from contact_registry.changes.errors import (
     StepNotPossibleError,
 )
 from contact_registry.errors import DocumentError, RegistryUnavailableError
+from node.domain.files import NoRoomError
+from node.service.attachments.taking import WithheldFileError
 from node.service.context import NodeError, NotFoundError, RefusedDraftError, StaleError
 
 log = structlog.get_logger(__name__)
@@ -26,7 +28,9 @@ log = structlog.get_logger(__name__)
 _STATUS: Final[Mapping[type[Exception], HTTPStatus]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     StaleError: HTTPStatus.CONFLICT,
+    WithheldFileError: HTTPStatus.CONFLICT,
     RefusedDraftError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
     NodeError: HTTPStatus.BAD_REQUEST,
     ChangeNotFoundError: HTTPStatus.NOT_FOUND,
     StaleChangeError: HTTPStatus.CONFLICT,

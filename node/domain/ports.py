@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from contact_registry.directory import Directory
 from protocol.envelope import Envelope, SignedPayload
@@ -21,7 +21,19 @@ class LinkDownError(Exception):
 
 
 class MailboxFullError(Exception):
-    """The recipient's mailbox takes no more from us now: try again later."""
+    """The recipient's mailbox takes no more from us now: try again later.
+
+    Its text is the same each time, so that what waits for this reason is found in the outbox.
+    """
+
+    TEXT: Final = (
+        "The recipient's mailbox takes no more from us now: its node fetches less than we send, or "
+        "nothing. It is tried again; if it stays so, reach the recipient another way."
+    )
+
+    def __init__(self, text: str = TEXT) -> None:
+        """Say so in the one way."""
+        super().__init__(text)
 
 
 class NoMailboxError(Exception):
@@ -97,8 +109,13 @@ class MailboxLink(Protocol):
         """
         ...
 
-    async def fetch(self, *, batch: int, wait: float) -> Sequence[Delivery]:
-        """Return what lies in our mailbox, at most ``batch``, waiting at most ``wait`` seconds."""
+    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Delivery]:
+        """Return what lies in our mailbox, at most ``batch``, waiting at most ``wait`` seconds.
+
+        Each class has a mailbox of its own: fetches of different classes run side by side and none
+        waits for another. Right after an update, ``MESSAGE`` may bring what earlier versions put
+        into the one mailbox, of whatever class it is: ``Delivery.traffic`` tells.
+        """
         ...
 
 

@@ -27,7 +27,10 @@ class Dispatch(StrEnum):
     READ = "read"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    #: Taken back by its sender before it was on its way.
     CANCELLED = "cancelled"
+    #: An administrator ended the attempts before the message expired.
+    GIVEN_UP = "given_up"
 
 
 class DispatchEvent(StrEnum):
@@ -39,6 +42,9 @@ class DispatchEvent(StrEnum):
     RECEIPT_REJECTED = "receipt_rejected"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    GIVEN_UP = "given_up"
+    #: An administrator had a message handed over once more that was refused or given up.
+    RETRIED = "retried"
 
 
 DISPATCH_TABLE: Final[Mapping[tuple[Dispatch, DispatchEvent], Dispatch]] = MappingProxyType(
@@ -56,10 +62,20 @@ DISPATCH_TABLE: Final[Mapping[tuple[Dispatch, DispatchEvent], Dispatch]] = Mappi
         (Dispatch.QUEUED, DispatchEvent.EXPIRED): Dispatch.EXPIRED,
         (Dispatch.ON_ITS_WAY, DispatchEvent.EXPIRED): Dispatch.EXPIRED,
         (Dispatch.QUEUED, DispatchEvent.CANCELLED): Dispatch.CANCELLED,
+        (Dispatch.QUEUED, DispatchEvent.GIVEN_UP): Dispatch.GIVEN_UP,
+        (Dispatch.ON_ITS_WAY, DispatchEvent.GIVEN_UP): Dispatch.GIVEN_UP,
+        (Dispatch.REJECTED, DispatchEvent.RETRIED): Dispatch.QUEUED,
+        (Dispatch.GIVEN_UP, DispatchEvent.RETRIED): Dispatch.QUEUED,
         # The other side had it after all: proof beats what we believed.
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
         (Dispatch.EXPIRED, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+        (Dispatch.CANCELLED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.CANCELLED, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.CANCELLED, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
+        (Dispatch.GIVEN_UP, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
+        (Dispatch.GIVEN_UP, DispatchEvent.RECEIPT_READ): Dispatch.READ,
+        (Dispatch.GIVEN_UP, DispatchEvent.RECEIPT_REJECTED): Dispatch.REJECTED,
         # It was refused because it came too late, and asked for afterwards.
         (Dispatch.REJECTED, DispatchEvent.RECEIPT_DELIVERED): Dispatch.DELIVERED,
         (Dispatch.REJECTED, DispatchEvent.RECEIPT_READ): Dispatch.READ,

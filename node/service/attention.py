@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlmodel import Session, col, func, select
 
+from node.domain.ports import MailboxFullError
 from node.domain.states import DECIDABLE, Dispatch, Handling
 from node.service.context import NodeContext
 from node.service.reading import PAGE, Item
@@ -76,7 +77,7 @@ def list_sent_troubles(context: NodeContext) -> list[Item]:
     One that was followed by a later message in the same case to the same Participant is settled.
     """
     now = context.clock()
-    refused = col(MessageRow.dispatch).in_((Dispatch.REJECTED, Dispatch.EXPIRED))
+    refused = col(MessageRow.dispatch).in_((Dispatch.REJECTED, Dispatch.EXPIRED, Dispatch.GIVEN_UP))
     late = (
         (col(MessageRow.answer_by) < now)
         & col(MessageRow.handling).in_((Handling.NEW, Handling.OPENED))
@@ -126,6 +127,9 @@ class Waiting:
     handed_over: int
     next_attempt_at: datetime
     last_error: str | None
+    #: Those that the recipient's full mailbox refused, and since when the oldest of them waits.
+    refused: int = 0
+    refused_since: datetime | None = None
 
 
 def list_outbox(context: NodeContext) -> list[Waiting]:
@@ -148,6 +152,10 @@ def list_outbox(context: NodeContext) -> list[Waiting]:
             handed_over=sum(1 for row, _ in rows if row.handed_over),
             next_attempt_at=min(row.next_attempt_at for row, _ in rows),
             last_error=next((row.last_error for row, _ in reversed(rows) if row.last_error), None),
+            refused=sum(1 for row, _ in rows if row.last_error == MailboxFullError.TEXT),
+            refused_since=next(
+                (at for row, at in rows if row.last_error == MailboxFullError.TEXT), None
+            ),
         )
         for peer, rows in owed.items()
     ]

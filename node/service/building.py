@@ -12,6 +12,7 @@ from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
 from contact_registry.routing import Desk, Gap, resolve
 from contact_registry.terms import find_agreed_deadline, load_calendar
+from node.service.attachments.sealing import SealedFiles
 from node.service.context import NodeContext, RefusedDraftError
 from node.store.tables import CaseRow
 from protocol.conversation.history import Place
@@ -25,6 +26,7 @@ from protocol.identifiers import (
     make_message_id,
     parse_authority_id,
 )
+from protocol.limits import LIMITS
 from protocol.links import LinkPosition
 from protocol.messages.catalogue import describe_errors
 from protocol.messages.codes import AgeGroup, Formality, Kind, PersonGroup, Urgency
@@ -60,6 +62,8 @@ class Draft(BaseModel):
     to_authority: str | None = Field(default=None, max_length=120)
     legal_basis: dict[str, Any]
     body: dict[str, Any]
+    #: Files that were brought in for it, in the order in which they are shown.
+    files: tuple[str, ...] = Field(default=(), max_length=LIMITS.attachments)
 
 
 def build_message(  # noqa: PLR0913 - a message is made of these
@@ -72,6 +76,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     seen: Place | None,
     now: datetime,
     directory: Directory,
+    sealed: SealedFiles | None = None,
 ) -> CaseMessage:
     """Fill in what the node knows; raises ``RefusedDraftError`` for what does not fit the type."""
     recipient = ParticipantCode(draft.recipient)
@@ -95,7 +100,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
         "version": entry.version,
         "kind": kind,
         "channel": channel,
-        "message_id": make_message_id(context.random),
+        "message_id": sealed.message_id if sealed else make_message_id(context.random),
         "sender": context.participant,
         "recipient": recipient,
         "composed_at": now.isoformat(),
@@ -113,6 +118,9 @@ def build_message(  # noqa: PLR0913 - a message is made of these
         "legal_basis": draft.legal_basis,
         "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
         "seen": {"generation": seen.generation, "seq": seen.seq} if seen else None,
+        "attachments": [
+            each.model_dump(mode="json") for each in (sealed.manifests if sealed else ())
+        ],
         "body": draft.body,
     }
     try:

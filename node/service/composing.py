@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel
 from sqlmodel import Session, select
@@ -11,14 +11,21 @@ from sqlmodel import Session, select
 from contact_registry.directory import Directory
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, Handling
+from node.service.attachments.sealing import (
+    SealedFiles,
+    drop_sealed,
+    drop_staged,
+    keep_sealed,
+    seal_files,
+)
 from node.service.building import Draft, build_message
-from node.service.context import NodeContext, NotFoundError, RefusedDraftError
+from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
 from node.service.records import (
     OUT,
     add_event,
     find_case,
+    find_joined,
     find_newest_place,
-    list_peers,
     load_signed,
     open_case,
     seal_signed,
@@ -73,16 +80,37 @@ def handle_send(
     case.
     """
     submission = Submission.of("send", draft, actor=actor, key=submission_key)
+    sealed = _seal_files(context, draft, actor=actor, submission=submission)
 
     def send(session: Session) -> Sent:
         return find_submission(session, submission) or queue_message(
-            context, session, draft, actor=actor, submission=submission
+            context, session, draft, actor=actor, submission=submission, sealed=sealed
         )
 
-    sent = context.transact(send)
+    try:
+        sent = context.transact(send)
+    except NodeError:  # nothing was committed; after any other failure that is not certain
+        if sealed is not None:
+            drop_sealed(context, sealed)
+        raise
+    if sealed is not None:
+        is_ours = sent.message_id == sealed.message_id
+        (drop_staged if is_ours else drop_sealed)(context, sealed)
     context.signals.outbox.notify()
     context.signals.inbox.notify()
     return sent
+
+
+def _seal_files(
+    context: NodeContext, draft: Draft, *, actor: str, submission: "Submission | None"
+) -> SealedFiles | None:
+    """Seal the draft's files, before any transaction; None if it has none or was sent already."""
+    if not draft.files:
+        return None
+    with context.database.reading() as session:
+        if find_submission(session, submission) is not None:
+            return None
+    return seal_files(context, draft.files, owner=actor, recipient=draft.recipient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +174,21 @@ def _describe(session: Session, row: MessageRow) -> Sent:
     )
 
 
-def queue_message(
+def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes with it
     context: NodeContext,
     session: Session,
     draft: Draft,
     *,
     actor: str,
     submission: Submission | None = None,
+    sealed: SealedFiles | None = None,
 ) -> Sent:
-    """Do the work of :func:`handle_send` inside the caller's transaction."""
+    """Do the work of :func:`handle_send` inside the caller's transaction.
+
+    ``sealed``: the draft's files, if it has any.
+    """
+    if draft.files and sealed is None:
+        raise RefusedDraftError("Files go with a message of its own: send them with one.")
     directory = context.directory.current()
     try:
         recipient = parse_participant_code(draft.recipient)
@@ -165,10 +199,10 @@ def queue_message(
         raise RefusedDraftError(str(error)) from error
     if not issubclass(entry.model, CaseMessage):
         raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
-    _verify_reachable(directory, recipient)
+    verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)
     case = _get_or_open_case(context, session, draft, actor=actor)
-    head = _lock_link(context, session, recipient)
+    head = lock_link_head(context, session, recipient)
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = build_message(
         context,
@@ -179,10 +213,20 @@ def queue_message(
         seen=find_newest_place(session, case_id=case.case_id, peer=recipient),
         now=now,
         directory=directory,
+        sealed=sealed,
     )
-    return _store(
+    sent = _store(
         context, session, message, case=case, head=head, actor=actor, submission=submission
     )
+    if sealed is not None:
+        keep_sealed(
+            context,
+            session,
+            sealed,
+            row=session.get_one(MessageRow, sent.message_id),
+            priority=PRIORITY[message.urgency],
+        )
+    return sent
 
 
 def _refer(context: NodeContext, session: Session, draft: Draft, *, case: CaseRow) -> Draft:
@@ -206,7 +250,8 @@ def _refer(context: NodeContext, session: Session, draft: Draft, *, case: CaseRo
     return draft.model_copy(update={"in_reply_to": row.wire_id, "channel": channel})
 
 
-def _verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
+def verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
+    """Raise ``RefusedDraftError`` if nothing can be sent to a Participant."""
     participant = directory.participant(recipient)
     if participant is None:
         raise RefusedDraftError(f"{recipient} is no Participant of the registry.")
@@ -233,7 +278,7 @@ def _get_or_open_case(
     return case
 
 
-def _lock_link(context: NodeContext, session: Session, peer: ParticipantCode) -> LinkHeadRow:
+def lock_link_head(context: NodeContext, session: Session, peer: ParticipantCode) -> LinkHeadRow:
     """Take the link to ``peer`` for this transaction: numbers are given one at a time."""
     head = session.exec(
         select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
@@ -260,16 +305,20 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     actor: str,
     submission: Submission | None,
 ) -> Sent:
-    signed = _sign(context, message)
+    signed = sign_message(context, message)
     advanced = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).advance(
         message.link.position, digest=signed.digest
     )
     head.seq, head.digest = advanced.seq, advanced.digest
     now = context.clock()
-    joins = message.recipient not in list_peers(session, case.case_id)
-    row = _make_row(message, signed=signed, stored_at=now)
-    row.case_id = case.case_id
-    row.signed_payload_sealed = seal_signed(context, signed, message_id=row.message_id, case=case)
+    joins = not find_joined(session, [case.case_id], [message.recipient])
+    row = MessageRow(
+        **describe_row(message, signed=signed, stored_at=now),
+        case_id=case.case_id,
+        signed_payload_sealed=seal_signed(
+            context, signed, message_id=message.message_id, case=case
+        ),
+    )
     if submission is not None:
         row.submission_key, row.submission_sha256 = submission.key, submission.sha256
     session.add(row)
@@ -304,7 +353,8 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     return _describe(session, row)
 
 
-def _sign(context: NodeContext, message: CaseMessage) -> SignedPayload:
+def sign_message(context: NodeContext, message: CaseMessage) -> SignedPayload:
+    """Sign a numbered message; raises ``RefusedDraftError`` if it is too large."""
     try:
         return SignedPayload.sign(
             encode_payload(message),
@@ -320,34 +370,35 @@ def _sign(context: NodeContext, message: CaseMessage) -> SignedPayload:
         raise RefusedDraftError(str(error)) from error
 
 
-def _make_row(message: CaseMessage, *, signed: SignedPayload, stored_at: datetime) -> MessageRow:
-    """Write down what is metadata; the content is sealed by the caller."""
+def describe_row(
+    message: CaseMessage, *, signed: SignedPayload, stored_at: datetime
+) -> dict[str, Any]:
+    """Return the columns of a message that are metadata; case and content are the caller's."""
     expects = get_entry(message.type).expectation_of(message.kind)
-    return MessageRow(
-        message_id=message.message_id,
-        wire_id=message.message_id,
-        direction=OUT,
-        peer=message.recipient,
-        type=message.type,
-        version=message.version,
-        readable=True,
-        phase=message.phase,
-        urgency=message.urgency,
-        from_authority=message.from_authority,
-        to_authority=message.to_authority,
-        in_reply_to=message.in_reply_to,
-        composed_at=message.composed_at,
-        stored_at=stored_at,
-        answer_by=message.answer_by,
-        expires_at=signed.consignment.expires_at,
-        payload_sha256=signed.digest,
-        signer_key_id=signed.signer,
-        link_generation=message.link.generation,
-        link_seq=message.link.seq,
-        link_prev=message.link.prev,
-        registry_version=message.registry.version,
-        registry_sha256=message.registry.sha256,
-        signed_payload_sealed=b"",
-        dispatch=Dispatch.QUEUED,
-        handling=(Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW),
-    )
+    return {
+        "message_id": message.message_id,
+        "wire_id": message.message_id,
+        "direction": OUT,
+        "peer": message.recipient,
+        "type": message.type,
+        "version": message.version,
+        "readable": True,
+        "phase": message.phase,
+        "urgency": message.urgency,
+        "from_authority": message.from_authority,
+        "to_authority": message.to_authority,
+        "in_reply_to": message.in_reply_to,
+        "composed_at": message.composed_at,
+        "stored_at": stored_at,
+        "answer_by": message.answer_by,
+        "expires_at": signed.consignment.expires_at,
+        "payload_sha256": signed.digest,
+        "signer_key_id": signed.signer,
+        "link_generation": message.link.generation,
+        "link_seq": message.link.seq,
+        "link_prev": message.link.prev,
+        "registry_version": message.registry.version,
+        "registry_sha256": message.registry.sha256,
+        "dispatch": Dispatch.QUEUED,
+        "handling": (Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW),
+    }

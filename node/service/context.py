@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from console.storage.database import Database
 from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits
+from node.domain.files import BlobStore, FileRules
 from node.domain.ports import (
     Clock,
     DirectorySource,
@@ -21,6 +22,7 @@ from node.domain.ports import (
 from node.service.signals import Signals
 from protocol.identifiers import ParticipantCode
 from protocol.limits import LIMITS
+from protocol.link_repair import RepairRules
 
 
 class NodeError(Exception):
@@ -50,7 +52,7 @@ _RETRY_PAUSES: Final = tuple(timedelta(seconds=s) for s in (0.5, 1, 2, 5, 15, 30
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
-    """Timing of the sender's side."""
+    """Timing of delivery: when to send again, and when to ask."""
 
     resend_pauses: tuple[timedelta, ...] = _RESEND_PAUSES
     retry_pauses: tuple[timedelta, ...] = _RETRY_PAUSES
@@ -58,6 +60,8 @@ class DeliveryRules:
     lease: timedelta = timedelta(seconds=60)
     #: A message without receipt is given up after this.
     expiry: timedelta = field(default=timedelta(seconds=LIMITS.expiry_span))
+    #: When what a link lost is asked for, and how often a peer is answered.
+    repair: RepairRules = field(default_factory=RepairRules)
 
     @property
     def longest_pause(self) -> timedelta:
@@ -93,9 +97,21 @@ class NodeContext:
     age_limits: AgeLimits = DEFAULT_AGE_LIMITS
     #: Directories of past days; None where nothing is kept.
     past: PastDirectorySource | None = None
+    #: Where files lie; None: this process handles none.
+    blob_store: BlobStore | None = None
+    file_rules: FileRules = field(default_factory=FileRules)
 
-    def transact(self, work: Callable[[Session], _T]) -> _T:
+    @property
+    def blobs(self) -> BlobStore:
+        """Where files lie; raises :class:`NodeError` in a process that handles none."""
+        if self.blob_store is None:
+            raise NodeError("This program handles no files: use the running node.")
+        return self.blob_store
+
+    def transact(self, work: Callable[[Session], _T], *, durable: bool = True) -> _T:
         """Run ``work`` in one transaction; run it again if another transaction was in its way.
+
+        ``durable``: whether it has to survive a power cut (see :meth:`Database.transaction`).
 
         Two that meet (one key submitted twice at once, a receipt that comes while a hand-over is
         recorded) are told apart by the database's constraints and locks: the loser looks again and
@@ -103,7 +119,7 @@ class NodeContext:
         """
         for tries_left in reversed(range(_TRANSACTION_TRIES)):
             try:
-                with self.database.transaction() as session:
+                with self.database.transaction(durable=durable) as session:
                     return work(session)
             except (IntegrityError, OperationalError, StaleDataError):
                 if not tries_left:

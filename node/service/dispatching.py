@@ -7,20 +7,24 @@ sealed for a key that its recipient still holds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, and_, col, or_, select, update
 
 from contact_registry.directory import Directory
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext, NodeError
-from node.service.due_rows import claim, is_due, next_due_in
+from node.service.due_rows import next_due_in
 from node.service.holding import HELD_BACK, HOLD_PAUSE, is_about_person, must_hold_back
-from node.service.records import add_event, load_signed, lock_message
-from node.store.tables import CaseRow, MessageRow, OutboxRow
+from node.service.outbox_rows import find_due, record_confirmed
+from node.service.records import add_event, lock_message, open_signed
+from node.store.attachment_tables import SentFileRow
+from node.store.bulk import in_parts, update_rows
+from node.store.tables import MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
 from protocol.errors import ProtocolError
 from protocol.identifiers import ParticipantCode
@@ -36,6 +40,22 @@ class NoRecipientKeyError(NodeError):
     """The registry names no node or no valid key for the recipient (any more)."""
 
 
+class FalseDuplicateError(NodeError):
+    """The broker says that it has a transport id which nobody had used: it may have nothing."""
+
+
+class AttemptOutcome(StrEnum):
+    """What is known of an attempt that was not confirmed."""
+
+    #: It may have reached the broker: the same transport id is used again.
+    UNKNOWN = "unknown"
+    #: It cannot have reached a mailbox.
+    STAYED = "stayed"
+    #: The broker says that it had this transport id before anybody had used it: the answer is
+    #: wrong, so the next attempt uses another id.
+    FALSE_DUPLICATE = "false_duplicate"
+
+
 @dataclass(frozen=True, slots=True)
 class Consigned:
     """One claimed message on its way to the broker."""
@@ -44,6 +64,10 @@ class Consigned:
     peer: ParticipantCode
     transport_id: str
     signed: SignedPayload
+    #: Whether the broker was never given this transport id: then it cannot have it already.
+    first: bool = True
+    #: Until when it is ours alone.
+    claimed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +77,13 @@ class Attempt:
     message_id: str
     transport_id: str
     error: str | None = None
+    outcome: AttemptOutcome = AttemptOutcome.UNKNOWN
+    #: As claimed: see :class:`Consigned`.
+    first: bool = True
     #: The key that it was sealed for.
     sealed_for: KeyId | None = None
+    #: As claimed.
+    claimed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +108,48 @@ def claim_messages(context: NodeContext, *, limit: int, may_expire: bool = True)
 def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consigned]:
     now = context.clock()
     holds = must_hold_back(context)
-    due = session.exec(
-        select(OutboxRow)
-        .where(*is_due(OutboxRow, now=now, rules=context.rules))
-        .order_by(col(OutboxRow.priority), col(OutboxRow.next_attempt_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
     claimed: list[Consigned] = []
-    for outbox in due:
-        row = session.get_one(MessageRow, outbox.message_id)
-        case = session.get(CaseRow, row.case_id) if row.case_id else None
+    for waiting in find_due(session, now=now, rules=context.rules, limit=limit):
         try:
-            signed = load_signed(context, row, case)
+            signed = open_signed(
+                context,
+                waiting.signed_payload_sealed,
+                wrapped_key=waiting.wrapped_key,
+                message_id=waiting.message_id,
+            )
         except (StoredContentError, ProtocolError) as error:
             # One damaged row must not hold up the others. It stays, and says what is wrong.
-            outbox.last_error = str(error)[:_ERROR_LENGTH]
-            outbox.next_attempt_at = now + _DAMAGED_PAUSE
+            _put_off(session, waiting.message_id, until=now + _DAMAGED_PAUSE, reason=str(error))
             continue
         if holds and is_about_person(signed):
-            outbox.last_error = HELD_BACK
-            outbox.next_attempt_at = now + HOLD_PAUSE
+            _put_off(session, waiting.message_id, until=now + HOLD_PAUSE, reason=HELD_BACK)
             continue
-        claim(outbox, now=now, rules=context.rules)
         claimed.append(
             Consigned(
-                message_id=row.message_id,
-                peer=ParticipantCode(row.peer),
-                transport_id=outbox.transport_id,
+                message_id=waiting.message_id,
+                peer=ParticipantCode(waiting.peer),
+                transport_id=waiting.transport_id,
                 signed=signed,
+                first=not waiting.tried,
+                claimed_until=now + context.rules.lease,
+            )
+        )
+    for part in in_parts([each.message_id for each in claimed]):
+        session.exec(
+            update(OutboxRow)
+            .where(col(OutboxRow.message_id).in_(part))
+            .values(
+                claimed_until=now + context.rules.lease,
+                attempts=col(OutboxRow.attempts) + 1,
+                tried=True,
             )
         )
     return claimed
+
+
+def _put_off(session: Session, message_id: str, *, until: datetime, reason: str) -> None:
+    change = {"next_attempt_at": until, "last_error": reason[:_ERROR_LENGTH]}
+    update_rows(session, OutboxRow, {message_id: change})
 
 
 def _give_up_expired(context: NodeContext, *, limit: int) -> None:
@@ -178,48 +217,59 @@ def seal_for(
 def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
     """Record what the broker said, and when to try again."""
 
-    def record(session: Session) -> None:
+    def record(session: Session) -> bool:
         now = context.clock()
-        for attempt in sorted(attempts, key=lambda each: each.message_id):
+        for attempt in record_confirmed(context, session, attempts, at=now):
             row = lock_message(session, attempt.message_id)
             outbox = session.get(OutboxRow, attempt.message_id, with_for_update=True)
             if row is None or outbox is None or outbox.transport_id != attempt.transport_id:
                 continue  # the receipt was quicker than our record, or another worker took over
+            if _is_anothers(outbox, attempt):
+                outbox.may_have_left = True
+                continue
             outbox.claimed_until = None
-            if attempt.error is None and outbox.once_until is not None:
-                session.delete(outbox)  # whoever misses it still asks again
-            elif attempt.error is None:
-                outbox.sealed_for = attempt.sealed_for
-                _record_stored(context, session, row, outbox, at=now)
+            if attempt.error is None:
+                session.delete(outbox)  # asked for again: whoever misses it still asks again
             else:
                 outbox.last_error = attempt.error[:_ERROR_LENGTH]
+                _note_doubt(context, outbox, attempt)
                 failures = max(1, outbox.attempts - outbox.handed_over)
                 outbox.next_attempt_at = now + context.rules.retry_pause(failures)
+        return _have_files(session, [attempt.message_id for attempt in attempts])
 
-    context.transact(record)
+    # A power cut that undoes it finds the row as claimed, which is what a crash here leaves, too.
+    if context.transact(record, durable=False):
+        context.signals.chunks.notify()
     context.signals.inbox.notify()
 
 
-def _record_stored(
-    context: NodeContext, session: Session, row: MessageRow, outbox: OutboxRow, *, at: datetime
-) -> None:
-    first = outbox.handed_over == 0
-    outbox.handed_over += 1
-    outbox.last_error = None
-    outbox.transport_id = context.random(16).hex()
-    outbox.next_attempt_at = at + context.rules.resend_pause(outbox.handed_over)
-    state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), DispatchEvent.BROKER_STORED)
-    if state is not None and first:
-        row.dispatch = state
-        row.row_version += 1
-        add_event(
-            session,
-            kind=EventKind.MESSAGE_ON_ITS_WAY,
-            at=at,
-            actor=SYSTEM_ACTOR,
-            case_id=row.case_id,
-            message_id=row.message_id,
-        )
+def _have_files(session: Session, message_ids: Sequence[str]) -> bool:
+    return any(
+        session.exec(
+            select(SentFileRow.file_id).where(col(SentFileRow.message_id).in_(part)).limit(1)
+        ).first()
+        for part in in_parts(message_ids)
+    )
+
+
+def _is_anothers(outbox: OutboxRow, attempt: Attempt) -> bool:
+    """Say whether another worker is trying it now, because this one took longer than its lease."""
+    return attempt.claimed_until is not None and outbox.claimed_until not in {
+        None,
+        attempt.claimed_until,
+    }
+
+
+def _note_doubt(context: NodeContext, outbox: OutboxRow, attempt: Attempt) -> None:
+    """Remember what an unconfirmed attempt leaves open."""
+    match attempt.outcome:
+        case AttemptOutcome.UNKNOWN:
+            outbox.may_have_left = True
+        case AttemptOutcome.STAYED:
+            outbox.tried = not attempt.first
+        case AttemptOutcome.FALSE_DUPLICATE:
+            outbox.tried, outbox.may_have_left = False, True
+            outbox.transport_id = context.random(16).hex()
 
 
 def hurry(context: NodeContext) -> None:

@@ -1,7 +1,8 @@
 """Rows that wait for their moment and are claimed by one worker: the clauses they share."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
@@ -11,9 +12,6 @@ from node.store.link_tables import MachineMailRow
 from node.store.tables import OutboxRow, ReceiptDueRow
 
 DueTable = type[OutboxRow] | type[ReceiptDueRow] | type[MachineMailRow]
-
-#: How many of the earliest rows are looked at for when to wake: more than may be claimed at once.
-_LOOK_AHEAD: Final = 200
 
 
 class DueRow(Protocol):
@@ -37,11 +35,16 @@ def is_due(
             col(table.next_attempt_at) <= now,
             col(table.next_attempt_at) > now + rules.longest_pause,
         ),
-        or_(
-            col(table.claimed_until).is_(None),
-            col(table.claimed_until) < now,
-            col(table.claimed_until) > now + rules.lease,
-        ),
+        _is_free(table, now=now, rules=rules),
+    )
+
+
+def _is_free(table: DueTable, *, now: datetime, rules: DeliveryRules) -> ColumnElement[bool]:
+    """Return the condition that no worker has claimed a row."""
+    return or_(
+        col(table.claimed_until).is_(None),
+        col(table.claimed_until) < now,
+        col(table.claimed_until) > now + rules.lease,
     )
 
 
@@ -59,12 +62,23 @@ def try_later(row: DueRow, *, now: datetime, rules: DeliveryRules) -> None:
 
 def next_due_in(context: NodeContext, table: DueTable) -> timedelta | None:
     """Return how long until the next row is due; ``None`` if there is none."""
+    return next_due(context, (table,))[0]
+
+
+def next_due(context: NodeContext, tables: Sequence[DueTable]) -> list[timedelta | None]:
+    """Return for each table how long until the next row that is free now is due.
+
+    What a worker has claimed is left out: it counts again when the lease is over.
+    """
     now = context.clock()
     with context.database.reading() as session:
-        moments = session.exec(
-            select(table.next_attempt_at, table.claimed_until)
-            .order_by(col(table.next_attempt_at))
-            .limit(_LOOK_AHEAD)
-        ).all()
-    free = [max(due, claimed or due) for due, claimed in moments]
-    return None if not free else max(timedelta(0), min(free) - now)
+        moments = [
+            session.exec(
+                select(table.next_attempt_at)
+                .where(_is_free(table, now=now, rules=context.rules))
+                .order_by(col(table.next_attempt_at))
+                .limit(1)
+            ).first()
+            for table in tables
+        ]
+    return [None if due is None else max(timedelta(0), due - now) for due in moments]

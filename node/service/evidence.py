@@ -20,9 +20,9 @@ from contact_registry.evidence.registry_proof import PastRegistry, collect_objec
 from contact_registry.evidence.report import write_report
 from contact_registry.evidence.verifying import judge_contents
 from node.domain.events import SYSTEM_ACTOR, EventKind
-from node.domain.evidence import STEP_OF_EVENT
+from node.domain.evidence import find_step
 from node.service.context import NodeContext, NotFoundError
-from node.service.records import OUT, find_case, load_signed
+from node.service.records import OUT, find_case, list_with_files, load_signed
 from node.service.registry_archive import RegistryArchive
 from node.store.tables import CaseRow, EventRow, EvidenceRow, MessageRow, ReceiptRow
 from protocol.envelope import SignedPayload
@@ -118,20 +118,21 @@ def _find(  # noqa: PLR0913, PLR0917 - what one transaction has found
         .where(col(EvidenceRow.message_id).in_(signed))
         .distinct()
     ).all()
+    with_files = list_with_files(session, signed)
     return _Found(
         covers=covers,
         messages=tuple(signed.values()),
         receipts=tuple(SignedPayload.parse(row.signed_receipt) for row in receipts),
         events=tuple(
-            _make_claim(event, names)
+            _make_claim(event, names, awaits_files=event.message_id in with_files)
             for event in sorted(events, key=lambda event: event.event_id or 0)
         ),
     )
 
 
-def _make_claim(event: EventRow, names: dict[str, str]) -> EventClaim:
+def _make_claim(event: EventRow, names: dict[str, str], *, awaits_files: bool) -> EventClaim:
     """Say what an entry of the timeline says, without naming an officer."""
-    step = STEP_OF_EVENT[EventKind(event.kind)]
+    step = find_step(EventKind(event.kind), awaits_files=awaits_files)
     actor = event.actor
     if actor != SYSTEM_ACTOR and not _PARTICIPANT.fullmatch(actor):
         actor = "staff"

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sqlmodel import Session, col, delete, select
 
 from node.service.context import NodeContext
-from node.service.due_rows import claim, is_due, next_due_in, try_later
+from node.service.due_rows import claim, is_due, try_later
 from node.store.link_tables import MachineMailRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.identifiers import MessageId, ParticipantCode, make_message_id
@@ -160,8 +160,3 @@ def record_machine_mail_failed(context: NodeContext, parcel: Parcel) -> None:
                 try_later(row, now=context.clock(), rules=context.rules)
 
     context.transact(record)
-
-
-def next_machine_mail_in(context: NodeContext) -> timedelta | None:
-    """Return how long until the next machine message is due; ``None`` if none waits."""
-    return next_due_in(context, MachineMailRow)

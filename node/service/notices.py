@@ -9,18 +9,19 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from contact_registry.errors import RegistryUnavailableError
 from contact_registry.trust.staleness import Grade
 from node.domain.alarms import AlarmStanding
+from node.service.attachments.noticing import list_file_notices
 from node.service.context import NodeContext
 from node.service.holding import describe_view_age, judge_view
 from node.service.resending import ANSWERED_IN_AN_HOUR
 from node.store.link_tables import LinkGapRow, LinkGoneRow, LinkWatchRow, RestoreQuestionRow
-from node.store.pin_tables import RegistryAlarmRow
+from node.store.pin_tables import RegistryAlarmRow, RegistryNamedRow
 from protocol.links import HeadVerdict
 
 #: What happened once is shown so long.
 _SHOWN_FOR: Final = timedelta(days=30)
-_HOUR: Final = timedelta(hours=1)
 _HASH: Final = 12
 
 _HEAD_TROUBLES: Final = {
@@ -52,6 +53,8 @@ def list_notices(context: NodeContext) -> list[str]:
             *_list_unanswered(session),
             *_list_troubled_links(context, session),
             *_list_alarms(context, session),
+            *_list_unseen_versions(context, session),
+            *list_file_notices(context, session),
         ]
 
 
@@ -97,7 +100,7 @@ def _list_unanswered(session: Session) -> list[str]:
 
 def _list_troubled_links(context: NodeContext, session: Session) -> list[str]:
     lines = []
-    now = context.clock()
+    now, window = context.clock(), context.rules.repair.window
     for row in session.exec(select(LinkWatchRow).order_by(LinkWatchRow.peer)):
         if row.head_trouble is not None:
             lines.append(f"link from {row.peer}: {_HEAD_TROUBLES[HeadVerdict(row.head_trouble)]}")
@@ -106,7 +109,7 @@ def _list_troubled_links(context: NodeContext, session: Session) -> list[str]:
                 f"link to {row.peer}: it holds {row.forgotten} messages of ours that the backup "
                 "did not have. Ask it for copies"
             )
-        is_recent = row.answering_since is not None and now - row.answering_since < _HOUR
+        is_recent = row.answering_since is not None and now - row.answering_since < window
         if is_recent and row.answered > ANSWERED_IN_AN_HOUR:
             lines.append(
                 f"link to {row.peer}: it asks for messages again more often than is answered"
@@ -122,6 +125,31 @@ def _list_alarms(context: NodeContext, session: Session) -> list[str]:
         .limit(20)
     )
     return [f"registry: two versions {row.version}, {_describe(row)}" for row in rows]
+
+
+def _list_unseen_versions(context: NodeContext, session: Session) -> list[str]:
+    """Name the newest version that peers act on, while the registry host shows this node none.
+
+    The first message of anybody who sees more tells that a host hides what is new.
+    """
+    try:
+        shown = context.directory.current().version
+    except RegistryUnavailableError:
+        return []
+    newest = session.exec(
+        select(RegistryNamedRow)
+        .where(col(RegistryNamedRow.version) > shown)
+        .order_by(col(RegistryNamedRow.version).desc(), RegistryNamedRow.peer)
+        .limit(1)
+    ).first()
+    if newest is None:
+        return []
+    line = (
+        f"registry: {newest.peer} acts on version {newest.version}, and the registry host showed "
+        f"this node no version after {shown}. If it stays so, the host holds versions back, or "
+        f"{newest.peer} names one that does not exist: compare with others by telephone"
+    )
+    return [line]
 
 
 def _describe(row: RegistryAlarmRow) -> str:

@@ -161,5 +161,6 @@ def _verify_content(
     ):
         raise MisaddressedError("The message and its consignment name different parties.")
     is_machine = message.type.startswith(SYSTEM_PREFIX)
-    if traffic is not (TrafficClass.RECEIPT if is_machine else TrafficClass.MESSAGE):
+    expected = TrafficClass.RECEIPT if is_machine else TrafficClass.MESSAGE
+    if traffic not in {expected, TrafficClass.LARGE}:
         raise MalformedError("The message travelled in the wrong class.")

@@ -7,6 +7,7 @@ import hashlib
 import unicodedata
 from typing import Final
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from node.service.context import NodeContext
@@ -15,7 +16,7 @@ from node.store.tables import QuarantineRow
 
 #: Bytes of envelopes kept of one sender; beyond, only digest and reason are.
 BYTES_PER_PEER: Final = 32 * 1024**2
-#: Rows kept of one sender; beyond, the one that came longest ago goes.
+#: Rows kept of one sender; beyond, one goes: looked after before not, then the oldest.
 ROWS_PER_PEER: Final = 5_000
 _DETAIL: Final = 500
 
@@ -44,17 +45,22 @@ def keep(  # noqa: PLR0913 - what is known of a refused envelope
     if row is not None:
         row.times += 1
         row.at = now
+        row.settled_at = None
+        row.account = arrival.sender
+        if not row.envelope:  # its sender's share was used up when it came first
+            row.envelope = arrival.envelope if _fits(session, peer, arrival.envelope) else b""
         return
-    mine = col(QuarantineRow.peer) == peer if peer else col(QuarantineRow.peer).is_(None)
-    count, size = session.exec(
-        select(func.count(), func.sum(func.length(QuarantineRow.envelope))).where(mine)
-    ).one()
+    mine = _is_from(peer)
+    count = session.exec(select(func.count()).select_from(QuarantineRow).where(mine)).one()
     if count >= ROWS_PER_PEER:
         oldest = session.exec(
-            select(QuarantineRow).where(mine).order_by(col(QuarantineRow.at)).limit(1)
+            select(QuarantineRow)
+            .where(mine)
+            .order_by(col(QuarantineRow.settled_at).is_(None), col(QuarantineRow.at))
+            .limit(1)
         ).one()
         session.delete(oldest)
-    fits = (size or 0) + len(arrival.envelope) <= BYTES_PER_PEER
+    fits = _fits(session, peer, arrival.envelope)
     session.add(
         QuarantineRow(
             at=now,
@@ -66,9 +72,22 @@ def keep(  # noqa: PLR0913 - what is known of a refused envelope
             identity=identity,
             envelope_sha256=digest,
             envelope=arrival.envelope if fits else b"",
+            account=arrival.sender,
         )
     )
     session.flush()
+
+
+def _is_from(peer: str | None) -> ColumnElement[bool]:
+    return col(QuarantineRow.peer) == peer if peer else col(QuarantineRow.peer).is_(None)
+
+
+def _fits(session: Session, peer: str | None, envelope: bytes) -> bool:
+    """Say whether a sender's share of the quarantine has room for one envelope more."""
+    size = session.exec(
+        select(func.sum(func.length(QuarantineRow.envelope))).where(_is_from(peer))
+    ).one()
+    return (size or 0) + len(envelope) <= BYTES_PER_PEER
 
 
 def _printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """What people and programs look at: inbox, sent, message, case timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,8 +13,8 @@ from node.domain.events import EventKind
 from node.domain.states import DECIDABLE, Handling
 from node.service.context import NodeContext, NotFoundError
 from node.service.holding import HELD_BACK
-from node.service.receipts import owe_receipt
-from node.service.records import IN, add_event, load_message
+from node.service.owing import owe_read
+from node.service.records import IN, add_event, list_with_files, load_message
 from node.store.tables import (
     CaseRow,
     EventRow,
@@ -28,7 +28,7 @@ from protocol.envelope import SignedPayload
 from protocol.identifiers import CaseReference
 from protocol.messages.catalogue import UnreadableMessage
 from protocol.messages.head import Head
-from protocol.messages.system import ReceiptItem, ReceiptStatus
+from protocol.messages.system import ReceiptStatus
 
 PAGE = 100
 """Most items of one answer."""
@@ -313,6 +313,7 @@ _PROVEN_BY: Final = {
     EventKind.MESSAGE_READ: (ReceiptStatus.READ, False),
     EventKind.MESSAGE_REJECTED: (ReceiptStatus.REJECTED, False),
     EventKind.MESSAGE_RECEIVED: (ReceiptStatus.DELIVERED, True),
+    EventKind.FILES_ARRIVED: (ReceiptStatus.DELIVERED, True),
     EventKind.MESSAGE_OPENED: (ReceiptStatus.READ, True),
 }
 
@@ -334,6 +335,7 @@ def get_case(context: NodeContext, case_id: str) -> CaseView:
             .order_by(col(EventRow.event_id).desc())
         ).all()
         evidence = _list_evidence(session, [row.message_id for row in rows])
+        with_files = list_with_files(session, [row.message_id for row in rows])
     items = {row.message_id: _item(row, case.reference) for row in rows}
     proofs = {(e.message_id, e.status, e.given): _proof(e, receipt) for e, receipt in evidence}
     return CaseView(
@@ -342,16 +344,20 @@ def get_case(context: NodeContext, case_id: str) -> CaseView:
         created_at=case.created_at,
         peers=tuple(sorted({row.peer for row in rows})),
         items=tuple(items.values()),
-        timeline=tuple(_entry(event, items, proofs) for event in events),
+        timeline=tuple(_entry(event, items, proofs, with_files) for event in events),
     )
 
 
 def _entry(
-    event: EventRow, items: dict[str, Item], proofs: dict[tuple[str, str, bool], Proof]
+    event: EventRow,
+    items: dict[str, Item],
+    proofs: dict[tuple[str, str, bool], Proof],
+    with_files: Collection[str],
 ) -> TimelineEntry:
     kind = EventKind(event.kind)
     proof = None
-    if event.message_id and kind in _PROVEN_BY:
+    is_early = kind is EventKind.MESSAGE_RECEIVED and event.message_id in with_files
+    if event.message_id and kind in _PROVEN_BY and not is_early:
         proof = proofs.get((event.message_id, *_PROVEN_BY[kind]))
     return TimelineEntry(
         at=event.at,
@@ -393,18 +399,7 @@ def _mark_opened(context: NodeContext, session: Session, row: MessageRow, *, act
         case_id=row.case_id,
         message_id=row.message_id,
     )
-    owe_receipt(
-        context,
-        session,
-        peer=row.peer,
-        item=ReceiptItem(
-            message_id=row.wire_id,
-            payload_sha256=row.payload_sha256,
-            status=ReceiptStatus.READ,
-            at=now.replace(microsecond=0),
-            readable=row.readable,
-        ),
-    )
+    owe_read(context, session, row, at=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,30 @@ from functools import partial
 from itertools import groupby
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from node.domain.events import EventKind
-from node.domain.states import Dispatch, DispatchEvent, Handling, advance_dispatch
+from node.domain.events import CHANGES_NOTHING, EventKind
+from node.domain.states import (
+    OPEN_DISPATCH,
+    Dispatch,
+    DispatchEvent,
+    Handling,
+    advance_dispatch,
+)
 from node.service.context import NodeContext
-from node.service.due_rows import claim, is_due, next_due_in, try_later
+from node.service.due_rows import claim, is_due, try_later
 from node.service.machine_mail import Parcel, make_head, sign_machine_message
-from node.service.records import IN, OUT, add_event, find_message
-from node.store.tables import EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow, ReceiptRow
+from node.service.receipt_rows import (
+    apply_delivered,
+    find_evidence,
+    insert_evidence,
+    keep_given,
+)
+from node.service.records import OUT, add_event, find_message
+from node.store.bulk import delete_rows
+from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.envelope import SignedPayload
 from protocol.errors import RejectionCode
-from protocol.evidence.head import parse_evidence_head
 from protocol.identifiers import ParticipantCode
 from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptStatus
 
@@ -26,8 +38,13 @@ from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptS
 #: well succeed.
 _WORTH_ANOTHER_TRY: Final = frozenset({RejectionCode.UNOPENABLE, RejectionCode.UNKNOWN_SENDER})
 
-#: Messages that one receipt confirms at most.
-_PARCEL: Final = 64
+#: Messages that one receipt confirms at most: its envelope still travels in the class of receipts,
+#: not in that of large ones, of which the broker keeps few.
+_PARCEL: Final = 128
+
+#: Rejections owed to one peer of what nobody signed; beyond, none is added. A broker can invent as
+#: many envelopes as it likes, and refuse to carry the answers: it must not fill the disk.
+UNPROVEN_PER_PEER: Final = 1_000
 
 _EVENT_OF_STATUS: Final = {
     ReceiptStatus.DELIVERED: (DispatchEvent.RECEIPT_DELIVERED, EventKind.MESSAGE_DELIVERED),
@@ -46,6 +63,8 @@ def owe_receipt(context: NodeContext, session: Session, *, peer: str, item: Rece
         )
     ).one_or_none()
     if due is None:
+        if item.payload_sha256 is None and _has_enough_unproven(session, peer):
+            return
         due = ReceiptDueRow(
             peer=peer,
             wire_id=item.message_id,
@@ -62,6 +81,14 @@ def owe_receipt(context: NodeContext, session: Session, *, peer: str, item: Rece
     session.flush()
 
 
+def _has_enough_unproven(session: Session, peer: str) -> bool:
+    """Whether so much is owed to ``peer`` already that no signature stands behind."""
+    owed = select(func.count()).where(
+        ReceiptDueRow.peer == peer, col(ReceiptDueRow.payload_sha256).is_(None)
+    )
+    return session.exec(owed).one() >= UNPROVEN_PER_PEER
+
+
 # ------------------------------------------------------------------ given to us
 
 
@@ -73,7 +100,10 @@ def apply_receipt(
     An item that names another digest than what we sent proves nothing about our message, so it
     moves nothing.
     """
-    for item in sorted(receipt.body.items, key=lambda each: each.message_id):
+    items = apply_delivered(
+        context, session, receipt.body.items, peer=receipt.sender, signed=signed
+    )
+    for item in sorted(items, key=lambda each: each.message_id):
         row = find_message(
             session, direction=OUT, peer=receipt.sender, wire_id=item.message_id, lock=True
         )
@@ -111,7 +141,8 @@ def _record_evidence(
     *,
     signed: SignedPayload,
 ) -> None:
-    if not _add_evidence(context, session, row, item, signed=signed, given=False):
+    is_new = _add_evidence(context, session, row, item, signed=signed)
+    if not is_new and not _is_refused_again(session, row, item, signed=signed):
         return
     dispatch_event, kind = _EVENT_OF_STATUS[item.status]
     state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), dispatch_event)
@@ -131,55 +162,50 @@ def _record_evidence(
         case_id=row.case_id,
         message_id=row.message_id,
         # A receipt that comes too late to change anything is evidence all the same.
-        code=item.reason if state is not None else "changes_nothing",
+        code=item.reason if state is not None else CHANGES_NOTHING,
     )
 
 
-def _add_evidence(  # noqa: PLR0913 - what is kept of one receipt
+def _is_refused_again(
+    session: Session, row: MessageRow, item: ReceiptItem, *, signed: SignedPayload
+) -> bool:
+    """Say whether a message that an administrator had handed over again was refused once more.
+
+    By another receipt than the one that is kept, and of a later moment than the retry: a rejection
+    that is replayed, or was held back, ends nothing. Should its clock be behind ours, the refusal
+    of a later hand-over counts.
+    """
+    if item.status is not ReceiptStatus.REJECTED or row.dispatch not in OPEN_DISPATCH:
+        return False
+    retried = session.exec(
+        select(EventRow.at)
+        .where(EventRow.message_id == row.message_id, EventRow.kind == EventKind.MESSAGE_RETRIED)
+        .order_by(col(EventRow.event_id).desc())
+    ).first()
+    if retried is not None and item.at < retried.replace(microsecond=0):
+        return False
+    kept = session.exec(
+        select(EvidenceRow.receipt_id).where(
+            EvidenceRow.message_id == row.message_id,
+            EvidenceRow.status == item.status,
+            col(EvidenceRow.given).is_(False),
+        )
+    ).first()
+    return kept != signed.digest
+
+
+def _add_evidence(
     context: NodeContext,
     session: Session,
     row: MessageRow,
     item: ReceiptItem,
     *,
     signed: SignedPayload,
-    given: bool,
 ) -> bool:
     """Keep what a receipt says about a message, once; say whether it was new."""
-    had = session.exec(
-        select(EvidenceRow.evidence_id).where(
-            EvidenceRow.message_id == row.message_id,
-            EvidenceRow.status == item.status,
-            col(EvidenceRow.given).is_(given),
-        )
-    ).first()
-    if had is not None:
+    if (row.message_id, item.status) in find_evidence(session, [row.message_id], given=False):
         return False
-    receipt_id = signed.digest
-    if session.get(ReceiptRow, receipt_id) is None:
-        registry = parse_evidence_head(signed).registry
-        session.add(
-            ReceiptRow(
-                receipt_id=receipt_id,
-                signer_key_id=signed.signer,
-                signed_receipt=signed.encode(),
-                registry_version=registry.version,
-                registry_sha256=registry.sha256,
-            )
-        )
-        session.flush()
-    session.add(
-        EvidenceRow(
-            message_id=row.message_id,
-            given=given,
-            status=item.status,
-            reason=item.reason,
-            readable=item.readable,
-            at=item.at,
-            payload_sha256=item.payload_sha256,
-            stored_at=context.clock(),
-            receipt_id=receipt_id,
-        )
-    )
+    insert_evidence(context, session, {row.message_id: item}, signed=signed, given=False)
     return True
 
 
@@ -196,7 +222,8 @@ class ReceiptParcel(Parcel):
 def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
     """Claim what is due, oldest first, and sign one receipt per peer."""
     now = context.clock()
-    due = context.transact(partial(_claim, context, now=now))
+    # What a power cut gives back is signed and sent again.
+    due = context.transact(partial(_claim, context, now=now), durable=False)
     by_peer = sorted(due, key=lambda row: row.peer)
     return [
         _sign_parcel(context, ParticipantCode(peer), list(rows), now=now)
@@ -249,16 +276,11 @@ def record_receipts_sent(context: NodeContext, parcel: ReceiptParcel) -> None:
     """
 
     def record(session: Session) -> None:
-        for due_id in parcel.due_ids:
-            due = session.get(ReceiptDueRow, due_id)
-            if due is not None:
-                session.delete(due)
-        for item in parcel.items:
-            row = find_message(session, direction=IN, peer=parcel.peer, wire_id=item.message_id)
-            if row is not None and row.payload_sha256 == item.payload_sha256:
-                _add_evidence(context, session, row, item, signed=parcel.signed, given=True)
+        delete_rows(session, ReceiptDueRow, parcel.due_ids)
+        keep_given(context, session, parcel.items, peer=parcel.peer, signed=parcel.signed)
 
-    context.transact(record)
+    # What a power cut gives back is owed again, and kept when it has been sent again.
+    context.transact(record, durable=False)
 
 
 def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:
@@ -271,8 +293,3 @@ def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:
                 try_later(row, now=context.clock(), rules=context.rules)
 
     context.transact(record)
-
-
-def next_receipt_in(context: NodeContext) -> timedelta | None:
-    """Return how long until the next receipt is due; ``None`` if none is owed."""
-    return next_due_in(context, ReceiptDueRow)

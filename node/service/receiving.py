@@ -8,7 +8,6 @@ and changes nothing.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session
@@ -16,18 +15,21 @@ from sqlmodel import Session
 from node.domain.events import EventKind
 from node.domain.states import Handling
 from node.service import quarantine
+from node.service.attachments.received import expect_files
 from node.service.context import NodeContext
 from node.service.gap_watching import note_arrival
 from node.service.link_judging import find_highest, judge_arrival, tell_arrival
 from node.service.opening import Arrival, Opened, Refused, make_expired, open_arrivals
+from node.service.owing import owe_delivered, owe_what_is_due
 from node.service.pin_watching import apply_alarm, watch_pin
+from node.service.plain_intake import PlainIntake
 from node.service.receipts import apply_receipt, owe_receipt
 from node.service.records import (
     IN,
     add_event,
     find_case,
+    find_joined,
     find_message,
-    list_peers,
     open_case,
     seal_signed,
 )
@@ -82,15 +84,44 @@ def store_arrivals(
     """
 
     def take_in(session: Session) -> list[IntakeResult]:
-        return [
-            _take_in(context, session, arrival, outcome)
-            for arrival, outcome in zip(arrivals, opened, strict=True)
-        ]
+        plain, results = PlainIntake(context, session, opened), list[IntakeResult]()
+        for arrival, outcome in zip(arrivals, opened, strict=True):
+            message_id = plain.take(outcome)
+            if message_id is None:
+                plain.write()
+                results.append(_take_in(context, session, arrival, outcome))
+                plain.forget()
+            else:
+                results.append(IntakeResult(Intake.STORED, message_id=message_id))
+        plain.write()
+        return results
 
     results = context.transact(take_in)
-    context.signals.outbox.notify()
-    context.signals.inbox.notify()
+    _wake(context, opened, {result.intake for result in results})
     return results
+
+
+def _wake(context: NodeContext, opened: Sequence[Opened | Refused], fates: set[Intake]) -> None:
+    """Wake who has something to do now, and nobody else: each looks into the store."""
+    signals = context.signals
+    if fates - {Intake.STORED, Intake.RECEIPT} or any(map(_says_more, opened)):
+        signals.outbox.notify()
+        signals.chunks.notify()
+    elif Intake.STORED in fates:
+        signals.receipts.notify()
+    signals.inbox.notify()
+
+
+def _says_more(outcome: Opened | Refused) -> bool:
+    """Say whether it is a receipt with other news than that messages were delivered."""
+    return (
+        isinstance(outcome, Opened)
+        and isinstance(outcome.message, Receipt)
+        and any(
+            item.status is not ReceiptStatus.DELIVERED or item.payload_sha256 is None
+            for item in outcome.message.body.items
+        )
+    )
 
 
 def handle_stumble(context: NodeContext, arrival: Arrival, *, problem: str) -> IntakeResult:
@@ -181,34 +212,8 @@ def _find_known(session: Session, outcome: Opened | Refused) -> MessageRow | Non
 
 
 def _answer_again(context: NodeContext, session: Session, row: MessageRow) -> IntakeResult:
-    _owe_delivered(context, session, row)
-    if row.opened_at is not None:
-        owe_receipt(
-            context,
-            session,
-            peer=row.peer,
-            item=_item(row, status=ReceiptStatus.READ, at=row.opened_at),
-        )
+    owe_what_is_due(context, session, row)
     return IntakeResult(Intake.KNOWN, message_id=row.message_id)
-
-
-def _owe_delivered(context: NodeContext, session: Session, row: MessageRow) -> None:
-    owe_receipt(
-        context,
-        session,
-        peer=row.peer,
-        item=_item(row, status=ReceiptStatus.DELIVERED, at=row.stored_at),
-    )
-
-
-def _item(row: MessageRow, *, status: ReceiptStatus, at: datetime) -> ReceiptItem:
-    return ReceiptItem(
-        message_id=row.wire_id,
-        payload_sha256=row.payload_sha256,
-        status=status,
-        at=at.replace(microsecond=0),
-        readable=row.readable,
-    )
 
 
 def _quarantine(
@@ -231,7 +236,7 @@ def _quarantine(
     if (
         consignment is not None
         and consignment.sender == refused.peer
-        and arrival.traffic is TrafficClass.MESSAGE
+        and arrival.traffic in {TrafficClass.MESSAGE, TrafficClass.LARGE}
     ):
         owe_receipt(
             context,
@@ -316,7 +321,7 @@ def _store(
     )
     if isinstance(message, CaseMessage):
         _fill_readable(row, message)
-    if case_id and peer not in list_peers(session, case_id):
+    if case_id and not find_joined(session, [case_id], [peer]):
         add_event(
             session,
             kind=EventKind.PARTICIPANT_JOINED,
@@ -328,7 +333,10 @@ def _store(
     session.add(row)
     session.flush()
     tell_arrival(session, row, late=opened.late)
-    _owe_delivered(context, session, row)
+    if isinstance(message, CaseMessage) and message.attachments:
+        expect_files(context, session, row, message)
+    else:
+        owe_delivered(context, session, row)
     settle_ours(session, row, message)
     if position is not None:
         note_arrival(context, session, peer=peer, position=position, highest=highest)

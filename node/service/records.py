@@ -1,12 +1,16 @@
 """Cases, events and stored messages: what the use cases share inside one transaction."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from node.domain.events import EventKind
 from node.service.context import NodeContext, NotFoundError
+from node.store.attachment_tables import ReceivedFileRow
+from node.store.bulk import in_parts
 from node.store.tables import CaseRow, EventRow, MessageRow
 from protocol.conversation.history import Place
 from protocol.envelope import SignedPayload
@@ -101,12 +105,20 @@ def seal_signed(
 
 def load_signed(context: NodeContext, row: MessageRow, case: CaseRow | None) -> SignedPayload:
     """Decrypt and parse the signed payload of a row."""
+    return open_signed(
+        context,
+        row.signed_payload_sealed,
+        wrapped_key=case.wrapped_key if case else None,
+        message_id=row.message_id,
+    )
+
+
+def open_signed(
+    context: NodeContext, sealed: bytes, *, wrapped_key: bytes | None, message_id: str
+) -> SignedPayload:
+    """Decrypt and parse what a row keeps of a message."""
     return SignedPayload.parse(
-        context.keys.decrypt(
-            row.signed_payload_sealed,
-            wrapped_key=case.wrapped_key if case else None,
-            context=f"message:{row.message_id}",
-        )
+        context.keys.decrypt(sealed, wrapped_key=wrapped_key, context=f"message:{message_id}")
     )
 
 
@@ -120,10 +132,37 @@ def load_message(context: NodeContext, session: Session, message_id: str) -> Sto
     return StoredMessage(row=row, signed=signed, message=parse_payload(signed.payload))
 
 
+def list_with_files(session: Session, message_ids: Iterable[str]) -> set[str]:
+    """Return which of these messages came with files: their receipt waits for them."""
+    found = set[str]()
+    for part in in_parts(sorted(set(message_ids))):
+        statement = select(ReceivedFileRow.message_id).where(
+            col(ReceivedFileRow.message_id).in_(part)
+        )
+        found.update(session.exec(statement.distinct()))
+    return found
+
+
 def list_peers(session: Session, case_id: str) -> set[str]:
     """Return the Participants that a case has messages from or to."""
     statement = select(MessageRow.peer).where(col(MessageRow.case_id) == case_id).distinct()
     return set(session.exec(statement).all())
+
+
+def find_joined(
+    session: Session, case_ids: Iterable[str], peers: Iterable[str]
+) -> set[tuple[str, str]]:
+    """Return which of these Participants have a message in which of these cases."""
+    joined: set[tuple[str, str]] = set()
+    wanted = sorted(set(case_ids))
+    for peer in peers:
+        has_one = exists().where(
+            col(MessageRow.case_id) == col(CaseRow.case_id), col(MessageRow.peer) == peer
+        )
+        for part in in_parts(wanted):
+            question = select(CaseRow.case_id).where(col(CaseRow.case_id).in_(part), has_one)
+            joined.update((case_id, peer) for case_id in session.exec(question))
+    return joined
 
 
 def find_newest_place(session: Session, *, case_id: str, peer: str) -> Place | None:

@@ -13,6 +13,7 @@ from typing import Final
 from sqlmodel import Session, col, func, or_, select
 
 from node.domain.events import SYSTEM_ACTOR, EventKind
+from node.service.attachments.reported_gone import note_gone
 from node.service.context import NodeContext
 from node.service.gap_watching import (
     add_gone,
@@ -35,7 +36,6 @@ from node.store.link_tables import (
 )
 from node.store.tables import MessageRow
 from protocol.link_repair import (
-    RULES,
     Fate,
     GapWatch,
     NumberFate,
@@ -60,18 +60,19 @@ _REMEMBERED_REQUESTS: Final = 16
 MOST_REPORTS: Final = 4_096
 #: Gaps of one peer beyond which its word alone makes no new ones.
 _MOST_GAPS: Final = 4_096
-_LOOKS_AFTER: Final = RULES.pauses[0]
-#: A moment further ahead was written by a clock that was set back since: it counts as due.
-_LONGEST: Final = max(RULES.pauses) + timedelta(hours=1)
+#: A moment further ahead than this beyond the longest pause was written by a clock that was set
+#: back since: it counts as due.
+_TOLERANCE: Final = timedelta(hours=1)
 
 
 def plan_requests(context: NodeContext) -> int:
     """Ask every peer for what is due to be asked; returns how many requests were stored."""
     now = context.clock()
+    longest = max(context.rules.repair.pauses) + _TOLERANCE
     with context.database.reading() as session:
         peers = session.exec(
             select(LinkWatchRow.peer).where(
-                or_(col(LinkWatchRow.look_at) <= now, col(LinkWatchRow.look_at) > now + _LONGEST)
+                or_(col(LinkWatchRow.look_at) <= now, col(LinkWatchRow.look_at) > now + longest)
             )
         ).all()
     asked = [context.transact(partial(_plan, context, peer=peer)) for peer in sorted(peers)]
@@ -84,10 +85,10 @@ def _plan(context: NodeContext, session: Session, *, peer: str) -> bool:
     row = lock_link(session, peer)
     now = context.clock()
     if is_request_waiting(session, peer):  # the broker is away: that must not use up questions
-        row.look_at = now + _LOOKS_AFTER
+        row.look_at = now + context.rules.repair.pauses[0]
         return False
     watches = load_watches(session, peer)
-    plan = plan_resend_request(watches, now=now)
+    plan = plan_resend_request(watches, now=now, rules=context.rules.repair)
     save_watches(session, peer, before=watches, after=plan.watches)
     row.look_at = plan.look_again_at
     _tell(session, peer, plan.given_up, kind=EventKind.LINK_GIVEN_UP, at=now, actor=SYSTEM_ACTOR)
@@ -95,13 +96,14 @@ def _plan(context: NodeContext, session: Session, *, peer: str) -> bool:
         return False
     body = ResendRequestBody(numbers=tuple(NumbersField.of(gap) for gap in plan.ask))
     message_id = owe_machine_mail(context, session, peer=peer, body=body)
-    session.add(LinkAskedRow(message_id=message_id, peer=peer, at=now))
-    session.flush()
-    _forget_old_requests(session, peer)
+    remember_request(session, message_id, peer=peer, at=now)
     return True
 
 
-def _forget_old_requests(session: Session, peer: str) -> None:
+def remember_request(session: Session, message_id: str, *, peer: str, at: datetime) -> None:
+    """Listen to the answer to a request; only the last few of one peer are remembered."""
+    session.add(LinkAskedRow(message_id=message_id, peer=peer, at=at))
+    session.flush()
     rows = session.exec(
         select(LinkAskedRow)
         .where(LinkAskedRow.peer == peer)
@@ -199,6 +201,7 @@ def apply_answer(context: NodeContext, session: Session, answer: ResendAnswer) -
         after = [*others, *note_answer(theirs, told=body.told, now=now)]
     if question is not None:
         row.forgotten += note_restore_answer(context, session, question, body)
+    note_gone(context, session, peer, body.attachments_gone)
     save_watches(session, peer, before=before, after=after)
     row.look_at = now if after else None
     return True
@@ -251,14 +254,14 @@ def _note_gone(
 ) -> list[LinkGap]:
     """Settle what does not come any more, and show it; returns what that is."""
     room = MOST_REPORTS - _count(session, LinkGoneRow, peer)
-    erased = [
+    named = [
         fate
         for fate in (each.number_fate for each in body.numbers)
-        if fate.fate is Fate.ERASED and _is_missing(missing, fate)
+        if fate.fate is not Fate.AGAIN and _is_missing(missing, fate)
     ][: max(0, room)]
     unknown = [part for each in body.unknown for part in _overlap(missing, each.gap)]
-    unknown = unknown[: max(0, room - len(erased))]
-    for fate in erased:
+    unknown = unknown[: max(0, room - len(named))]
+    for fate in named:
         session.merge(
             LinkGoneRow(
                 peer=peer,
@@ -271,14 +274,21 @@ def _note_gone(
         )
         _check_chain(session, peer, fate, at=now)
     add_gone(session, peer, unknown, told_at=now)
-    gone = [LinkGap(fate.generation, fate.seq, fate.seq) for fate in erased] + unknown
+    erased = [_place(fate) for fate in named if fate.fate is Fate.ERASED]
+    cancelled = [_place(fate) for fate in named if fate.fate is Fate.CANCELLED]
+    gone = erased + unknown
     _tell(session, peer, _merge(gone), kind=EventKind.LINK_GONE, at=now, actor=peer)
-    return gone
+    _tell(session, peer, _merge(cancelled), kind=EventKind.LINK_CANCELLED, at=now, actor=peer)
+    return gone + cancelled
+
+
+def _place(fate: NumberFate) -> LinkGap:
+    return LinkGap(fate.generation, fate.seq, fate.seq)
 
 
 def _check_chain(session: Session, peer: str, fate: NumberFate, *, at: datetime) -> None:
     """Compare the digest of an erased message with what the next one held names before it."""
-    following = _find_next(session, peer, LinkGap(fate.generation, fate.seq, fate.seq))
+    following = _find_next(session, peer, _place(fate))
     if following is None or following.link_seq != fate.seq + 1:
         return
     if following.link_prev != fate.digest:

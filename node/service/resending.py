@@ -14,6 +14,8 @@ from sqlmodel import Session, col, func, select, tuple_
 
 from node.domain.events import EventKind
 from node.domain.ports import StoredContentError
+from node.domain.states import Dispatch
+from node.service.attachments.chunk_sending import owe_again
 from node.service.composing import PRIORITY
 from node.service.context import NodeContext
 from node.service.gap_watching import lock_link
@@ -23,12 +25,10 @@ from node.store.link_tables import HandedAgainRow, LinkWatchRow
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
 from protocol.errors import ProtocolError
 from protocol.limits import LIMITS
-from protocol.link_repair import RULES, KeptMessage, answer_request
+from protocol.link_repair import KeptMessage, answer_request
 from protocol.links import LinkGap, LinkHead
 from protocol.messages.codes import Urgency
 from protocol.messages.link_repair import (
-    AttachmentGone,
-    AttachmentGoneReason,
     HeadField,
     NumberAnswer,
     NumbersField,
@@ -38,12 +38,9 @@ from protocol.messages.link_repair import (
     SeenAnswer,
 )
 
-#: Requests of one peer that are answered in an hour. One that follows the pauses asks seldom, also
-#: while new gaps appear; what is not answered is asked for again.
+#: Requests of one peer that are answered in an hour (``RepairRules.window``). One that follows the
+#: pauses asks seldom, also while new gaps appear; what is not answered is asked for again.
 ANSWERED_IN_AN_HOUR: Final = 12
-_HOUR: Final = timedelta(hours=1)
-#: A message is handed over at most so often on request: as often as an honest peer asks for it.
-_TIMES: Final = RULES.questions
 #: Lower goes first. What was lost has waited already.
 _PRIORITY: Final = PRIORITY[Urgency.URGENT]
 #: An expired message is taken in only once it was announced: the answer goes ahead. Should it be
@@ -59,7 +56,7 @@ def apply_request(context: NodeContext, session: Session, request: ResendRequest
     A refused one is not told so: its sender asks again when its pause is over.
     """
     peer, now = request.sender, context.clock()
-    if not _may_be_answered(lock_link(session, peer), now=now):
+    if not _may_be_answered(lock_link(session, peer), now=now, window=context.rules.repair.window):
         return False
     wanted = [each.gap for each in request.body.numbers]
     if request.body.restored is not None:
@@ -74,9 +71,8 @@ def apply_request(context: NodeContext, session: Session, request: ResendRequest
         heads=tuple(HeadField.of(head) for head in _list_heads(session, peer)),
         numbers=tuple(NumberAnswer.of(fate) for fate in answer.known),
         unknown=tuple(NumbersField.of(gap) for gap in answer.unknown),
-        attachments_gone=tuple(
-            AttachmentGone(attachment_id=each.attachment_id, reason=AttachmentGoneReason.UNKNOWN)
-            for each in request.body.chunks
+        attachments_gone=owe_again(
+            context, session, peer=peer, wanted=request.body.chunks, now=now
         ),
         seen=seen,
         more=answer.more or more,
@@ -85,9 +81,9 @@ def apply_request(context: NodeContext, session: Session, request: ResendRequest
     return True
 
 
-def _may_be_answered(row: LinkWatchRow, *, now: datetime) -> bool:
+def _may_be_answered(row: LinkWatchRow, *, now: datetime, window: timedelta) -> bool:
     since = row.answering_since
-    if since is None or not timedelta(0) <= now - since < _HOUR:
+    if since is None or not timedelta(0) <= now - since < window:
         row.answering_since, row.answered = now, 0
     row.answered += 1
     return row.answered <= ANSWERED_IN_AN_HOUR
@@ -118,7 +114,14 @@ class _Kept:
         for row in rows:
             seq = row.link_seq or 0
             self.names[gap.generation, seq] = row.message_id
-            yield seq, KeptMessage(row.payload_sha256, available=self._is_available(row))
+            yield (
+                seq,
+                KeptMessage(
+                    row.payload_sha256,
+                    available=self._is_available(row),
+                    cancelled=row.dispatch == Dispatch.CANCELLED,
+                ),
+            )
 
     def _is_available(self, row: MessageRow) -> bool:
         """Whether its content can still be read: not so once its case's key was erased."""
@@ -137,8 +140,9 @@ def _hand_again(context: NodeContext, session: Session, message_id: str, *, now:
     outbox = session.get(OutboxRow, message_id, with_for_update=True)
     if row is None or (outbox is not None and (outbox.handed_over == 0 or outbox.claimed_until)):
         return  # it is about to leave anyway
+    window = context.rules.repair.window
     if again is None:
-        again = HandedAgainRow(message_id=message_id, times=0, last_at=now - _HOUR)
+        again = HandedAgainRow(message_id=message_id, times=0, last_at=now - window)
         add_event(
             session,
             kind=EventKind.MESSAGE_ASKED_AGAIN,
@@ -147,7 +151,11 @@ def _hand_again(context: NodeContext, session: Session, message_id: str, *, now:
             case_id=row.case_id,
             message_id=message_id,
         )
-    if again.times >= _TIMES or timedelta(0) <= now - again.last_at < _HOUR:
+    # As often as an honest peer asks for it.
+    if (
+        again.times >= context.rules.repair.questions
+        or timedelta(0) <= now - again.last_at < window
+    ):
         return
     again.times, again.last_at = again.times + 1, now
     session.add(again)

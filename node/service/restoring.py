@@ -21,7 +21,7 @@ from node.service.records import IN, OUT
 from node.store.link_tables import LinkAskedRow, RestoreQuestionRow
 from node.store.tables import LinkHeadRow, MessageRow
 from protocol.limits import LIMITS
-from protocol.link_repair import RULES
+from protocol.link_repair import RepairRules
 from protocol.links import LinkHead, restart_link
 from protocol.messages.link_repair import (
     HeadField,
@@ -30,8 +30,6 @@ from protocol.messages.link_repair import (
     Restored,
 )
 
-#: Before asking for what an answer had no room for: a peer answers twelve times an hour.
-_ASK_ON: Final = timedelta(minutes=5)
 #: The highest generation that a peer's word alone carries a link to.
 _MOST_HEARD: Final = LIMITS.number // 2
 
@@ -146,7 +144,8 @@ def repeat_questions(context: NodeContext) -> int:
     if not known:
         return 0
     now = context.clock()
-    due = {peer for peer, ask_at in known.items() if ask_at is not None and _is_due(ask_at, now)}
+    rules = context.rules.repair
+    due = {peer for peer, at in known.items() if at is not None and _is_due(at, now, rules)}
     peers = sorted(due | (_list_participants(context) - known.keys()))
     asked = [context.transact(partial(_repeat, context, peer=peer)) for peer in peers]
     if any(asked):
@@ -154,9 +153,14 @@ def repeat_questions(context: NodeContext) -> int:
     return sum(asked)
 
 
-def _is_due(ask_at: datetime, now: datetime) -> bool:
+def _pause_before_more(rules: RepairRules) -> timedelta:
+    """Before asking for what an answer had no room for: a peer answers twelve times a window."""
+    return rules.window / 12
+
+
+def _is_due(ask_at: datetime, now: datetime, rules: RepairRules) -> bool:
     """Say whether a moment has come; one out of reach was written before the clock was set back."""
-    return ask_at <= now or ask_at > now + max(RULES.pauses) + _ASK_ON
+    return ask_at <= now or ask_at > now + max(rules.pauses) + _pause_before_more(rules)
 
 
 def _repeat(context: NodeContext, session: Session, *, peer: str) -> bool:
@@ -168,11 +172,11 @@ def _repeat(context: NodeContext, session: Session, *, peer: str) -> bool:
         )
     elif question.ask_at is None:
         return False
-    elif question.asked >= RULES.questions:
+    elif question.asked >= context.rules.repair.questions:
         question.ask_at = None  # the notices say so
         return False
     elif is_request_waiting(session, peer):  # the broker is away: that uses up no question
-        question.ask_at = context.clock() + RULES.pauses[0]
+        question.ask_at = context.clock() + context.rules.repair.pauses[0]
         return False
     session.add(question)
     _ask(context, session, question)
@@ -197,7 +201,7 @@ def _ask(context: NodeContext, session: Session, question: RestoreQuestionRow) -
         )
     )
     question.message_id = owe_machine_mail(context, session, peer=question.peer, body=body)
-    question.ask_at = now + RULES.pause(question.asked)
+    question.ask_at = now + context.rules.repair.pause(question.asked)
     question.asked += 1
     session.add(LinkAskedRow(message_id=question.message_id, peer=question.peer, at=now))
     session.flush()
@@ -228,7 +232,8 @@ def note_restore_answer(
         received, sent = further
         question.received_generation, question.received_seq, question.received_digest = received
         question.sent_generation, question.sent_seq, question.sent_digest = sent
-        question.ask_at, question.asked = now + _ASK_ON, 0
+        question.ask_at = now + _pause_before_more(context.rules.repair)
+        question.asked = 0
     else:
         question.answered_at, question.ask_at = now, None
     session.add(question)

@@ -11,9 +11,12 @@ class Signal:
         self._lock = threading.Lock()
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
-    def listen(self) -> asyncio.Event:
-        """Return an event that is set at every notification; the listener clears it."""
-        event = asyncio.Event()
+    def listen(self, event: asyncio.Event | None = None) -> asyncio.Event:
+        """Return an event that is set at every notification; the listener clears it.
+
+        With ``event``, that one: it may listen to several signals.
+        """
+        event = event or asyncio.Event()
         with self._lock:
             self._listeners.append((asyncio.get_running_loop(), event))
         return event
@@ -36,8 +39,18 @@ class Signals:
     """The node's signals."""
 
     def __init__(self) -> None:
-        #: A message or receipt waits to leave.
+        #: Something waits to leave, whatever it is.
         self.outbox = Signal()
+        #: A message waits to leave, and nothing else.
+        self.messages = Signal()
+        #: Receipts wait to leave, and nothing else.
+        self.receipts = Signal()
+        #: A message with files is with the broker, or chunks were asked for.
+        self.chunks = Signal()
+        #: Chunks of a received file came.
+        self.files = Signal()
+        #: A received file waits for the malware scanner.
+        self.scans = Signal()
         #: Something that people look at changed.
         self.inbox = Signal()
         #: A sender was not found in our registry: look for a newer version.

@@ -34,6 +34,9 @@ class MessageRow(SQLModel, table=True):
         Index("ix_message_link", "direction", "peer", "link_generation", "link_seq"),
         Index("ix_message_inbox", "direction", "handling", "answer_by"),
         Index("ix_message_dispatch", "direction", "dispatch", "expires_at"),
+        Index(
+            "ix_message_case_link", "case_id", "peer", "direction", "link_generation", "link_seq"
+        ),
         UniqueConstraint("direction", "peer", "wire_id", name="uq_message_wire"),
     )
 
@@ -87,7 +90,10 @@ class OutboxRow(SQLModel, table=True):
     """What the relay owes: present until the recipient's receipt, or the end of trying."""
 
     __tablename__: ClassVar[str] = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "next_attempt_at", "priority"),)
+    __table_args__ = (
+        Index("ix_outbox_due", "next_attempt_at", "priority"),
+        Index("ix_outbox_urgency", "priority", "next_attempt_at"),
+    )
 
     message_id: str = Field(primary_key=True, foreign_key="message.message_id", max_length=32)
     peer: str = Field(max_length=8, index=True)
@@ -104,6 +110,10 @@ class OutboxRow(SQLModel, table=True):
     last_error: str | None = Field(default=None, max_length=200)
     #: The recipient's key that the last confirmed hand-over was sealed for.
     sealed_for: str | None = Field(default=None, max_length=32)
+    #: The present transport id was given to the broker, and nobody knows what became of it.
+    tried: bool = False
+    #: Whether the message may have left although nobody confirmed it: said when it is taken back.
+    may_have_left: bool = False
     #: Its recipient asked for it again after we had stopped: one confirmed hand-over more, tried
     #: until then whatever its expiry. Whoever misses it then asks again.
     once_until: datetime | None = Field(default=None, sa_type=Moment)
@@ -229,6 +239,10 @@ class QuarantineRow(SQLModel, table=True):
     envelope_sha256: str = Field(max_length=64)
     #: Empty once its sender has used up its share of the quarantine.
     envelope: bytes = Field(sa_type=LargeBinary)
+    #: The broker account it came from; None in what was kept before this was noted.
+    account: str | None = Field(default=None, max_length=56)
+    #: When an administrator had looked after it; None again once the same comes anew.
+    settled_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class EventRow(SQLModel, table=True):
@@ -246,3 +260,12 @@ class EventRow(SQLModel, table=True):
     actor: str = Field(max_length=64)
     #: A code that completes the kind (a reason, a Participant): never text about a person.
     code: str | None = Field(default=None, max_length=60)
+
+
+class SettledLetterRow(SQLModel, table=True):
+    """A message of ours that did not arrive and that an administrator has looked after."""
+
+    __tablename__: ClassVar[str] = "settled_letter"
+
+    message_id: str = Field(primary_key=True, foreign_key="message.message_id", max_length=32)
+    at: datetime = Field(sa_type=Moment)

@@ -9,6 +9,7 @@ from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
 from console.i18n import Message, msg
 from node.domain.states import DECIDABLE
+from node.service.attachments.showing import count_files
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.reading import CaseView, Item, get_case, get_message, list_cases
@@ -64,6 +65,7 @@ def create_case_router(site: Site) -> APIRouter:
                 (entry, look_of_entry(entry, participant=names.participant(entry.code or "")))
                 for entry in case.timeline
             ],
+            files=count_files(site.context, case_id),
             look_of=look_of,
             look_of_urgency=look_of_urgency,
             say_type=say_type,

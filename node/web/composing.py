@@ -10,12 +10,14 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from node.domain.states import OPEN_DISPATCH, Handling
+from node.service.attachments.staging import handle_discard_file, list_staged
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, handle_discard_draft, list_drafts
 from node.service.reading import get_message
 from node.service.records import OUT
 from node.web.composition import PLANS, Purpose, Screen
 from node.web.desks import make_card
+from node.web.files import describe_files
 from node.web.labels import say_type
 from node.web.screens import ComposingPages
 from node.web.site import FocalPoint, Form, PageRoute, Site, go_to
@@ -105,6 +107,8 @@ def _add_sending(router: APIRouter, site: Site, pages: ComposingPages) -> None:
     @router.post("/discard/{draft_id}")
     def discard(who: FocalPoint, draft_id: str) -> Response:
         handle_discard_draft(site.context, draft_id, account_id=who.account.id)
+        for file in list_staged(site.context, owner=who.account.id, draft_id=draft_id):
+            handle_discard_file(site.context, file.file_id, owner=who.account.id)
         return go_to("/")
 
 
@@ -131,8 +135,8 @@ def _add_following(router: APIRouter, site: Site) -> None:
         contacts = names.directory.contacts if names.directory else {}
         listed = contacts.get(desk.id.split("-", 1)[0]) if desk else None  # type: ignore[call-overload]  # keyed by codes, which are texts
         return {
+            **describe_files(site.context, view),
             "view": view,
-            "item": view.item,
             "look": look_of_dispatch(view.item, view.proofs),
             "is_decided": view.item.handling not in {Handling.NEW, Handling.NOTHING_EXPECTED},
             "is_moving": view.item.dispatch in OPEN_DISPATCH,

@@ -22,7 +22,7 @@ from node.service.records import IN
 from node.web.desks import describe_post
 from node.web.fields import clean_text
 from node.web.labels import DECIDED, list_choices, say_type
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
 from node.web.states import look_of
 from protocol.identifiers import ParticipantCode
 from protocol.limits import LIMITS
@@ -141,7 +141,6 @@ def _list_own(site: Site, view: MessageView) -> dict[str, str]:
 
 def _decide(site: Site, answer: Answer, view: MessageView, form: Form, who: SignedIn) -> Sent:
     outcome = Outcome(answer["outcome"])
-    version = get_text(form, "row_version")
     try:
         manager = (
             CaseManagerDraft(
@@ -169,7 +168,7 @@ def _decide(site: Site, answer: Answer, view: MessageView, form: Form, who: Sign
         view.item.message_id,
         decision,
         actor=who.account.id,
-        row_version=int(version) if version.isascii() and version.isdecimal() else 0,
+        row_version=get_version(form, "row_version"),
         submission_key=get_text(form, "key") or None,
     )
 

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from console.i18n import Message, msg, pmsg
 from contact_registry.errors import RegistryUnavailableError
+from node.service.attachments.showing import count_quarantined_files
 from node.service.attention import list_outbox
+from node.service.dead_letters import count_dead_letters
 from node.service.holding import HELD_BACK, count_held_back
 from node.service.reading import list_quarantine
 from node.web.labels import say_known
@@ -46,6 +48,8 @@ def _describe(site: Site) -> dict[str, Any]:
         "link": _LINKS.get(state, Look(state, "warn", "hourglass")),
         "troubles": site.list_troubles(),
         "outbox": list_outbox(context),
+        "letters_count": count_dead_letters(context),
+        "files_count": count_quarantined_files(context),
         "quarantine": list_quarantine(context),
         "directory": directory,
         "age": None if directory is None else directory.age(context.clock()),

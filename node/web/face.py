@@ -23,12 +23,19 @@ from node.service.context import NodeContext
 from node.service.drills import count_unanswered
 from node.service.people import Role
 from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
+from protocol.limits import LIMITS
 
 HERE: Final = Path(__file__).parent
 LIVE_PREFIX: Final = "/live/"
 """Fragments that a page asks for by itself: they do not keep a session awake."""
 HEALTH_PATHS: Final = ("/healthz", "/readyz")
 API_PREFIXES: Final = ("/api/", *HEALTH_PATHS)
+ATTACH_FORM: Final = "/attach-file/"
+"""The form that brings a file in, read as it arrives."""
+#: Where files come in; the rest of such a request is a form's framing.
+FILE_BODIES: Final = dict.fromkeys(
+    ("/api/v1/files/", ATTACH_FORM, "/attach/"), LIMITS.attachment + 65_536
+)
 
 ROLE_NAMES: Final[dict[str, Message]] = {
     Role.FOCAL_POINT: msg("Focal point"),
@@ -65,7 +72,8 @@ def build_console(
             api_prefixes=API_PREFIXES,
             health_paths=HEALTH_PATHS,
             background_prefixes=(LIVE_PREFIX,),
-            larger_bodies=DIRECTORY_BODIES,
+            larger_bodies={**DIRECTORY_BODIES, **FILE_BODIES},
+            streamed_paths=(ATTACH_FORM,),
         ),
         wiring=Wiring(
             accounts=SqlAccounts(context.database, context.keys),

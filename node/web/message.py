@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from directory_pages.codes import say_language
 from node.domain.states import DECIDABLE
+from node.service.cancelling import is_cancellable
 from node.service.context import NodeContext
 from node.service.reading import MessageView, handle_open
 from node.service.records import IN
 from node.web.fields import show_body, sort_facts
+from node.web.files import describe_files
 from node.web.labels import say_code, say_type
 from node.web.proofs import list_proofs
 from node.web.site import FocalPoint, Names, PageRoute, Site
@@ -44,11 +46,12 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
     item = view.item
     is_received = item.direction == IN
     described: dict[str, Any] = {
+        **describe_files(context, view),
         "view": view,
-        "item": item,
         "what": say_type(item.type),
         "is_received": is_received,
         "is_open": is_received and item.readable and item.handling in DECIDABLE,
+        "is_cancellable": not is_received and is_cancellable(item.dispatch),
         "look": look_of(item),
         "dispatch": None if is_received else look_of_dispatch(item, view.proofs),
         "urgency": look_of_urgency(item.urgency),

@@ -8,6 +8,8 @@ from console.app import Console
 from contact_registry.changes.desk import ChangeDesk
 from directory_pages.corrections import CorrectionSource
 from node.service.context import NodeContext
+from node.web.attaching import create_attaching_router
+from node.web.cancelling import create_cancelling_router
 from node.web.case import create_case_router
 from node.web.changes import create_changes_router
 from node.web.composing import create_composing_router
@@ -15,7 +17,9 @@ from node.web.deciding import create_deciding_router
 from node.web.delivery import create_delivery_router
 from node.web.directory import create_directory_router
 from node.web.drills import create_drills_router
+from node.web.files import create_files_router
 from node.web.inbox import create_inbox_router
+from node.web.letters import create_letters_router
 from node.web.message import create_message_router
 from node.web.site import Site
 
@@ -45,12 +49,16 @@ def create_web_router(  # noqa: PLR0913 - what the pages show of the running nod
     for create in (
         create_inbox_router,
         create_message_router,
+        create_files_router,
         create_composing_router,
+        create_attaching_router,
+        create_cancelling_router,
         create_deciding_router,
         create_case_router,
         create_directory_router,
         create_drills_router,
         create_delivery_router,
+        create_letters_router,
     ):
         router.include_router(create(site))
     if changes is not None:

@@ -15,6 +15,7 @@ from console.formats import name_place
 from console.i18n import msg
 from contact_registry.routing import Gap, resolve
 from directory_pages.codes import LANGUAGES, say_language
+from node.service.attachments.staging import StagedFile, list_staged
 from node.service.building import Asking, Draft, Wanted, find_desk, find_longest
 from node.service.composing import handle_send
 from node.service.context import NotFoundError, RefusedDraftError
@@ -36,6 +37,7 @@ from node.web.composition import (
 )
 from node.web.desks import describe_post, explain_choice, look_of_gap, make_card
 from node.web.fields import group_by_class, show_body, sort_facts
+from node.web.file_words import say_size
 from node.web.labels import say_code, say_type
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
@@ -265,6 +267,8 @@ class ComposingPages:
             "is_request": get_entry(composition.plan.tag).expects is not Expectation.NOTHING,
             "answer_by": None,
             "seen": "",
+            "files": self._list_files(composition),
+            "say_size": say_size,
         }
         if missing:
             return described
@@ -288,7 +292,16 @@ class ComposingPages:
             wanted=Wanted(composition.phase, child=composition.is_child),
             at=context.clock(),
         )
-        return composition.build(our_desk=desk)
+        draft = composition.build(our_desk=desk)
+        files = self._list_files(composition)
+        if not all(file.complete for file in files):
+            raise RefusedDraftError(
+                "A file is not here as a whole: choose it again on the page of files, or remove it."
+            )
+        return draft.model_copy(update={"files": tuple(file.file_id for file in files)})
+
+    def _list_files(self, composition: Composition) -> list[StagedFile]:
+        return list_staged(self.site.context, draft_id=composition.draft.draft_id)
 
     def send(
         self, request: Request, composition: Composition, form: Form, who: SignedIn

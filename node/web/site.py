@@ -36,6 +36,8 @@ from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, ParticipantCode
 
 _PROGRAM: Final = "api:"
+#: More has no number that counts changes.
+_VERSION_DIGITS: Final = 9
 
 #: The parameter of a handler whose page shows content.
 FocalPoint = Annotated[SignedIn, Depends(require_roles(Role.FOCAL_POINT))]
@@ -55,6 +57,13 @@ def get_text(form: FormData, name: str) -> str:
     """Return one field of a form, or an empty text."""
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
+
+
+def get_version(form: FormData, name: str) -> int:
+    """Return the version that a page was made with; -1, which no row has, for anything else."""
+    version = get_text(form, name)
+    is_number = version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS
+    return int(version) if is_number else -1
 
 
 class PageRoute(APIRoute):

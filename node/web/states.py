@@ -7,9 +7,11 @@ from typing import Final
 from console.i18n import Message, msg, pmsg
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, Handling
+from node.service.cancelling import MAY_HAVE_LEFT
 from node.service.reading import Item, Proof, TimelineEntry
 from node.service.records import IN
 from node.web.labels import DECIDED, say_known, say_type
+from node.web.letter_words import say_settled
 from protocol.errors import RejectionCode
 from protocol.messages.codes import Urgency
 from protocol.messages.general import Outcome
@@ -35,6 +37,9 @@ _SENT: Final[Mapping[str, Look]] = {
     Dispatch.REJECTED: Look(pmsg("message state", "Refused by their system"), "danger", "shield-x"),
     Dispatch.EXPIRED: Look(pmsg("message state", "Not delivered in time"), "danger", "alarm-clock"),
     Dispatch.CANCELLED: Look(pmsg("message state", "Cancelled"), "neutral", "ban"),
+    Dispatch.GIVEN_UP: Look(
+        pmsg("message state", "Not delivered: given up by the administrator"), "danger", "shield-x"
+    ),
 }
 
 _DECIDED: Final[Mapping[str, Look]] = {
@@ -144,6 +149,27 @@ _ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
     EventKind.MESSAGE_EXPIRED: TimelineLook(
         pmsg("timeline", "%(what)s: not delivered in time"), "danger", "alarm-clock"
     ),
+    EventKind.MESSAGE_CANCELLED: TimelineLook(
+        pmsg("timeline", "%(what)s: taken back before it left"), "neutral", "ban"
+    ),
+    EventKind.MESSAGE_GIVEN_UP: TimelineLook(
+        pmsg("timeline", "%(what)s: given up by the administrator, %(settled)s"),
+        "danger",
+        "circle-alert",
+    ),
+    EventKind.MESSAGE_RETRIED: TimelineLook(
+        pmsg("timeline", "%(what)s: handed over again by the administrator"), "info", "send"
+    ),
+    EventKind.MESSAGE_SETTLED: TimelineLook(
+        pmsg("timeline", "%(what)s: looked after by the administrator, %(settled)s"),
+        "neutral",
+        "check",
+    ),
+    EventKind.OPEN_AGAIN: TimelineLook(
+        pmsg("timeline", "%(what)s: open again, because what we sent about it was taken back"),
+        "warn",
+        "circle-alert",
+    ),
     EventKind.MESSAGE_RECEIVED: TimelineLook(
         pmsg("timeline", "%(what)s: received"), "info", "inbox", names_message=True
     ),
@@ -172,11 +198,50 @@ _ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
         "warn",
         "circle-alert",
     ),
+    EventKind.LINK_CANCELLED: TimelineLook(
+        msg("The other side took back an earlier message before it left: nothing is missing"),
+        "neutral",
+        "info",
+    ),
     EventKind.MESSAGE_LATE: TimelineLook(
         msg("It came after its time, because it was missing and asked for"), "warn", "alarm-clock"
     ),
     EventKind.MESSAGE_ASKED_AGAIN: TimelineLook(
         pmsg("timeline", "%(what)s: asked for again by the other side"), "info", "send"
+    ),
+    EventKind.FILES_ARRIVED: TimelineLook(
+        pmsg("timeline", "%(what)s: all its files are here"), "ok", "paperclip"
+    ),
+    EventKind.FILE_BROKEN: TimelineLook(
+        pmsg("timeline", "%(what)s: a file is damaged, and its sender was told"),
+        "danger",
+        "shield-x",
+    ),
+    EventKind.FILE_GONE: TimelineLook(
+        pmsg("timeline", "%(what)s: a file does not come any more, its sender no longer has it"),
+        "danger",
+        "circle-alert",
+    ),
+    EventKind.FILE_GIVEN_UP: TimelineLook(
+        pmsg("timeline", "%(what)s: a file was asked for in vain: telephone the other desk"),
+        "danger",
+        "circle-alert",
+    ),
+    EventKind.FILE_QUARANTINED: TimelineLook(
+        pmsg("timeline", "%(what)s: malware found in a file, nobody can open it"),
+        "danger",
+        "shield-alert",
+    ),
+    EventKind.FILE_UNSCANNED: TimelineLook(
+        pmsg("timeline", "%(what)s: a file could not be scanned for malware"),
+        "warn",
+        "circle-alert",
+    ),
+    EventKind.FILE_SCANNED_AGAIN: TimelineLook(
+        pmsg("timeline", "%(what)s: a file is scanned again for malware"), "neutral", "refresh-cw"
+    ),
+    EventKind.FILE_TAKEN: TimelineLook(
+        pmsg("timeline", "%(what)s: a copy of a file was saved"), "neutral", "download"
     ),
     EventKind.REGISTRY_CONFLICT: TimelineLook(
         msg("The two sides act on different directories: tell your administrator"),
@@ -186,9 +251,16 @@ _ENTRIES: Final[Mapping[EventKind, TimelineLook]] = {
 }
 
 
+_CANCELLED_LATE: Final = TimelineLook(
+    pmsg("timeline", "%(what)s: taken back, but it may have left before"), "warn", "circle-alert"
+)
+
+
 def look_of_entry(entry: TimelineEntry, *, participant: Message | str) -> TimelineLook:
     """Say what happened; ``participant`` is how the other side is called."""
     look = _ENTRIES.get(entry.kind)
+    if entry.kind is EventKind.MESSAGE_CANCELLED and entry.code == MAY_HAVE_LEFT:
+        look = _CANCELLED_LATE
     if look is None:  # a decision: its code says which
         code = entry.code or ""
         if code not in DECIDED:
@@ -197,6 +269,7 @@ def look_of_entry(entry: TimelineEntry, *, participant: Message | str) -> Timeli
     params = {
         "what": say_type(entry.item.type) if entry.item else "",
         "reason": say_known(RejectionCode, entry.code),
+        "settled": say_settled(entry.code),
         "participant": participant,
     }
     return replace(look, title=replace(look.title, params=params))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -12,12 +12,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from contact_registry.errors import RegistryError
 from node.domain.ports import Delivery, LinkDownError, MailboxLink
 from node.service.context import NodeContext
-from node.service.opening import Arrival, is_unknown_sender, open_arrivals
+from node.service.intake_order import put_immediate_first
+from node.service.opening import Arrival, Opened, Refused, is_unknown_sender, open_arrivals
 from node.service.receiving import IntakeResult, handle_stumble, store_arrivals
+from protocol.subjects import TrafficClass
 
 log = structlog.get_logger(__name__)
 
-_BATCH: Final = 64
+#: Envelopes fetched and opened at once: so far something immediate can overtake (at ~1 ms each, all
+#: of them are stored long before the broker would offer them again).
+_WINDOW: Final = 512
+#: Envelopes stored in one transaction.
+_BATCH: Final = 256
+#: So few are opened sooner than a thread is woken for it.
+_FEW: Final = 2
 _FETCH_SECONDS: Final = 10.0
 #: How long intake waits for a newer registry before it goes on with what there is.
 _REFRESH_SECONDS: Final = 3.0
@@ -30,45 +38,84 @@ _STORE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSErro
 
 
 class Consumer:
-    """One worker. The order of commit and acknowledgement is the promise of the whole product."""
+    """One worker for one class. Its order of commit and acknowledgement is the whole promise."""
 
     def __init__(
         self,
         context: NodeContext,
         link: MailboxLink,
         *,
+        traffic: TrafficClass = TrafficClass.MESSAGE,
         refresh_registry: Callable[[], Awaitable[None]],
+        hand_chunks: Callable[[Sequence[Delivery]], Awaitable[None]] | None = None,
     ) -> None:
+        """``hand_chunks`` takes in and acknowledges chunks, should any come out of this mailbox."""
         self._context = context
         self._link = link
+        self._traffic = traffic
         self._refresh_registry = refresh_registry
+        self._hand_chunks = hand_chunks
 
     async def run_round(self) -> None:
-        """Fetch what is there, store it in one transaction, acknowledge it.
+        """Fetch what is there, open all of it, and take it in part by part, the immediate first.
 
-        Raises only if the store cannot take anything now: everything stays in the mailbox.
+        Each part is stored in one transaction and then acknowledged. Raises only if the store
+        cannot take anything now: what is not stored stays in the mailbox.
         """
-        deliveries = await self._link.fetch(batch=_BATCH, wait=_FETCH_SECONDS)
+        deliveries = await self._link.fetch(self._traffic, batch=_WINDOW, wait=_FETCH_SECONDS)
+        chunks = [each for each in deliveries if each.traffic is TrafficClass.CHUNK]
+        if chunks and self._hand_chunks is not None:  # just after an update (see the port)
+            await self._hand_chunks(chunks)
+            deliveries = [each for each in deliveries if each.traffic is not TrafficClass.CHUNK]
         if not deliveries:
             return
-        arrivals = [_arrival(delivery) for delivery in deliveries]
+        letters = [(delivery, _arrival(delivery)) for delivery in deliveries]
         try:
-            results = await self._take_in(arrivals)
+            opened = await self._open([arrival for _, arrival in letters])
         except _STORE_AWAY:
-            await asyncio.gather(*(self._delay(delivery) for delivery in deliveries))
+            await self._delay_all(letters)
             raise
         except Exception as error:  # noqa: BLE001 - each is tried alone below, and put aside if it fails
-            log.warning("batch_not_taken_in", count=len(arrivals), problem=type(error).__name__)
-            for delivery, arrival in zip(deliveries, arrivals, strict=True):
+            log.warning("batch_not_opened", count=len(letters), problem=type(error).__name__)
+            for delivery, arrival in letters:
+                await self._handle_alone(delivery, arrival)
+            return
+        order = put_immediate_first(opened)
+        for start in range(0, len(order), _BATCH):
+            part = order[start : start + _BATCH]
+            try:
+                await self._take_in_part([letters[at] for at in part], [opened[at] for at in part])
+            except _STORE_AWAY:
+                await self._delay_all(letters[at] for at in order[start:])
+                raise
+
+    async def _take_in_part(
+        self, letters: Sequence[tuple[Delivery, Arrival]], opened: Sequence[Opened | Refused]
+    ) -> None:
+        arrivals = [arrival for _, arrival in letters]
+        try:
+            results = await asyncio.to_thread(store_arrivals, self._context, arrivals, opened)
+        except _STORE_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - each is tried alone below, and put aside if it fails
+            log.warning("batch_not_taken_in", count=len(letters), problem=type(error).__name__)
+            for delivery, arrival in letters:
                 await self._handle_alone(delivery, arrival)
             return
         self._log(arrivals, results)
-        await self._acknowledge(deliveries)
+        await self._acknowledge([delivery for delivery, _ in letters])
 
-    async def _take_in(self, arrivals: Sequence[Arrival]) -> list[IntakeResult]:
-        opened = await asyncio.to_thread(open_arrivals, self._context, arrivals)
+    async def _open(self, arrivals: Sequence[Arrival]) -> list[Opened | Refused]:
+        if len(arrivals) <= _FEW:
+            opened = open_arrivals(self._context, arrivals)
+        else:
+            opened = await asyncio.to_thread(open_arrivals, self._context, arrivals)
         if any(is_unknown_sender(outcome) for outcome in opened) and await self._try_refresh():
             opened = await asyncio.to_thread(open_arrivals, self._context, arrivals)
+        return opened
+
+    async def _take_in(self, arrivals: Sequence[Arrival]) -> list[IntakeResult]:
+        opened = await self._open(arrivals)
         return await asyncio.to_thread(store_arrivals, self._context, arrivals, opened)
 
     async def _try_refresh(self) -> bool:
@@ -111,6 +158,9 @@ class Consumer:
                 log.info("acknowledgement_lost")
             elif isinstance(outcome, BaseException):
                 raise outcome
+
+    async def _delay_all(self, letters: Iterable[tuple[Delivery, Arrival]]) -> None:
+        await asyncio.gather(*(self._delay(delivery) for delivery, _ in letters))
 
     async def _delay(self, delivery: Delivery) -> None:
         try:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import structlog
 
 from contact_registry.errors import RegistryUnavailableError
+from node.service.attachments.asking import ask_for_chunks
 from node.service.context import NodeContext
 from node.service.gap_watching import list_linked_peers, watch_anew
 from node.service.pin_watching import note_verified
@@ -38,4 +39,4 @@ class LinkRepair:
         with suppress(RegistryUnavailableError):
             self._context.transact(lambda session: note_verified(self._context, session))
             repeated = repeat_questions(self._context)
-        return repeated + plan_requests(self._context)
+        return repeated + plan_requests(self._context) + ask_for_chunks(self._context)

@@ -31,7 +31,7 @@ class RegistryRefresh:
         self._refresh = refresh
         self._interval = interval
         self._wanted = context.signals.registry_wanted.listen()
-        self._lock = asyncio.Lock()
+        self._running: asyncio.Task[None] | None = None
         self._last = context.clock() - interval
         self._refreshed = asyncio.Event()
 
@@ -45,15 +45,29 @@ class RegistryRefresh:
         await self._refreshed.wait()
 
     async def refresh_now(self) -> None:
-        """Refresh unless that was done a moment ago; raises what the registry client raises."""
-        async with self._lock:
-            now = self._context.clock()
-            if timedelta(0) <= now - self._last < _SHORTEST_PAUSE:
-                return
-            version = await asyncio.to_thread(self._refresh)
-            self._last = self._context.clock()
-            self._refreshed.set()
-            log.info("registry_refreshed", version=version)
-            released = await asyncio.to_thread(release_held_back, self._context)
-            if released:
-                log.info("held_back_messages_released", count=released)
+        """Refresh unless that was done a moment ago; raises what the registry client raises.
+
+        Who asks while a refresh runs waits for that one, also when whoever asked first has given
+        up waiting: a host that is slow on purpose occupies one thread of this node, not all.
+        """
+        if self._running is None:
+            self._running = asyncio.create_task(self._refresh_alone())
+            self._running.add_done_callback(self._note_done)
+        await asyncio.shield(self._running)
+
+    def _note_done(self, task: asyncio.Task[None]) -> None:
+        self._running = None
+        if not task.cancelled() and task.exception() is not None:
+            log.info("registry_not_refreshed", problem=type(task.exception()).__name__)
+
+    async def _refresh_alone(self) -> None:
+        now = self._context.clock()
+        if timedelta(0) <= now - self._last < _SHORTEST_PAUSE:
+            return
+        version = await asyncio.to_thread(self._refresh)
+        self._last = self._context.clock()
+        self._refreshed.set()
+        log.info("registry_refreshed", version=version)
+        released = await asyncio.to_thread(release_held_back, self._context)
+        if released:
+            log.info("held_back_messages_released", count=released)

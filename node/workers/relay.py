@@ -1,9 +1,10 @@
 """The relay: takes what waits in the outbox to the broker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -11,9 +12,19 @@ import structlog
 from node.domain.ports import LinkDownError, MailboxFullError, MailboxLink, NoMailboxError
 from node.service import dispatching, machine_mail, receipts
 from node.service.context import NodeContext
-from node.service.dispatching import Attempt, Consigned, NoRecipientKeyError
+from node.service.dispatching import (
+    Attempt,
+    AttemptOutcome,
+    Consigned,
+    FalseDuplicateError,
+    NoRecipientKeyError,
+)
+from node.service.due_rows import DueTable, next_due
 from node.service.machine_mail import Parcel
+from node.service.mailbox_valve import MailboxValve
 from node.service.receipts import ReceiptParcel
+from node.store.link_tables import MachineMailRow
+from node.store.tables import OutboxRow, ReceiptDueRow
 from node.workers.clock_watch import ClockWatch
 from node.workers.waiting import wait_for_event
 from protocol.envelope import SignedPayload
@@ -23,12 +34,16 @@ from protocol.subjects import TrafficClass
 
 log = structlog.get_logger(__name__)
 
-_BATCH: Final = 64
+_BATCH: Final = 128
+#: Batches on their way at once: one is prepared or recorded while the broker stores another.
+_LANES: Final = 2
 _PUBLISH_SECONDS: Final = 5.0
 #: Looks at the clock at least this often, so that a jump of the clock cannot stall it.
 _LONGEST_WAIT: Final = 2.0
 
-_EXPECTED: Final = (LinkDownError, MailboxFullError, NoMailboxError, NoRecipientKeyError)
+#: After these the envelope is in no mailbox, as far as the broker can be believed.
+_STAYED: Final = (MailboxFullError, NoMailboxError, NoRecipientKeyError)
+_EXPECTED: Final = (LinkDownError, FalseDuplicateError, *_STAYED)
 
 P = TypeVar("P", bound=Parcel)
 
@@ -41,7 +56,6 @@ class ParcelSource(Generic[P]):
     claim: Callable[[NodeContext], list[P]]
     record_sent: Callable[[NodeContext, P], None]
     record_failed: Callable[[NodeContext, P], None]
-    next_in: Callable[[NodeContext], timedelta | None]
 
 
 _RECEIPTS: Final[ParcelSource[ReceiptParcel]] = ParcelSource(
@@ -49,15 +63,29 @@ _RECEIPTS: Final[ParcelSource[ReceiptParcel]] = ParcelSource(
     receipts.claim_receipts,
     receipts.record_receipts_sent,
     receipts.record_receipts_failed,
-    receipts.next_receipt_in,
 )
 _MACHINE_MAIL: Final[ParcelSource[Parcel]] = ParcelSource(
     "machine_mail",
     machine_mail.claim_machine_mail,
     machine_mail.record_machine_mail_sent,
     machine_mail.record_machine_mail_failed,
-    machine_mail.next_machine_mail_in,
 )
+
+
+class Kind(Enum):
+    """What a relay hands over."""
+
+    MESSAGES = "messages"
+    RECEIPTS = "receipts"
+    MACHINE_MAIL = "machine_mail"
+
+
+#: Where the rows of each kind wait.
+TABLES: Final[Mapping[Kind, DueTable]] = {
+    Kind.MESSAGES: OutboxRow,
+    Kind.RECEIPTS: ReceiptDueRow,
+    Kind.MACHINE_MAIL: MachineMailRow,
+}
 
 
 class Relay:
@@ -67,12 +95,22 @@ class Relay:
     never holds up the others.
     """
 
-    def __init__(self, context: NodeContext, link: MailboxLink) -> None:
+    def __init__(
+        self, context: NodeContext, link: MailboxLink, *, kinds: Sequence[Kind] = tuple(Kind)
+    ) -> None:
         self._context = context
         self._link = link
+        self._kinds = tuple(kinds)
         self._wake = context.signals.outbox.listen()
+        if Kind.MESSAGES in self._kinds:
+            context.signals.messages.listen(self._wake)
+        if Kind.RECEIPTS in self._kinds:
+            context.signals.receipts.listen(self._wake)
         self._was_up = False
+        self._valve = MailboxValve(context)
         self._clock_watch = ClockWatch()
+        self._tried_all: tuple[datetime, float] | None = None
+        self._was_woken = False
 
     async def run_round(self) -> None:
         """Wait until something is due and the broker can be reached; hand it over; record it."""
@@ -83,30 +121,80 @@ class Relay:
         if not self._was_up:
             await asyncio.to_thread(dispatching.hurry, self._context)
             self._was_up = True
+        thorough = self._is_time_for_all()
+        spans: list[timedelta | None] = []
+        has_looked = False
+        if self._was_woken and not thorough:
+            # Most likely for the first kind: seen to at once, and only then looked for others.
+            self._was_woken, due = False, [self._kinds[0]]
+        else:
+            tables = [TABLES[kind] for kind in self._kinds]
+            spans = await asyncio.to_thread(next_due, self._context, tables)
+            has_looked = True
+            due = [
+                kind
+                for kind, span in zip(self._kinds, spans, strict=True)
+                if thorough or span == timedelta(0)
+            ]
         outcomes = await asyncio.gather(
-            self._relay_messages(),
-            self._relay_parcels(_RECEIPTS),
-            self._relay_parcels(_MACHINE_MAIL),
-            return_exceptions=True,
+            *(self._relay(kind, thorough=thorough) for kind in due), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        if not any(outcomes):
-            await self._rest()
+        if has_looked and not any(outcomes):
+            seconds = [span.total_seconds() for span in spans if span]
+            at_most = max(0.05, min([_LONGEST_WAIT, *seconds]))
+            self._was_woken = await wait_for_event(self._wake, at_most=at_most)
 
-    async def _relay_messages(self) -> int:
-        """Hand over messages that are due; returns how many were tried."""
-        steady = self._clock_watch.is_steady(
-            wall=self._context.clock(), monotonic=asyncio.get_running_loop().time()
-        )
+    def _is_time_for_all(self) -> bool:
+        """Say whether to try everything, whatever seems due: now and then, and if a clock jumped.
+
+        So what a clock that was set wrote far ahead is found, and what has expired.
+        """
+        wall, monotonic = self._context.clock(), asyncio.get_running_loop().time()
+        if self._tried_all is not None:
+            last_wall, last_monotonic = self._tried_all
+            passed = abs((wall - last_wall).total_seconds()), monotonic - last_monotonic
+            if max(passed) < _LONGEST_WAIT:
+                return False
+        self._tried_all = wall, monotonic
+        return True
+
+    async def _relay(self, kind: Kind, *, thorough: bool) -> int:
+        """Hand over what is due of one kind; returns how many were tried."""
+        match kind:
+            case Kind.MESSAGES:
+                steady = self._clock_watch.is_steady(
+                    wall=self._context.clock(), monotonic=asyncio.get_running_loop().time()
+                )
+                return await self._relay_messages(_LANES, may_expire=steady and thorough)
+            case Kind.RECEIPTS:
+                return await self._relay_parcels(_RECEIPTS)
+            case Kind.MACHINE_MAIL:
+                return await self._relay_parcels(_MACHINE_MAIL)
+
+    async def _relay_messages(self, lanes: int, *, may_expire: bool) -> int:
+        """Hand over what is due, up to ``lanes`` batches at once; returns how many were tried."""
         messages = await asyncio.to_thread(
-            dispatching.claim_messages, self._context, limit=_BATCH, may_expire=steady
+            dispatching.claim_messages, self._context, limit=_BATCH, may_expire=may_expire
         )
+        if len(messages) < _BATCH or lanes == 1:
+            return await self._hand_over(messages)
+        counts = await asyncio.gather(
+            self._hand_over(messages), self._relay_messages(lanes - 1, may_expire=False)
+        )
+        return sum(counts)
+
+    async def _hand_over(self, messages: Sequence[Consigned]) -> int:
         if messages:
             attempts = await asyncio.gather(*(self._send_message(each) for each in messages))
-            await asyncio.to_thread(dispatching.record_attempts, self._context, attempts)
+            await asyncio.to_thread(self._record, messages, attempts)
         return len(messages)
+
+    def _record(self, messages: Sequence[Consigned], attempts: Sequence[Attempt]) -> None:
+        dispatching.record_attempts(self._context, attempts)
+        self._valve.learn(messages, attempts)
 
     async def _relay_parcels(self, source: ParcelSource[P]) -> int:
         """Hand over what machines have to say; returns how many parcels were tried."""
@@ -114,18 +202,9 @@ class Relay:
         await asyncio.gather(*(self._send_parcel(parcel, source) for parcel in parcels))
         return len(parcels)
 
-    async def _rest(self) -> None:
-        nexts: list[Callable[[NodeContext], timedelta | None]] = [
-            dispatching.next_message_in,
-            _RECEIPTS.next_in,
-            _MACHINE_MAIL.next_in,
-        ]
-        spans = [await asyncio.to_thread(next_in, self._context) for next_in in nexts]
-        seconds = [span.total_seconds() for span in spans if span is not None]
-        await wait_for_event(self._wake, at_most=max(0.05, min([_LONGEST_WAIT, *seconds])))
-
     async def _send_message(self, message: Consigned) -> Attempt:
         error: str | None = None
+        outcome = AttemptOutcome.UNKNOWN
         sealed_for: KeyId | None = None
         try:
             sealed_for = await self._publish(
@@ -133,9 +212,10 @@ class Relay:
                 signed=message.signed,
                 traffic=TrafficClass.MESSAGE,
                 transport_id=message.transport_id,
+                first=message.first,
             )
         except Exception as problem:  # noqa: BLE001 - recorded with the message, tried again, shown
-            error = _describe(problem)
+            error, outcome = _describe(problem), _judge(problem)
             log.warning(
                 "not_handed_over",
                 message_id=message.message_id,
@@ -146,7 +226,10 @@ class Relay:
             message_id=message.message_id,
             transport_id=message.transport_id,
             error=error,
+            outcome=outcome,
+            first=message.first,
             sealed_for=sealed_for,
+            claimed_until=message.claimed_until,
         )
 
     async def _send_parcel(self, parcel: P, source: ParcelSource[P]) -> None:
@@ -176,8 +259,12 @@ class Relay:
         signed: SignedPayload,
         traffic: TrafficClass,
         transport_id: str,
+        first: bool = True,
     ) -> KeyId:
-        """Seal and hand over; returns for which key it was sealed."""
+        """Seal and hand over; returns for which key it was sealed.
+
+        ``first``: nobody has used this transport id before, so the broker cannot have it.
+        """
         sealed = dispatching.seal_for(
             self._context.directory.current(),
             peer=peer,
@@ -186,14 +273,26 @@ class Relay:
         )
         # A long run of sealing would starve the connection's own reading and writing.
         await asyncio.sleep(0)
-        await self._link.publish(
+        ack = await self._link.publish(
             recipient=sealed.recipient,
             traffic=traffic,
             transport_id=transport_id,
             envelope=sealed.envelope,
             timeout=_PUBLISH_SECONDS,
         )
+        if ack.duplicate and first:
+            raise FalseDuplicateError(
+                "the broker says that it has this already, though it was never given to it: it is "
+                "handed over again; tell the hub's operators if this stays"
+            )
         return sealed.sealed_for
+
+
+def _judge(problem: Exception) -> AttemptOutcome:
+    """Say what an attempt that failed so leaves open."""
+    if isinstance(problem, FalseDuplicateError):
+        return AttemptOutcome.FALSE_DUPLICATE
+    return AttemptOutcome.STAYED if isinstance(problem, _STAYED) else AttemptOutcome.UNKNOWN
 
 
 def _describe(problem: Exception) -> str:

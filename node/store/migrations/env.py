@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from console.storage.migrating import run_migrations
 from node.store import (
     account_tables,
+    attachment_tables,
     change_tables,
     draft_tables,
     drill_tables,
@@ -17,6 +18,7 @@ from node.store import (
 REGISTERED = (
     tables,
     account_tables,
+    attachment_tables,
     change_tables,
     draft_tables,
     drill_tables,

@@ -1,0 +1,323 @@
+"""Taking in many ordinary messages at once.
+
+Nearly every message is ordinary: new, in time, the next one on its link, without files, settling
+nothing, of a sender who sees the same registry. What is known about a whole fetch of them is asked
+for in a few statements, and they are stored by a few more; each of them alone would take twenty.
+Whatever is not ordinary in any respect is left to :mod:`node.service.receiving`, one by one, which
+knows every rule. The result is the same, row for row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from node.domain.events import EventKind
+from node.domain.states import Handling
+from node.service.context import NodeContext
+from node.service.opening import Opened, Refused
+from node.service.pin_watching import note_verified
+from node.service.records import IN, find_joined
+from node.store.bulk import in_parts, insert_rows
+from node.store.link_tables import LinkGapRow, LinkGoneRow
+from node.store.pin_tables import RegistryVerifiedRow
+from node.store.tables import CaseRow, EventRow, MessageRow, ReceiptDueRow
+from protocol.links import FIRST_PREVIOUS, LinkVerdict
+from protocol.messages.catalogue import get_entry
+from protocol.messages.entries import Expectation
+from protocol.messages.general import Decision
+from protocol.messages.head import CaseMessage
+from protocol.messages.response import Response
+from protocol.messages.system import ReceiptStatus
+
+
+@dataclass(slots=True)
+class _LinkEnd:
+    """The last message held of a link."""
+
+    generation: int
+    seq: int
+    digest: str
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the store says about everything that a fetch touches."""
+
+    #: Names, on the wire or ours, that are taken; receipts that are owed already.
+    taken: set[str]
+    #: Case identifier and wrapped key by reference.
+    cases: dict[str, tuple[str, bytes]]
+    joined: set[tuple[str, str]]
+    ends: dict[str, _LinkEnd | None]
+    verified: dict[int, str]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What is to be written."""
+
+    cases: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+
+
+class PlainIntake:
+    """The ordinary messages of one fetch, inside one transaction.
+
+    Ask :meth:`take` for each outcome in turn. :meth:`write` has to come before anybody else looks
+    into the store, and :meth:`forget` after anybody else has changed it.
+    """
+
+    def __init__(
+        self, context: NodeContext, session: Session, outcomes: Sequence[Opened | Refused]
+    ) -> None:
+        self._context = context
+        self._session = session
+        self._outcomes = outcomes
+        self._turn = 0
+        self._known: _Known | None = None
+        self._rows = _Rows()
+
+    def take(self, outcome: Opened | Refused) -> str | None:
+        """Note an ordinary message to be written; returns our name for it, else ``None``."""
+        self._turn += 1
+        message = find_plain(outcome)
+        if message is None or isinstance(outcome, Refused):
+            return None
+        known = self._known = self._known or self._look()
+        if not _is_expected(known, message):
+            return None
+        self._note(known, outcome, message)
+        return message.message_id
+
+    def write(self) -> None:
+        """Write what was noted."""
+        rows, self._rows = self._rows, _Rows()
+        insert_rows(self._session, CaseRow, rows.cases)
+        insert_rows(self._session, MessageRow, rows.messages)
+        insert_rows(self._session, EventRow, rows.events)
+        insert_rows(self._session, ReceiptDueRow, rows.receipts)
+
+    def forget(self) -> None:
+        """Look again before the next one."""
+        self._known = None
+
+    # -------------------------------------------------------------------------- looking
+
+    def _look(self) -> _Known:
+        """Ask the store about everything that is still to come."""
+        coming = [
+            message
+            for outcome in self._outcomes[self._turn - 1 :]
+            if (message := find_plain(outcome)) is not None
+        ]
+        session = self._session
+        note_verified(self._context, session)
+        names = sorted({message.message_id for message in coming})
+        peers = sorted({message.sender for message in coming})
+        cases = _find_cases(session, {str(message.case) for message in coming})
+        return _Known(
+            taken=_find_taken(session, names, peers),
+            cases=cases,
+            joined=find_joined(session, [case_id for case_id, _ in cases.values()], peers),
+            ends={peer: _find_end(session, peer) for peer in peers},
+            verified={
+                row.version: row.sha256
+                for row in session.exec(
+                    select(RegistryVerifiedRow).where(
+                        col(RegistryVerifiedRow.version).in_(
+                            sorted({message.registry.version for message in coming})
+                        )
+                    )
+                )
+            },
+        )
+
+    # -------------------------------------------------------------------------- noting
+
+    def _note(self, known: _Known, opened: Opened, message: CaseMessage) -> None:
+        now, rows, peer = self._context.clock(), self._rows, message.sender
+        reference = str(message.case)
+        if reference not in known.cases:
+            case_id = self._context.random(16).hex()
+            known.cases[reference] = (case_id, self._context.keys.make_case_key())
+            rows.cases.append(
+                {
+                    "case_id": case_id,
+                    "reference": reference,
+                    "created_at": now,
+                    "wrapped_key": known.cases[reference][1],
+                }
+            )
+            rows.events.append(_event(EventKind.CASE_OPENED, now, peer, case_id))
+        case_id, wrapped_key = known.cases[reference]
+        if (case_id, peer) not in known.joined:
+            known.joined.add((case_id, peer))
+            rows.events.append(_event(EventKind.PARTICIPANT_JOINED, now, peer, case_id, code=peer))
+        known.taken.add(message.message_id)
+        digest, position = opened.signed.digest, message.link.position
+        known.ends[peer] = _LinkEnd(position.generation, position.seq, digest)
+        sealed = self._context.keys.encrypt(
+            opened.signed.encode(), wrapped_key=wrapped_key, context=f"message:{message.message_id}"
+        )
+        rows.messages.append(
+            _message_row(opened, message, digest=digest, at=now)
+            | {"case_id": case_id, "signed_payload_sealed": sealed}
+        )
+        rows.events.append(
+            _event(EventKind.MESSAGE_RECEIVED, now, peer, case_id, message_id=message.message_id)
+        )
+        rows.receipts.append(
+            {
+                "peer": peer,
+                "wire_id": message.message_id,
+                "payload_sha256": digest,
+                "status": ReceiptStatus.DELIVERED,
+                "readable": True,
+                "at": now.replace(microsecond=0),
+                "next_attempt_at": now,
+            }
+        )
+
+
+def find_plain(outcome: Opened | Refused) -> CaseMessage | None:
+    """Return the message of an outcome that may be ordinary, as far as the message itself says."""
+    if isinstance(outcome, Refused) or outcome.late:
+        return None
+    message = outcome.message
+    if (
+        not isinstance(message, CaseMessage)
+        or isinstance(message, Decision | Response)
+        or message.attachments
+    ):
+        return None
+    return message
+
+
+def _is_expected(known: _Known, message: CaseMessage) -> bool:
+    """Whether it is new, the next one on its link, and names the registry that we verified."""
+    if message.message_id in known.taken:
+        return False
+    if known.verified.get(message.registry.version) != message.registry.sha256:
+        return False
+    end, position = known.ends.get(message.sender), message.link.position
+    if end is None:
+        return False
+    return (position.generation, position.seq, position.prev) == (
+        end.generation or position.generation,
+        end.seq + 1,
+        end.digest,
+    )
+
+
+def _find_taken(session: Session, names: list[str], peers: list[str]) -> set[str]:
+    """Return those names that stand in the store already, wherever: then somebody has to look."""
+    taken: set[str] = set()
+    for part in in_parts(names):
+        for question in (
+            select(MessageRow.message_id).where(col(MessageRow.message_id).in_(part)),
+            select(MessageRow.wire_id).where(
+                MessageRow.direction == IN,
+                col(MessageRow.peer).in_(peers),
+                col(MessageRow.wire_id).in_(part),
+            ),
+            select(ReceiptDueRow.wire_id).where(
+                col(ReceiptDueRow.peer).in_(peers), col(ReceiptDueRow.wire_id).in_(part)
+            ),
+        ):
+            taken.update(session.exec(question))
+    return taken
+
+
+def _find_cases(session: Session, references: set[str]) -> dict[str, tuple[str, bytes]]:
+    found: dict[str, tuple[str, bytes]] = {}
+    for part in in_parts(sorted(references)):
+        question = select(CaseRow.reference, CaseRow.case_id, CaseRow.wrapped_key)
+        for reference, case_id, key in session.exec(
+            question.where(col(CaseRow.reference).in_(part))
+        ):
+            found[reference] = (case_id, key)
+    return found
+
+
+def _find_end(session: Session, peer: str) -> _LinkEnd | None:
+    """Return the last message held of the newest generation; None if anything is odd behind it."""
+    last = session.exec(
+        select(MessageRow.link_generation, MessageRow.link_seq, MessageRow.payload_sha256)
+        .where(
+            MessageRow.direction == IN,
+            MessageRow.peer == peer,
+            col(MessageRow.link_generation).is_not(None),
+        )
+        .order_by(col(MessageRow.link_generation).desc(), col(MessageRow.link_seq).desc())
+        .limit(1)
+    ).first()
+    end = _LinkEnd(0, 0, FIRST_PREVIOUS)
+    if last is not None and last[0] is not None and last[1] is not None:
+        end = _LinkEnd(last[0], last[1], last[2])
+    for table in (LinkGapRow, LinkGoneRow):
+        behind = session.exec(
+            select(table.peer)
+            .where(table.peer == peer, table.generation >= end.generation, table.last > end.seq)
+            .limit(1)
+        ).first()
+        if behind is not None:
+            return None
+    return end
+
+
+def _event(  # noqa: PLR0913 - the columns of one entry
+    kind: EventKind,
+    at: datetime,
+    actor: str,
+    case_id: str,
+    *,
+    message_id: str | None = None,
+    code: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "at": at,
+        "actor": actor,
+        "case_id": case_id,
+        "message_id": message_id,
+        "code": code,
+    }
+
+
+def _message_row(
+    opened: Opened, message: CaseMessage, *, digest: str, at: datetime
+) -> dict[str, Any]:
+    """Return what of a message is metadata (as ``receiving`` writes it)."""
+    expects = get_entry(message.type).expectation_of(message.kind)
+    return {
+        "message_id": message.message_id,
+        "wire_id": message.message_id,
+        "direction": IN,
+        "peer": message.sender,
+        "type": message.type,
+        "version": message.version,
+        "readable": True,
+        "stored_at": at,
+        "expires_at": opened.consignment.expires_at,
+        "payload_sha256": digest,
+        "signer_key_id": opened.signed.signer,
+        "link_generation": message.link.generation,
+        "link_seq": message.link.seq,
+        "link_prev": message.link.prev,
+        "link_verdict": LinkVerdict.IN_ORDER,
+        "phase": message.phase,
+        "urgency": message.urgency,
+        "from_authority": message.from_authority,
+        "to_authority": message.to_authority,
+        "in_reply_to": message.in_reply_to,
+        "composed_at": message.composed_at,
+        "answer_by": message.answer_by,
+        "registry_version": message.registry.version,
+        "registry_sha256": message.registry.sha256,
+        "handling": Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW,
+    }

@@ -1,0 +1,158 @@
+"""Where programs' messages come in: what comes while one transaction runs goes into the next.
+
+So the cost of a transaction, and of waiting for the disk, is shared by all who wait for it, and a
+message that comes alone waits for nobody. The answer comes after the commit, as always.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlmodel import Session
+
+from node.service.building import Draft
+from node.service.composing import Sent, Submission, handle_send
+from node.service.context import NodeContext, NodeError
+from node.service.plain_sending import Order, Outcome, queue_plain
+from node.service.tokens import ApiCaller, TokenScope, find_callers
+
+log = structlog.get_logger(__name__)
+
+#: Messages of one transaction: some tenths of a second of work.
+_MOST: Final = 128
+#: Tokens that are remembered: a node has a few programs.
+_TOKENS_KNOWN: Final = 64
+
+
+class CallerRefusedError(NodeError):
+    """The token opens nothing here; ``caller`` is its holder, if it is good for something else."""
+
+    def __init__(self, caller: ApiCaller | None) -> None:
+        super().__init__("This token does not let its holder send messages.")
+        self.caller = caller
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    draft: Draft
+    token: str
+    key: str | None
+    answer: asyncio.Future[Sent]
+
+
+class SendDesk:
+    """Takes requests of programs. Use within one event loop."""
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._waiting: list[_Request] = []
+        self._working: asyncio.Task[None] | None = None
+        self._known: set[bytes] = set()
+
+    def is_known(self, token: str) -> bool:
+        """Say whether this token worked before: whether it does now is asked for each message."""
+        return _fingerprint(token) in self._known
+
+    def get_to_know(self, token: str) -> None:
+        """Remember a token that works; raises :class:`CallerRefusedError`. Blocking."""
+        with self._context.database.reading() as session:
+            self._find_caller(session, token)
+        if len(self._known) >= _TOKENS_KNOWN:
+            self._known.clear()
+        self._known.add(_fingerprint(token))
+
+    def _find_caller(self, session: Session, token: str) -> ApiCaller:
+        caller = find_callers(self._context, session, {token}).get(token)
+        if caller is None or caller.scope is not TokenScope.MESSAGES:
+            self._known.discard(_fingerprint(token))
+            raise CallerRefusedError(caller)
+        return caller
+
+    async def send(self, draft: Draft, *, token: str, submission_key: str | None) -> Sent:
+        """Queue a message for the holder of ``token``; returns when it is on our disk.
+
+        Raises :class:`CallerRefusedError`, and what :func:`~node.service.composing.handle_send`
+        raises. Who gives up waiting may find it sent: the same key tells.
+        """
+        request = _Request(draft, token, submission_key, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+        return await request.answer
+
+    async def _work(self) -> None:
+        """Serve until nobody waits."""
+        batch: list[_Request] = []
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                outcomes = await asyncio.to_thread(self._serve, batch)
+                for request, outcome in zip(batch, outcomes, strict=True):
+                    _answer(request, outcome)
+        finally:
+            self._working = None
+            for request in batch:  # only where this task was cancelled
+                request.answer.cancel()
+
+    def _serve(self, batch: Sequence[_Request]) -> list[Sent | Exception]:
+        """Queue what came together; returns what became of each."""
+        outcomes: list[Outcome | None]
+        try:
+            outcomes = self._context.transact(lambda session: self._queue(session, batch))
+        except Exception as error:  # noqa: BLE001 - each is tried alone below, and says what is wrong with it
+            log.warning("sent_one_by_one", count=len(batch), problem=type(error).__name__)
+            outcomes = [None] * len(batch)
+        self._context.signals.messages.notify()
+        self._context.signals.inbox.notify()
+        return [
+            outcome or self._send_alone(request)
+            for request, outcome in zip(batch, outcomes, strict=True)
+        ]
+
+    def _queue(self, session: Session, batch: Sequence[_Request]) -> list[Outcome | None]:
+        callers = find_callers(self._context, session, {request.token for request in batch})
+        outcomes: list[Outcome | None] = [None] * len(batch)
+        plain: dict[int, Order] = {}
+        for number, request in enumerate(batch):
+            caller = callers.get(request.token)
+            if caller is None or caller.scope is not TokenScope.MESSAGES:
+                self._known.discard(_fingerprint(request.token))
+                outcomes[number] = CallerRefusedError(caller)
+                continue
+            order = Order(
+                request.draft,
+                caller.actor,
+                Submission.of("send", request.draft, actor=caller.actor, key=request.key),
+            )
+            if order.is_plain:
+                plain[number] = order
+        queued = queue_plain(self._context, session, list(plain.values()))
+        for number, outcome in zip(plain, queued, strict=True):
+            outcomes[number] = outcome
+        return outcomes
+
+    def _send_alone(self, request: _Request) -> Sent | Exception:
+        try:
+            with self._context.database.reading() as session:
+                caller = self._find_caller(session, request.token)
+            return handle_send(
+                self._context, request.draft, actor=caller.actor, submission_key=request.key
+            )
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+            return error
+
+
+def _fingerprint(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _answer(request: _Request, outcome: Sent | Exception) -> None:
+    if request.answer.done():
+        return  # who asked has gone
+    if isinstance(outcome, Exception):
+        request.answer.set_exception(outcome)
+    else:
+        request.answer.set_result(outcome)
