@@ -91,6 +91,8 @@ class ConsoleSettings:
     max_body_bytes: int = 256 * 1024  # a long form in Cyrillic, with room
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     """Limits for path prefixes that take files, in bytes."""
+    streamed_paths: Sequence[str] = ()
+    """Path prefixes of forms with a file: ``console.uploads`` reads them and checks their token."""
     idle_lock: timedelta = timedelta(minutes=15)
     idle_notice: timedelta = timedelta(minutes=2)
     absolute_lock: timedelta = timedelta(hours=12)

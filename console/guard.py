@@ -121,7 +121,7 @@ class FormTokenCheck:
     """The dependency of the whole app that checks the token of each form."""
 
     def __init__(self, settings: ConsoleSettings, keep_form: FormKeeper | None = None) -> None:
-        self._api_prefixes = tuple(settings.api_prefixes)
+        self._exempt = (*settings.api_prefixes, *settings.streamed_paths)
         self._keep_form = keep_form
 
     async def __call__(self, request: Request) -> AsyncIterator[None]:
@@ -131,7 +131,7 @@ class FormTokenCheck:
         """
         path = request.scope["path"]
         # The path, not the URL: a URL is put together from headers too.
-        if request.method in SAFE_METHODS or path.startswith(self._api_prefixes):
+        if request.method in SAFE_METHODS or path.startswith(self._exempt):
             yield
             return
         form = await request.form(max_fields=_MOST_FIELDS)

@@ -46,6 +46,7 @@ from contact_registry.fields import (
     check_key,
     decode_base64,
 )
+from contact_registry.file_limits import FileLimits
 from contact_registry.particulars import (
     AppointmentDecision,
     AuthorityType,
@@ -389,7 +390,7 @@ class BrokerIdentity(Document):
         )
 
 
-class KeysDocument(Document):
+class KeysDocument(FileLimits):
     """Target ``participants/<P>/keys.json``: what peers and hub need to know of P's node."""
 
     format: Literal["trm-keys/1"] = "trm-keys/1"

@@ -74,6 +74,8 @@ FIELD_LABELS: Final[Mapping[str, Message]] = {
     "account_signing_keys": msg("Account signing keys"),
     "protocol_versions": msg("Versions of the protocol"),
     "max_envelope_bytes": msg("Largest envelope, in bytes"),
+    "max_attachment_bytes": msg("Largest file, in bytes"),
+    "attachment_types": msg("Kinds of files"),
     "threshold": msg("How many must sign"),
     "key_ids": msg("Keys that may sign"),
 }

@@ -11,6 +11,9 @@ class Limits:
     #: The broker refuses larger messages (its ``payload`` limit is 1 MiB); the rest is head-room
     #: for transport headers. Larger content travels as attachments.
     envelope: int = 1_000_000
+    #: Larger ones travel in a class of their own (SPEC 11), so that a small mailbox has room for
+    #: hundreds of each sender: what people write has a few KiB, lists of receipts less.
+    small_envelope: int = 32 * 1024
     #: Padding adds at most 12 percent (Padmé), sealing and framing less than 2 KiB: a payload of
     #: this size always fits an envelope.
     payload: int = 850_000

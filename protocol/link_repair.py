@@ -18,6 +18,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final
 
+from protocol.errors import LocalProtocolError
 from protocol.limits import LIMITS
 from protocol.links import LinkGap, NumberRange, collect_ranges, merge_ranges
 
@@ -37,6 +38,21 @@ class RepairRules:
     #: Questions before giving up: about a month, as long as an envelope may lie in a mailbox. They
     #: are counted, not measured: a clock that is set ahead gives nothing up.
     questions: int = 32
+    #: The time in which a peer's questions are counted, and in which one message is handed over on
+    #: request once.
+    window: timedelta = timedelta(hours=1)
+
+    @classmethod
+    def paced(cls, first: timedelta) -> "RepairRules":
+        """Return rules whose first pause is ``first``, and everything else in proportion.
+
+        Raises :class:`~protocol.errors.LocalProtocolError` for a pause that is none.
+        """
+        if first <= timedelta(0):
+            raise LocalProtocolError("The first pause before asking is longer than nothing.")
+        usual = cls()
+        scale = first / usual.pauses[0]
+        return cls(pauses=tuple(p * scale for p in usual.pauses), window=usual.window * scale)
 
     def pause(self, asked: int) -> timedelta:
         """Return the pause after the question number ``asked`` (0: before the first)."""
@@ -187,6 +203,8 @@ class Fate(StrEnum):
     AGAIN = "again"
     #: Its content was erased when its time was over; its digest is still known.
     ERASED = "erased"
+    #: Its sender took it back before it left: it never comes, and nothing is missing.
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +214,15 @@ class KeptMessage:
     digest: str
     #: Whether the signed payload is still there.
     available: bool
+    #: Whether its sender took it back: then it does not leave, available or not.
+    cancelled: bool = False
+
+    @property
+    def fate(self) -> Fate:
+        """What is said of it to whoever asks."""
+        if self.cancelled:
+            return Fate.CANCELLED
+        return Fate.AGAIN if self.available else Fate.ERASED
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -244,12 +271,7 @@ def answer_request(wanted: Iterable[LinkGap], *, find: Find) -> RepairAnswer:
         more = more or told_to < gap.last
         unknown += missing[:ranges]
         known += (
-            NumberFate(
-                gap.generation,
-                seq,
-                message.digest,
-                Fate.AGAIN if message.available else Fate.ERASED,
-            )
+            NumberFate(gap.generation, seq, message.digest, message.fate)
             for seq, message in kept
             if seq <= told_to
         )

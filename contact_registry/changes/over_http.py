@@ -7,6 +7,7 @@ from typing import Final
 import httpx
 import structlog
 
+from contact_registry.bounded_exchange import exchange
 from contact_registry.changes.ports import Receipt
 from contact_registry.changes.published_role import PublishedRole, read_kept_role
 from contact_registry.directory import Directory
@@ -83,14 +84,7 @@ class HttpPublisher:
 
     def send(self, submission: Submission) -> Receipt:
         """Send a submission; raises ``SubmissionRefusedError`` or ``RegistryUnavailableError``."""
-        try:
-            with self._http.stream(
-                "POST", self._base + _SUBMISSIONS, json=submission.to_json()
-            ) as streamed:
-                content = self._read(streamed)
-        except httpx.HTTPError as error:
-            raise self._unreachable() from error
-        answer = httpx.Response(streamed.status_code, content=content)
+        answer = self._exchange("POST", self._base + _SUBMISSIONS, json=submission.to_json())
         if answer.status_code == httpx.codes.CREATED:
             return Receipt(_read_version(answer))
         code = _read_code(answer)
@@ -101,24 +95,18 @@ class HttpPublisher:
 
     def find(self, role: str, version: int) -> bytes | None:
         """Return the published metadata of a role in this version, or None."""
-        url = f"{self._base}{METADATA_URL}{version}.{role}.json"
+        answer = self._exchange("GET", f"{self._base}{METADATA_URL}{version}.{role}.json")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise self._unreachable()
+        return answer.content
+
+    def _exchange(self, method: str, url: str, *, json: object = None) -> httpx.Response:
         try:
-            with self._http.stream("GET", url) as answer:
-                if answer.status_code == httpx.codes.NOT_FOUND:
-                    return None
-                if answer.status_code != httpx.codes.OK:
-                    raise self._unreachable()
-                return self._read(answer)
+            return exchange(self._http, method, url, json=json, longest=LIMITS.delegation)
         except httpx.HTTPError as error:
             raise self._unreachable() from error
-
-    def _read(self, answer: httpx.Response) -> bytes:
-        data = bytearray()
-        for chunk in answer.iter_bytes():
-            data += chunk
-            if len(data) > LIMITS.delegation:
-                raise self._unreachable()
-        return bytes(data)
 
     def _unreachable(self) -> RegistryUnavailableError:
         return RegistryUnavailableError(

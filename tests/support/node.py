@@ -25,6 +25,7 @@ from contact_registry.models import (
     SigningKeyEntry,
     Telephone,
 )
+from node.adapters.blob_store import FolderBlobStore
 from node.adapters.keystore import FileKeyStore
 from node.service import dispatching, machine_mail, receipts
 from node.service.building import Draft
@@ -34,6 +35,7 @@ from node.service.opening import Arrival
 from node.service.receiving import IntakeResult, handle_arrivals
 from node.store import (
     account_tables,
+    attachment_tables,
     change_tables,
     drill_tables,
     link_tables,
@@ -45,7 +47,15 @@ from protocol.identifiers import AuthorityId, ParticipantCode, Phase
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.tables import create_tables
 
-REGISTERED = (account_tables, change_tables, drill_tables, link_tables, pin_tables, tables)
+REGISTERED = (
+    account_tables,
+    attachment_tables,
+    change_tables,
+    drill_tables,
+    link_tables,
+    pin_tables,
+    tables,
+)
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
 NAMES = {"AL": "Albania", "XK": "Kosovo*", "MK": "North Macedonia", "RS": "Serbia"}
 ZONES = {"AL": "Europe/Tirane", "XK": "Europe/Belgrade", "MK": "Europe/Skopje"}
@@ -160,8 +170,9 @@ def make_context(
     database_url: str,
     clock: FakeClock,
     rules: DeliveryRules | None = None,
+    files: Path | None = None,
 ) -> NodeContext:
-    """Return a node on a fresh, empty database."""
+    """Return a node on a fresh, empty database; ``files``: the folder for files, if it has any."""
     database = Database(database_url)
     create_tables(database, SQLModel.metadata)
     # Seeded, so that a failing run can be repeated; a node itself takes the system's randomness.
@@ -174,6 +185,7 @@ def make_context(
         clock=clock,
         random=random.randbytes,
         rules=rules or DeliveryRules(),
+        blob_store=FolderBlobStore(files) if files else None,
     )
 
 
@@ -202,16 +214,22 @@ class Network:
         """Hand over what a node's outbox owes, as the relay does; returns how many envelopes."""
         context = self.nodes[code]
         directory = context.directory.current()
-        count = 0
+        attempts = []
         for message in dispatching.claim_messages(context, limit=100):
             sealed = dispatching.seal_for(
                 directory, peer=message.peer, signed=message.signed, at=self.clock()
             )
             self._carry(context, message.peer, sealed.envelope, TrafficClass.MESSAGE)
-            dispatching.record_attempts(
-                context, [Attempt(message_id=message.message_id, transport_id=message.transport_id)]
+            attempts.append(
+                Attempt(
+                    message_id=message.message_id,
+                    transport_id=message.transport_id,
+                    sealed_for=sealed.sealed_for,
+                )
             )
-            count += 1
+        if attempts:
+            dispatching.record_attempts(context, attempts)
+        count = len(attempts)
         for parcel in receipts.claim_receipts(context):
             sealed = dispatching.seal_for(
                 directory, peer=parcel.peer, signed=parcel.signed, at=self.clock()
@@ -277,15 +295,21 @@ def make_network(
     *,
     url_of: Callable[[str], str],
     rules: DeliveryRules | None = None,
+    files: Path | None = None,
 ) -> Network:
-    """Return a network of nodes that know each other."""
+    """Return a network of nodes that know each other; with ``files``, they take files there."""
     clock = FakeClock()
     stores = {code: make_keystore(code) for code in codes}
     directory = FixedDirectory(make_directory(stores.values()))
     network = Network(clock=clock, directory=directory)
     for code, store in stores.items():
         network.nodes[code] = make_context(
-            store, directory, database_url=url_of(code), clock=clock, rules=rules
+            store,
+            directory,
+            database_url=url_of(code),
+            clock=clock,
+            rules=rules,
+            files=files / f"{code}-files" if files else None,
         )
     return network
 

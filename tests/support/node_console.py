@@ -90,7 +90,7 @@ class Pair:
 
 def build_pair(folder: Path, *, catalogues: Catalogues | None = None) -> Pair:
     """Build AL and XK, each with the focal point "officer", an administrator, and an auditor."""
-    network = make_network(("AL", "XK", "MK"), url_of=sqlite_urls(folder))
+    network = make_network(("AL", "XK", "MK"), url_of=sqlite_urls(folder), files=folder)
     network.directory.directory = make_invented_directory(
         context.keys for context in network.nodes.values() if isinstance(context.keys, FileKeyStore)
     )

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,13 @@ def _run(program: Path, *arguments: str, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[PostgresCluster]:
     """Start a server; stop it and remove all it wrote when the last test is done."""
+    with running_cluster(_SETTINGS) as cluster:
+        yield cluster
+
+
+@contextmanager
+def running_cluster(chosen: Mapping[str, str]) -> Iterator[PostgresCluster]:
+    """Run a server with these settings; it stops and all it wrote goes with the block."""
     programs = find_server_programs()
     # Not below pytest's own folder: root's is closed to the account that the server runs under,
     # and the path of a Unix socket may have 107 bytes at most.
@@ -148,7 +155,7 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
             "--no-instructions",
             folder=folder,
         )
-        settings = {**_SETTINGS, "unix_socket_directories": str(folder)}
+        settings = {**chosen, "unix_socket_directories": str(folder)}
         with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{setting}'\n" for name, setting in settings.items())
         control = programs / "pg_ctl"

@@ -12,7 +12,7 @@ FORMS = {
     "language": r"[a-z]{2,3}(-[A-Z][a-z]{3})?",
 }
 SUBJECT = ("trm", "mbx")
-CLASSES = ("m", "r", "b")
+CLASSES = ("m", "r", "l", "b")
 
 
 def read_identifier(kind: str, text: str) -> str:

@@ -1,6 +1,7 @@
 """Key documents, suites, epochs of keys, and registry pins (SPEC sections 5 and 12)."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ DOCUMENT = {
     "protocol_versions",
     "max_envelope_bytes",
 }
+OPTIONAL = {"max_attachment_bytes", "attachment_types"}
+ATTACHMENT_MOST = 104_857_600
+TYPES_MOST = 32
+TYPE = re.compile("/".join([r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}"] * 2))
 SIGNING = {"key_id", "public", "valid_from", "valid_to"}
 BROKER = {"account", "account_signing_keys", "account_proof"}
 KEYS_MOST = 32
@@ -82,7 +87,8 @@ def _check_encryption_key(fields: Any) -> None:
 
 def read_key_document(payload: bytes) -> dict[str, Any]:
     """Read a key document as a whole; whatever is wrong in it refuses it."""
-    document = _take(parse_object(payload), DOCUMENT)
+    fields = parse_object(payload)
+    document = _take(fields, DOCUMENT | (OPTIONAL & set(fields)))
     _require(holds=document["format"] == "trm-keys/1", rule="another format")
     identifiers.read_identifier("participant", _take_text(document["participant"]))
     _require(holds=is_moment(_take_text(document["issued_at"])), rule="no moment")
@@ -105,7 +111,22 @@ def read_key_document(payload: bytes) -> dict[str, Any]:
     )
     most = document["max_envelope_bytes"]
     _require(holds=isinstance(most, int) and 16_384 <= most <= 1_000_000, rule="no size")
+    _check_files(document)
     return document
+
+
+def _check_files(document: dict[str, Any]) -> None:
+    most = document.get("max_attachment_bytes", ATTACHMENT_MOST)
+    is_size = isinstance(most, int) and not isinstance(most, bool)
+    _require(holds=is_size and 0 <= most <= ATTACHMENT_MOST, rule="no size of files")
+    types = document.get("attachment_types", ["text/plain"])
+    _require(
+        holds=isinstance(types, list)
+        and 1 <= len(types) <= TYPES_MOST
+        and all(isinstance(one, str) and TYPE.fullmatch(one) for one in types)
+        and len(set(types)) == len(types),
+        rule="no list of kinds of files",
+    )
 
 
 def _check_broker(document: dict[str, Any]) -> None:

@@ -154,5 +154,11 @@ def _tell_fate(kept: Place) -> Place:
         "generation": kept["generation"],
         "seq": kept["seq"],
         "payload_sha256": kept["digest"],
-        "fate": "again" if kept["available"] else "erased",
+        "fate": _name_fate(kept),
     }
+
+
+def _name_fate(kept: Place) -> str:
+    if kept.get("cancelled"):
+        return "cancelled"
+    return "again" if kept["available"] else "erased"

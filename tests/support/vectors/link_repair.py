@@ -62,7 +62,12 @@ def _answer(data: _Given, _: _Given) -> Json:
 
     def find(gap: LinkGap, most: int) -> list[tuple[int, KeptMessage]]:
         found = [
-            (each["seq"], KeptMessage(each["digest"], each["available"]))
+            (
+                each["seq"],
+                KeptMessage(
+                    each["digest"], each["available"], cancelled=each.get("cancelled", False)
+                ),
+            )
             for each in sorted(kept, key=lambda each: each["seq"])
             if gap.covers(each["generation"], each["seq"])
         ]
@@ -109,7 +114,8 @@ def make_families() -> list[Family]:
             "follow": Operation("What to remember when the gaps have become these.", _follow),
             "answer": Operation(
                 "What a sender that keeps these messages says about the ranges asked for; "
-                "`available` is false where the content was erased.",
+                "`available` is false where the content was erased, `cancelled` true where the "
+                "message was taken back before it left.",
                 _answer,
             ),
             "is_awaited": Operation(
@@ -182,6 +188,9 @@ def _keep(seq: int, *, available: bool = True) -> Json:
     return {"generation": 1, "seq": seq, "digest": f"{seq:064x}", "available": available}
 
 
+_TAKEN_BACK: Final[Json] = _keep(2, available=False) | {"cancelled": True}
+
+
 def _add_answers(family: Family) -> None:
     kept = [_keep(seq, available=seq != 3) for seq in (1, 2, 3, 4, 7)]
     many = [_keep(seq) for seq in range(1, 515)]
@@ -189,6 +198,8 @@ def _add_answers(family: Family) -> None:
     for name, messages, ranges, more in (
         ("one, sent again", kept, [(1, 2, 2)], False),
         ("one, erased", kept, [(1, 3, 3)], False),
+        ("one, taken back", [_keep(1), _keep(2) | {"cancelled": True}], [(1, 2, 2)], False),
+        ("one, taken back and erased", [_TAKEN_BACK], [(1, 2, 2)], False),
         ("some, and some that are not known", kept, [(1, 1, 9)], False),
         ("none that is known", kept, [(1, 10, 12)], False),
         ("two ranges", kept, [(1, 1, 2), (1, 6, 7)], False),
@@ -206,6 +217,7 @@ def _add_answers(family: Family) -> None:
     announced = [
         {"generation": 1, "seq": 3, "payload_sha256": _A, "fate": "again"},
         {"generation": 1, "seq": 4, "payload_sha256": _B, "fate": "erased"},
+        {"generation": 1, "seq": 6, "payload_sha256": _B, "fate": "cancelled"},
     ]
     for name, generation, seq, digest, awaited in (
         ("announced", 1, 3, _A, True),
@@ -213,6 +225,7 @@ def _add_answers(family: Family) -> None:
         ("another place", 1, 5, _A, False),
         ("another generation", 2, 3, _A, False),
         ("said to be erased", 1, 4, _B, False),
+        ("said to be taken back", 1, 6, _B, False),
     ):
         data: Json = {"generation": generation, "seq": seq, "digest": digest}
         data["announced"] = announced

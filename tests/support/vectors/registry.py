@@ -293,6 +293,14 @@ def make_key_documents() -> Family:
         "three encryption keys": document,
         "no encryption key": document | {"encryption_keys": []},
         "the smallest envelopes": short | {"max_envelope_bytes": 16_384},
+        "what files it takes": short
+        | {
+            "max_attachment_bytes": 10_485_760,
+            "attachment_types": ["application/pdf", "image/jpeg"],
+        },
+        "no files at all": short | {"max_attachment_bytes": 0},
+        "32 kinds of files": short
+        | {"attachment_types": [f"application/x-{number}" for number in range(32)]},
         "an encryption key of an unknown suite": _make_document(later_suite=True),
     }.items():
         family.good(f"read: {name}", "read", {"text": json.dumps(fields)})
@@ -344,6 +352,16 @@ def _list_bad_documents(good: Json) -> Mapping[str, Any]:
         "envelopes too small": good | {"max_envelope_bytes": 16_383},
         "envelopes too large": good | {"max_envelope_bytes": 1_000_001},
         "no version": good | {"protocol_versions": []},
+        "files that are larger than any": good | {"max_attachment_bytes": 104_857_601},
+        "files of less than nothing": good | {"max_attachment_bytes": -1},
+        "null instead of no greatest file": good | {"max_attachment_bytes": None},
+        "null instead of any kinds of files": good | {"attachment_types": None},
+        "no kinds of files": good | {"attachment_types": []},
+        "a kind of file twice": good | {"attachment_types": ["text/plain", "text/plain"]},
+        "a kind of file in capitals": good | {"attachment_types": ["Text/plain"]},
+        "a kind of file with a parameter": good | {"attachment_types": ["text/plain;q=1"]},
+        "33 kinds of files": good
+        | {"attachment_types": [f"application/x-{number}" for number in range(33)]},
     }
 
 

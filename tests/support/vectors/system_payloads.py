@@ -74,6 +74,11 @@ _SYSTEM_GOOD: Final[Mapping[str, Mapping[str, Json]]] = {
             "attachments_gone": [{"attachment_id": "a" * 32, "reason": "erased"}],
             "more": True,
         },
+        "taken back by its sender": {
+            "request_id": "f" * 32,
+            "heads": [_HEAD_1],
+            "numbers": [_ANSWERED | {"fate": "cancelled"}],
+        },
         "seen, for a restored node": {
             "request_id": "f" * 32,
             "heads": [_HEAD_1],

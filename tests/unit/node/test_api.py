@@ -47,12 +47,24 @@ ROUTES = [
     ("GET", f"/messages/{'0' * 32}"),
     ("GET", f"/messages/{'0' * 32}/evidence"),
     ("POST", f"/messages/{'0' * 32}/open"),
+    ("POST", f"/messages/{'0' * 32}/cancel"),
     ("POST", f"/messages/{'0' * 32}/decision"),
+    ("POST", "/files"),
+    ("GET", "/files"),
+    ("GET", "/files/x"),
+    ("PATCH", "/files/x"),
+    ("DELETE", "/files/x"),
+    ("GET", f"/messages/{'0' * 32}/files"),
+    ("GET", "/received-files/x"),
     ("GET", "/cases/x"),
     ("GET", "/directory/desk"),
     ("POST", "/registry/refresh"),
     ("GET", "/drills"),
     ("POST", "/drills/x/answer"),
+    ("GET", "/delivery/dead-letters"),
+    ("GET", "/delivery/dead-letters/x"),
+    ("POST", "/delivery/dead-letters/x/retry"),
+    ("POST", "/delivery/dead-letters/x/settle"),
 ]
 
 
@@ -66,7 +78,9 @@ async def test_every_route_is_listed_here(network: Network) -> None:
             method,
             path.replace("0" * 32, "{message_id}")
             .replace("/cases/x", "/cases/{case_id}")
-            .replace("/drills/x", "/drills/{drill_id}"),
+            .replace("files/x", "files/{file_id}")
+            .replace("/drills/x", "/drills/{drill_id}")
+            .replace("/dead-letters/x", "/dead-letters/{letter_id}"),
         )
         for method, path in ROUTES
     }

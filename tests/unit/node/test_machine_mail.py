@@ -150,6 +150,14 @@ def test_what_came_late_and_is_malformed_is_expired(network: Network) -> None:
 
 
 @dataclass
+class Ack:
+    """What a broker says to a publish."""
+
+    sequence: int = 1
+    duplicate: bool = False
+
+
+@dataclass
 class ScriptedLink:
     """A link whose publishes fail as told, one entry for each; then they succeed."""
 
@@ -157,13 +165,14 @@ class ScriptedLink:
     published: list[dict[str, Any]] = field(default_factory=list)
     is_up: bool = True
 
-    async def publish(self, **what: Any) -> None:
+    async def publish(self, **what: Any) -> Ack:
         """Fail or take it."""
         if self.failures:
             raise self.failures.pop(0)
         self.published.append(what)
+        return Ack()
 
-    async def fetch(self, *, batch: int, wait: float) -> list[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> list[Any]:  # noqa: ARG002 - the port's
         """Give nothing."""
         return []
 
@@ -173,7 +182,7 @@ async def test_the_relay_takes_it_to_the_broker_and_tries_again(network: Network
     body = ResendRequestBody(numbers=(NumbersField(generation=1, first=1, last=1),))
     say(network, "AL", "XK", body)
     link = ScriptedLink(failures=[LinkDownError("down")])
-    relay = Relay(network.node("AL"), link)  # type: ignore[arg-type]  # it only publishes
+    relay = Relay(network.node("AL"), link)
     await relay.run_round()
     assert link.published == []
     network.clock.advance(seconds=2)

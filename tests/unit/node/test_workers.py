@@ -1,20 +1,21 @@
 """Relay, consumer, and their supervisor: the order of things when something fails."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, SQLModel, select
 
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.models import EncryptionKeyEntry
 from node.domain.ports import LinkDownError, MailboxFullError, NoMailboxError
-from node.service import reading, receiving
+from node.service import plain_intake, reading, receiving
 from node.service.composing import handle_send
+from node.store.bulk import insert_rows
 from node.store.tables import MessageRow, OutboxRow, ReceiptDueRow
 from node.workers import consumer as consumer_module
 from node.workers.clock_watch import ClockWatch
@@ -56,7 +57,7 @@ class ScriptedLink:
         self.published.append(what)
         return Ack()
 
-    async def fetch(self, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
         """Give what waits."""
         taken, self.waiting = self.waiting[:batch], self.waiting[batch:]
         return taken
@@ -202,10 +203,12 @@ async def test_a_crash_before_the_commit_stores_and_acknowledges_nothing(
     network.collect("AL")
     waiting = letter(network, network.mailbox[0])
 
-    def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
+    def fail(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+        if model is ReceiptDueRow:
+            raise OSError("disk full")
+        insert_rows(session, model, rows)
 
-    monkeypatch.setattr(receiving, "owe_receipt", fail)
+    monkeypatch.setattr(plain_intake, "insert_rows", fail)
     link = ScriptedLink(waiting=[waiting])
     worker = Consumer(network.node("XK"), link, refresh_registry=no_refresh)
     with pytest.raises(OSError, match="disk full"):
