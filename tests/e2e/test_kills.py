@@ -264,7 +264,7 @@ def test_random_kills(world: DemoWorld, directory: Directory, clients: Clients) 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(traffic.run)
         try:
-            kill_at_random(world, random, times=8)
+            kill_at_random(world, random, times=5)
         finally:
             traffic.over.set()
         running.result(timeout=READY_SECONDS)

@@ -12,7 +12,7 @@ from protocol.envelope import Consignment, Envelope
 from protocol.identifiers import MessageId, ParticipantCode
 from protocol.signing import SigningKey
 from tests.malicious.table import Family, Outcome, Promise, attack
-from tests.malicious.wire import Wire
+from tests.malicious.wire import Wire, damage
 from tests.support.messages import make_fields
 from tests.support.node import Carried
 
@@ -66,7 +66,7 @@ def damage_every_copy_for_days(wire: Wire) -> None:
     (written,) = wire.write()
     for _ in range(16):
         for each in wire.take(to="XK"):
-            wire.give(wire.divert(each, envelope=each.arrival.envelope[:-1] + b"\x00"))
+            wire.give(wire.divert(each, envelope=damage(each.arrival.envelope)))
         wire.network.settle_mailbox()
         wire.pass_time(hours=6)
     assert wire.state(written) == "on_its_way"

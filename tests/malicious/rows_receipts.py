@@ -8,7 +8,7 @@ from node.store.tables import EvidenceRow
 from protocol.signing import SigningKey
 from protocol.subjects import TrafficClass
 from tests.malicious.table import Family, Outcome, Promise, attack
-from tests.malicious.wire import Wire
+from tests.malicious.wire import Wire, damage
 
 REFUSED, SURVIVED, DETECTED = Outcome.REFUSED, Outcome.SURVIVED, Outcome.DETECTED
 RECEIPT = TrafficClass.RECEIPT
@@ -223,7 +223,7 @@ def repeat_an_old_refusal(wire: Wire) -> None:
     """
     (written,) = wire.write()
     (carried,) = wire.take()
-    wire.give(wire.divert(carried, envelope=carried.arrival.envelope[:-1] + b"\x00"))
+    wire.give(wire.divert(carried, envelope=damage(carried.arrival.envelope)))
     (refusal,) = wire.take(to="AL")
     copies = 0
     for _ in range(40):

@@ -28,6 +28,11 @@ from tests.support.received_files import take_small_objects
 CODES = ("AL", "XK", "MK")
 
 
+def damage(envelope: bytes) -> bytes:
+    """Return an envelope whose last byte is another one."""
+    return envelope[:-1] + bytes([envelope[-1] ^ 1])
+
+
 @dataclass
 class Wire:
     """AL, XK and MK with real stores and keys. Nothing moves unless the row lets it."""

@@ -141,7 +141,7 @@ def test_what_is_not_the_announced_chunk_is_dropped(pair: Network) -> None:
     """Altered, from somebody else, of no message that is here, or no chunk at all: not stored."""
     sent = announce(pair)
     good = Chunk.parse(sent.chunks[0])
-    altered = Chunk(good.attachment_id, 0, good.ciphertext[:-1] + b"\0")
+    altered = Chunk(good.attachment_id, 0, good.ciphertext[:-1] + bytes([good.ciphertext[-1] ^ 1]))
     moved = Chunk(good.attachment_id, 1, good.ciphertext)
     stranger = Chunk(type(good.attachment_id)("ab" * 16), 0, good.ciphertext)
     fates = carry_chunks(pair, [altered.encode(), moved.encode(), b"\x80", stranger.encode(), b""])
