@@ -72,7 +72,7 @@ def run_files(*, quick: bool) -> dict[str, Any]:
 
 def run_growth(*, quick: bool, pictures: Path | None) -> dict[str, Any]:
     """Measure how the cost of a message grows, and draw it."""
-    index, rounds = (0, 2) if quick else (1, 5)
+    index, rounds = (0, 3) if quick else (1, 5)
     curves = {
         "Participants in the registry": measure_participants(_PARTICIPANTS[index], rounds=rounds),
         "cases in both stores": measure_cases(_CASES[index], rounds=rounds),
