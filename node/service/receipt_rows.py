@@ -164,28 +164,7 @@ def _apply_part(
     signed: SignedPayload,
 ) -> None:
     """Do it for some: rows of messages are locked first, in order, then those of the outbox."""
-    rows = session.exec(
-        select(  # type: ignore[call-overload]  # SQLModel has overloads for four columns only
-            MessageRow.message_id,
-            MessageRow.wire_id,
-            MessageRow.payload_sha256,
-            MessageRow.dispatch,
-            MessageRow.case_id,
-        )
-        .where(
-            MessageRow.direction == OUT,
-            MessageRow.peer == peer,
-            col(MessageRow.wire_id).in_(list(wanted)),
-        )
-        .order_by(MessageRow.message_id)
-        .with_for_update()
-    )
-    # Another digest than what we sent proves nothing about our message.
-    found = {
-        row.message_id: row
-        for row in (_Ours(*columns) for columns in rows)
-        if row.payload_sha256 == wanted[row.wire_id].payload_sha256
-    }
+    found = _lock_ours(session, wanted, peer=peer)
     kept = {
         message_id
         for message_id, status in find_evidence(session, list(found), given=False)
@@ -224,6 +203,36 @@ def _apply_part(
             for message_id, row in fresh.items()
         ],
     )
+
+
+def _lock_ours(
+    session: Session, wanted: Mapping[str, ReceiptItem], *, peer: str
+) -> dict[str, _Ours]:
+    """Lock and return our messages that a receipt names, in order.
+
+    Another digest than that of what we sent proves nothing about our message: it is left out.
+    """
+    rows = session.exec(
+        select(  # type: ignore[call-overload]  # SQLModel has overloads for four columns only
+            MessageRow.message_id,
+            MessageRow.wire_id,
+            MessageRow.payload_sha256,
+            MessageRow.dispatch,
+            MessageRow.case_id,
+        )
+        .where(
+            MessageRow.direction == OUT,
+            MessageRow.peer == peer,
+            col(MessageRow.wire_id).in_(list(wanted)),
+        )
+        .order_by(MessageRow.message_id)
+        .with_for_update()
+    )
+    return {
+        row.message_id: row
+        for row in (_Ours(*columns) for columns in rows)
+        if row.payload_sha256 == wanted[row.wire_id].payload_sha256
+    }
 
 
 def _move(session: Session, message_ids: Sequence[str]) -> None:
