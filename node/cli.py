@@ -45,7 +45,6 @@ from node.service.context import NodeError
 from node.service.evidence import export_case, export_message
 from node.service.people import (
     LINK_PATH,
-    Role,
     handle_add_account,
     handle_make_sign_in_link,
     list_accounts,
@@ -55,6 +54,7 @@ from node.settings import KeyStoreSettings, NodeSettings
 from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import ProtocolError
 from protocol.identifiers import parse_case_reference, parse_participant_code
+from protocol.policy.facts import Role
 
 _USAGE: Final = 2
 

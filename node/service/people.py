@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 from console.accounts.models import (
@@ -16,21 +15,7 @@ from console.accounts.models import (
 )
 from node.service.context import NodeContext, NodeError, NotFoundError
 from node.store.accounts import SqlAccounts, SqlSessions
-
-
-class Role(StrEnum):
-    """What a person of a node may do."""
-
-    #: Reads and writes messages.
-    FOCAL_POINT = "focal_point"
-    #: The second person of a decision that needs two.
-    APPROVER = "approver"
-    #: Sees delivery, never content.
-    NODE_ADMIN = "node_admin"
-    #: Sees the audit log and statistics.
-    AUDITOR = "auditor"
-    #: Drafts changes of the own entries in the directory, and sends them once they are signed.
-    DIRECTORY_EDITOR = "directory_editor"
+from protocol.policy.facts import Role
 
 
 class AccountError(NodeError):

@@ -11,8 +11,8 @@ from directory_pages.corrections import CorrectionSource, create_reading_router
 from directory_pages.router import create_directory_router
 from directory_pages.site import DirectoryPages
 from node.service.holding import judge_view
-from node.service.people import Role
 from node.web.site import Site
+from protocol.policy.facts import Role
 
 #: The story of a change holds names of posts and references of letters, and no case: all roles of
 #: the node may read it.

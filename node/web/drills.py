@@ -32,9 +32,9 @@ from node.service.drills import (
     list_own,
     load_own,
 )
-from node.service.people import Role
 from node.web.site import Form, PageRoute, Site, get_text, go_to
 from protocol.drill_answer import AnsweredBy, DrillOutcome
+from protocol.policy.facts import Role
 
 #: Whoever knows the desks: neither sees more of a message by it.
 Answerer = Annotated[SignedIn, Depends(require_roles(Role.FOCAL_POINT, Role.DIRECTORY_EDITOR))]

@@ -21,9 +21,9 @@ from directory_pages.templating import DIRECTORY_BODIES, DIRECTORY_STATIC, DIREC
 from node.service.attention import count_waiting
 from node.service.context import NodeContext
 from node.service.drills import count_unanswered
-from node.service.people import Role
 from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
 from protocol.limits import LIMITS
+from protocol.policy.facts import Role
 
 HERE: Final = Path(__file__).parent
 LIVE_PREFIX: Final = "/live/"

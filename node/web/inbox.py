@@ -11,12 +11,12 @@ from starlette.responses import Response
 from console.guard import ActiveSession
 from node.domain.states import DECIDABLE
 from node.service.attention import count_received_since, list_sent_troubles, list_waiting
-from node.service.people import Role
 from node.service.reading import PAGE, Item, list_items
 from node.service.records import IN, OUT
 from node.web.labels import say_type
 from node.web.site import FocalPoint, PageRoute, Site, go_to
 from node.web.states import look_of, look_of_urgency
+from protocol.policy.facts import Role
 
 _MICROSECONDS = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

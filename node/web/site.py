@@ -30,10 +30,11 @@ from directory_pages.drill_words import DrillFacts
 from node.domain.events import SYSTEM_ACTOR
 from node.service.context import NodeContext, NotFoundError
 from node.service.holding import judge_view
-from node.service.people import Role, list_accounts
+from node.service.people import list_accounts
 from node.web.last_drills import describe_last_drills
 from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, ParticipantCode
+from protocol.policy.facts import Role
 
 _PROGRAM: Final = "api:"
 #: More has no number that counts changes.

@@ -27,11 +27,11 @@ from contact_registry.models import (
 )
 from contact_registry.trust.submitting import build_contacts_submission
 from node.service.context import NodeContext
-from node.service.people import Role
 from node.store.change_tables import CHANGES
 from node.web.face import build_console
 from node.web.router import create_web_router
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
+from protocol.policy.facts import Role
 from tests.support.console_face import CHEAP
 from tests.support.node import (
     NOON,

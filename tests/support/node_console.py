@@ -14,11 +14,11 @@ from console.app import Console
 from console.i18n import Catalogues
 from node.adapters.keystore import FileKeyStore
 from node.service.context import NodeContext
-from node.service.people import Role
 from node.store import draft_tables
 from node.store.accounts import SqlAccounts
 from node.web.face import build_console
 from node.web.router import create_web_router
+from protocol.policy.facts import Role
 from tests.support import page_reader
 from tests.support.console_face import CHEAP, PASSWORD, SECRET
 from tests.support.invented_directory import make_invented_directory

@@ -11,7 +11,6 @@ from contact_registry.drills.news import DrillNews, DrillNotice
 from node.api.app import create_api
 from node.service import drills
 from node.service.context import NodeContext
-from node.service.people import Role
 from node.service.tokens import TokenScope, handle_make_token
 from protocol.drill_answer import (
     AnsweredBy,
@@ -21,6 +20,7 @@ from protocol.drill_answer import (
     DrillStatement,
 )
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
+from protocol.policy.facts import Role
 from tests.support.node import NOON
 from tests.support.node_console import PageReader, Pair, add_person
 

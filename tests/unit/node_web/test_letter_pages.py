@@ -9,7 +9,7 @@ from node.service import dispatching, reading
 from node.service.composing import handle_send
 from node.service.dispatching import Attempt
 from node.service.letter_acts import SettleReason
-from node.service.people import Role
+from protocol.policy.facts import Role
 from tests.support.node import Network, make_draft
 from tests.support.node_console import PageReader, Pair, add_person
 

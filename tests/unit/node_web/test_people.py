@@ -8,11 +8,11 @@ from node.service.context import NotFoundError
 from node.service.people import (
     LINK_PATH,
     AccountError,
-    Role,
     handle_add_account,
     handle_make_sign_in_link,
     list_accounts,
 )
+from protocol.policy.facts import Role
 from tests.support.console_face import totp_code
 from tests.support.node_console import PageReader, Pair
 

@@ -6,8 +6,8 @@ import pytest
 
 from console.extraction import find_template_findings
 from node.service.composing import handle_send
-from node.service.people import Role
 from node.service.reading import list_items
+from protocol.policy.facts import Role
 from tests.support.node import make_draft
 from tests.support.node_console import (
     FACTS,
