@@ -36,11 +36,16 @@ from node.service.receiving import IntakeResult, handle_arrivals
 from node.store import (
     account_tables,
     attachment_tables,
+    case_tables,
     change_tables,
+    consent_tables,
     drill_tables,
+    hook_tables,
     link_tables,
     pin_tables,
+    search_tables,
     tables,
+    work_tables,
 )
 from protocol.epochs import Validity
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
@@ -50,11 +55,16 @@ from tests.support.tables import create_tables
 REGISTERED = (
     account_tables,
     attachment_tables,
+    case_tables,
     change_tables,
+    consent_tables,
     drill_tables,
+    hook_tables,
     link_tables,
     pin_tables,
+    search_tables,
     tables,
+    work_tables,
 )
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
 NAMES = {"AL": "Albania", "XK": "Kosovo*", "MK": "North Macedonia", "RS": "Serbia"}

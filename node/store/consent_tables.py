@@ -1,0 +1,1 @@
+"""Tables of consents, approvals, withdrawals and returns."""

@@ -1,0 +1,1 @@
+"""Tables of webhooks and of requests that are done once."""

@@ -1,0 +1,1 @@
+"""The table of words that can be looked for."""

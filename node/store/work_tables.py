@@ -1,0 +1,1 @@
+"""Tables of items that somebody has to look after, of duty and notices."""
