@@ -9,11 +9,27 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
 _BUSY_SECONDS = 30.0
 _BUSY_PAUSE = 0.01
+
+
+class UnkeepableValueError(Exception):
+    """Somebody's value is none that the database keeps or looks for; nothing was done."""
+
+
+@contextmanager
+def _naming_values() -> Iterator[None]:
+    """Let what the database says of a value be an error of whoever gave it (PostgreSQL: NUL)."""
+    try:
+        yield
+    except DataError as error:
+        raise UnkeepableValueError(
+            "A value has what the database cannot hold, such as the character NUL: leave it out."
+        ) from error
 
 
 class Database:
@@ -49,7 +65,11 @@ class Database:
         undo it together with what was committed after it in the same way; a durable commit makes
         all before it durable, too. For notes that are true again after the work is repeated.
         """
-        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
+        with (
+            self._turn(),
+            _naming_values(),
+            Session(self.engine, expire_on_commit=False) as session,
+        ):
             if self.is_sqlite:
                 session.connection(
                     execution_options={"sqlite_begin": "IMMEDIATE", "sqlite_durable": durable}
@@ -76,7 +96,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Run a reading transaction: one consistent view."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with _naming_values(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     def close(self) -> None:

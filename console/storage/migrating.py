@@ -1,28 +1,26 @@
 """Bringing a database to the newest shape, and telling whether it has it.
 
-A face has a folder of Alembic scripts, and an ``env.py`` in it that calls :func:`run_migrations`.
+A face has a folder of Alembic scripts, and an ``env.py`` in it that calls
+``console.storage.migration_steps.run_migrations``. Alembic itself, with all that it brings, is
+loaded only where there is something to apply: a program that runs for months keeps what it loads.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
-from alembic import command, context
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, text
-from sqlmodel.sql.sqltypes import AutoString
+from sqlalchemy import Connection, inspect, text
 
-from console.storage.columns import Moment
 from console.storage.database import Database
+
+_VERSIONS = "alembic_version"
 
 
 class SchemaError(Exception):
     """The database does not have the tables that this program works with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Migrations:
     """The chain of migrations of one face.
 
@@ -38,12 +36,11 @@ class Migrations:
         """The number of the advisory lock."""
         return int.from_bytes(self.program.encode("ascii")[:8], "big")
 
-    def make_config(self, connection: Connection | None = None) -> Config:
-        """Return Alembic's configuration for these scripts, on a connection if one is given."""
-        config = Config()
-        config.set_main_option("script_location", str(self.scripts))
-        config.attributes["connection"] = connection
-        return config
+    @cached_property
+    def revisions(self) -> tuple[str, ...]:
+        """The chain from its beginning; files are called by their revision (a test says so)."""
+        files = (self.scripts / "versions").glob("[0-9]*_*.py")
+        return tuple(sorted(path.name.partition("_")[0] for path in files))
 
     def migrate(self, database: Database) -> None:
         """Apply every migration that is missing, all or nothing.
@@ -57,51 +54,29 @@ class Migrations:
         with engine.begin() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": self.lock})
-            config = self.make_config(connection)
-            self._refuse_unknown(_find_version(connection), ScriptDirectory.from_config(config))
-            command.upgrade(config, "head")
+            if self._find_version(connection) == self.revisions[-1]:
+                return
+            from console.storage.migration_steps import upgrade  # noqa: PLC0415 - see above
+
+            upgrade(self.scripts, connection)
 
     def verify_schema(self, database: Database) -> None:
         """Raise :class:`SchemaError` if migrations are missing or the database is a newer one's."""
-        scripts = ScriptDirectory.from_config(self.make_config())
         with database.engine.connect() as connection:
-            version = _find_version(connection)
-        self._refuse_unknown(version, scripts)
-        if version != scripts.get_current_head():
+            version = self._find_version(connection)
+        if version != self.revisions[-1]:
             lacks = "has no tables yet" if version is None else "is that of an earlier version"
             raise SchemaError(f"The database {lacks}: run '{self.program} migrate' first.")
 
-    def _refuse_unknown(self, version: str | None, scripts: ScriptDirectory) -> None:
-        known = {script.revision for script in scripts.walk_revisions()}
-        if version is not None and version not in known:
+    def _find_version(self, connection: Connection) -> str | None:
+        """Return which migration was the last one; raises :class:`SchemaError` for unknown ones."""
+        if not inspect(connection).has_table(_VERSIONS):
+            return None
+        found = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalars().all()  # noqa: S608 - a constant
+        unknown = [version for version in found if version not in self.revisions]
+        if unknown:
             raise SchemaError(
                 f"The database was written by a newer version of {self.program}: install that "
                 "version."
             )
-
-
-def run_migrations(metadata: MetaData) -> None:
-    """Run migrations on the connection that was handed over; the body of an ``env.py``."""
-    connection = context.config.attributes["connection"]
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        render_as_batch=True,
-        render_item=_render,
-        compare_type=True,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Write our column types as plain ones: a migration never changes with the code."""
-    if kind == "type" and isinstance(item, Moment):
-        return "sa.DateTime(timezone=True)"
-    if kind == "type" and isinstance(item, AutoString):
-        return f"sa.String(length={item.length})"
-    return False
-
-
-def _find_version(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+        return max(found, default=None)

@@ -44,6 +44,20 @@ ACCOUNT_TABLES: Final = AccountTables(
 )
 
 
+class ClearanceRow(SQLModel, table=True):
+    """Of which messages somebody may know. Without a row: of none."""
+
+    __tablename__: ClassVar[str] = "clearance"
+
+    account_id: str = Field(primary_key=True, foreign_key="account.account_id", max_length=32)
+    #: Channels, separated by blanks.
+    channels: str = Field(max_length=100)
+    #: Whether the strictly confidential part was opened to them by name.
+    confidential: bool = False
+    #: Counts changes of roles and clearance: a stale page changes nothing.
+    row_version: int = 1
+
+
 class ApiTokenRow(SQLModel, table=True):
     """A program's way in, by the hash of its token."""
 
@@ -53,6 +67,15 @@ class ApiTokenRow(SQLModel, table=True):
     label: str = Field(max_length=80)
     #: What it opens; see ``node.service.tokens.TokenScope``.
     scope: str = Field(default="messages", max_length=20)
+    #: Of which messages, separated by blanks.
+    channels: str = Field(default="", max_length=100)
+    #: The account that it is bound to: it opens no more than that account may.
+    account_id: str | None = Field(
+        default=None, foreign_key="account.account_id", index=True, max_length=32
+    )
+    #: Who made it: what a program made is taken back with the program. None: made before this was
+    #: kept.
+    made_by: str | None = Field(default=None, max_length=120)
     created_at: datetime = Field(sa_type=Moment)
     expires_at: datetime = Field(sa_type=Moment)
     revoked_at: datetime | None = Field(default=None, sa_type=Moment)

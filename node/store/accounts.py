@@ -3,6 +3,7 @@
 from console.storage import accounts, sessions
 from console.storage.accounts import AccountStorage
 from console.storage.database import Database
+from console.storage.witness import Witness, tell_nobody
 from node.domain.ports import KeyStore
 from node.store.account_tables import ACCOUNT_TABLES, FailureRow
 
@@ -22,22 +23,28 @@ class KeyStoreBox:
         return self._keys.decrypt(sealed, wrapped_key=None, context=context)
 
 
-def _open(database: Database, keys: KeyStore) -> AccountStorage:
-    return AccountStorage(database=database, tables=ACCOUNT_TABLES, box=KeyStoreBox(keys))
+def _open(database: Database, keys: KeyStore, witness: Witness) -> AccountStorage:
+    return AccountStorage(
+        database=database, tables=ACCOUNT_TABLES, box=KeyStoreBox(keys), witness=witness
+    )
 
 
 class SqlAccounts(accounts.SqlAccounts):
     """Accounts of this node and their one-time links."""
 
-    def __init__(self, database: Database, keys: KeyStore) -> None:
-        super().__init__(_open(database, keys))
+    def __init__(
+        self, database: Database, keys: KeyStore, *, witness: Witness = tell_nobody
+    ) -> None:
+        super().__init__(_open(database, keys, witness))
 
 
 class SqlSessions(sessions.SqlSessions):
     """Sessions of this node's people."""
 
-    def __init__(self, database: Database, keys: KeyStore) -> None:
-        super().__init__(_open(database, keys))
+    def __init__(
+        self, database: Database, keys: KeyStore, *, witness: Witness = tell_nobody
+    ) -> None:
+        super().__init__(_open(database, keys, witness))
 
 
 class SqlFailures(sessions.SqlFailures):

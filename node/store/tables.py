@@ -6,12 +6,17 @@ which type. Names of persons, texts and files never stand in a plain column.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from console.storage.columns import Moment
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of which this is true."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class CaseRow(SQLModel, table=True):
@@ -32,7 +37,21 @@ class MessageRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "message"
     __table_args__ = (
         Index("ix_message_link", "direction", "peer", "link_generation", "link_seq"),
-        Index("ix_message_inbox", "direction", "handling", "answer_by"),
+        # Of lists, see node.store.message_lists: each is in order within one channel.
+        Index("ix_message_list", "direction", "channel", "stored_at", "message_id"),
+        Index("ix_message_waiting", "direction", "handling", "channel", "answer_by"),
+        Index(
+            "ix_message_unread",
+            "channel",
+            "stored_at",
+            **_where("direction = 'in' AND handling = 'nothing_expected' AND opened_at IS NULL"),
+        ),
+        Index(
+            "ix_message_refused",
+            "channel",
+            "stored_at",
+            **_where("direction = 'out' AND dispatch IN ('rejected', 'expired', 'given_up')"),
+        ),
         Index("ix_message_dispatch", "direction", "dispatch", "expires_at"),
         Index(
             "ix_message_case_link", "case_id", "peer", "direction", "link_generation", "link_seq"
@@ -53,6 +72,8 @@ class MessageRow(SQLModel, table=True):
     readable: bool
     phase: str | None = Field(default=None, max_length=30)
     urgency: str | None = Field(default=None, max_length=20)
+    #: Who may see it; None: it cannot be read, or was stored before this was noted.
+    channel: str | None = Field(default=None, max_length=20)
     from_authority: str | None = Field(default=None, max_length=120)
     to_authority: str | None = Field(default=None, max_length=120)
     in_reply_to: str | None = Field(default=None, max_length=32, index=True)
@@ -71,6 +92,9 @@ class MessageRow(SQLModel, table=True):
     registry_sha256: str | None = Field(default=None, max_length=64, index=True)
     #: The signed payload exactly as it was signed: the evidence.
     signed_payload_sealed: bytes = Field(sa_type=LargeBinary)
+    #: Outgoing only, JSON: what the policy named as grounds when it let it pass. Codes, names of
+    #: agreements, and identifiers of consents on file: ``[["consent", "..."]]``.
+    rests_on: str | None = None
     #: Outgoing only: see ``node.domain.states.Dispatch``.
     dispatch: str | None = Field(default=None, max_length=20)
     #: See ``node.domain.states.Handling``.
@@ -260,6 +284,8 @@ class EventRow(SQLModel, table=True):
     actor: str = Field(max_length=64)
     #: A code that completes the kind (a reason, a Participant): never text about a person.
     code: str | None = Field(default=None, max_length=60)
+    #: The channel of an entry that points to no message; None: everybody who sees the case.
+    channel: str | None = Field(default=None, max_length=30)
 
 
 class SettledLetterRow(SQLModel, table=True):

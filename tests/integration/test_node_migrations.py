@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from console.storage.database import Database
 from console.storage.migrating import SchemaError
+from console.storage.migration_steps import make_config
+from hub.store.migrating import MIGRATIONS as HUB_MIGRATIONS
 from node.store.migrating import MIGRATIONS, migrate, verify_schema
 from scripts import check_migrations
 
@@ -124,3 +127,10 @@ def test_an_error_of_the_database_shows_no_content(url: str) -> None:
         session.execute(text("INSERT INTO nowhere VALUES (:told)"), {"told": "Ana, born 2009"})
     assert "Ana" not in str(raised.value)
     database.close()
+
+
+def test_files_of_migrations_are_called_by_their_revision() -> None:
+    """The chain that is read from names of files is the one that Alembic walks."""
+    for each in (MIGRATIONS, HUB_MIGRATIONS):
+        walked = ScriptDirectory.from_config(make_config(each.scripts)).walk_revisions()
+        assert each.revisions == tuple(reversed([script.revision for script in walked]))

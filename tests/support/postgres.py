@@ -54,7 +54,7 @@ class PostgresCluster:
     def schemas(self) -> Iterator[Callable[[str], str]]:
         """Give empty stores, by a name each: schemas, which cost nothing beside whole databases.
 
-        All are dropped at the end, open connections or not.
+        All are dropped at the end, open connections or not: theirs, and nobody else's.
         """
         made: dict[str, sql.Identifier] = {}
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
@@ -63,13 +63,14 @@ class PostgresCluster:
                 schema = f"{name.lower()}_{secrets.token_hex(8)}"
                 made[schema] = sql.Identifier(schema)
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(made[schema]))
-                return f"{self.url('postgres')}&options=-csearch_path%3D{schema}"
+                place = f"options=-csearch_path%3D{schema}&application_name={schema}"
+                return f"{self.url('postgres')}&{place}"
 
             yield url_of
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = 'postgres' AND pid <> pg_backend_pid() AND backend_type = %s",
-                ["client backend"],
+                "WHERE datname = 'postgres' AND application_name = ANY(%s)",
+                [list(made)],
             )
             for identifier in made.values():
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(identifier))

@@ -41,9 +41,9 @@ def downgrade() -> None:
     """Undo."""
     for table in ("receipt", "message"):
         op.drop_index(op.f(f"ix_{table}_registry_sha256"), table)
-    with op.batch_alter_table("receipt", schema=None) as batch_op:
-        batch_op.drop_column("registry_sha256")
-        batch_op.drop_column("registry_version")
+    # Not as a batch: that makes the table anew, and others point to its rows.
+    op.drop_column("receipt", "registry_sha256")
+    op.drop_column("receipt", "registry_version")
     op.drop_table("registry_root")
     op.drop_table("registry_file")
     op.drop_table("registry_version")

@@ -70,3 +70,11 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("scope", sa.String(length=20), nullable=False, server_default="messages")
         )
+
+
+def downgrade() -> None:
+    """Take it back."""
+    with op.batch_alter_table("api_token", schema=None) as batch_op:
+        batch_op.drop_column("scope")
+    for table in ("directory_change_event", "directory_change_file", "directory_change"):
+        op.drop_table(table)
