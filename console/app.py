@@ -21,10 +21,15 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.types import Lifespan
 
+from console.accounts.factors import FactorStore
+from console.accounts.national import NationalLogin
+from console.accounts.passkeys import Passkeys
 from console.accounts.passwords import Passwords
 from console.accounts.ports import AccountStore, FailureStore, SessionStore
+from console.accounts.recovery import RecoveryCodes
 from console.accounts.sessions import Sessions
 from console.accounts.sign_in import SignIn
+from console.accounts.ways_in import WaysIn
 from console.assets import StaticAssets
 from console.cookies import Cookies
 from console.face import Clock, ConsoleSettings, Face, RandomBytes
@@ -34,6 +39,7 @@ from console.problems import ProblemPages, install_problem_pages
 from console.rendering import PageParts, Renderer
 from console.security import SecurityLayer
 from console.sign_in_pages import SignInPages, create_signin_router
+from console.ways_in_pages import create_ways_in_router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,9 @@ class Wiring:
     passwords: Passwords
     clock: Clock
     random: RandomBytes
+    factors: FactorStore | None = None
+    """Passkeys, recovery codes, national logins; None: the face offers none of them."""
+    national: NationalLogin | None = None
     keep_form: FormKeeper | None = None
     """Where a form goes that was sent just after the screen had locked, encrypted as drafts are."""
 
@@ -69,6 +78,11 @@ class Console:
             idle_lock=settings.idle_lock,
             absolute_lock=settings.absolute_lock,
         )
+        recovery = (
+            RecoveryCodes(store=wiring.factors, clock=wiring.clock, random=wiring.random)
+            if wiring.factors is not None
+            else None
+        )
         self.sign_in = SignIn(
             accounts=wiring.accounts,
             failures=wiring.failures,
@@ -76,6 +90,8 @@ class Console:
             passwords=wiring.passwords,
             clock=wiring.clock,
             random=wiring.random,
+            recovery=recovery,
+            factors=wiring.factors,
         )
         self.renderer = Renderer(
             PageParts(
@@ -87,7 +103,24 @@ class Console:
                 random=wiring.random,
             )
         )
+        self.ways = self._build_ways(wiring, recovery)
         self.problems = ProblemPages(self.renderer, api_prefixes=tuple(settings.api_prefixes))
+
+    def _build_ways(self, wiring: Wiring, recovery: RecoveryCodes | None) -> WaysIn | None:
+        if wiring.factors is None or recovery is None:
+            return None
+        return WaysIn(
+            sign_in=self.sign_in,
+            store=wiring.factors,
+            passkeys=Passkeys(
+                store=wiring.factors,
+                clock=wiring.clock,
+                random=wiring.random,
+                issuer=self.renderer.issuer,
+            ),
+            recovery=recovery,
+            national=wiring.national,
+        )
 
     def build_app(
         self, routers: Sequence[APIRouter], *, lifespan: Lifespan[FastAPI] | None = None
@@ -108,8 +141,12 @@ class Console:
             cookies=Cookies(self.settings),
             catalogues=self._catalogues,
             home=self.face.home,
+            ways=self.ways,
         )
-        for router in (create_signin_router(pages), *routers):
+        own = [create_signin_router(pages)]
+        if self.ways is not None:
+            own.append(create_ways_in_router(pages, self.ways, self.settings))
+        for router in (*own, *routers):
             app.include_router(router)
         return app
 

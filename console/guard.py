@@ -111,6 +111,13 @@ KIT_FORMS: Final = frozenset(
         "/unlock",
         "/sign-out",
         "/sessions/end",
+        "/passkey/begin",
+        "/passkey",
+        "/passkeys/begin",
+        "/passkeys/add",
+        "/passkeys/remove",
+        "/recovery-codes",
+        "/national/unlink",
         "/language",
     }
 )

@@ -4,6 +4,7 @@ Each POST answers with a redirect or with its own page and a problem on top; eac
 script. Handlers are plain functions, which FastAPI runs in worker threads: hashing takes its time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -17,11 +18,12 @@ from console.accounts.models import SignedIn, Stage, TokenHash
 from console.accounts.second_factor import build_totp_uri, draw_qr
 from console.accounts.sessions import Granted
 from console.accounts.sign_in import Refused, SignIn
+from console.accounts.ways_in import WaysIn
 from console.cookies import Cookies
 from console.guard import ActiveSession
 from console.i18n import Catalogues, Language, msg
 from console.problems import SignInRequiredError
-from console.rendering import Renderer
+from console.rendering import NO_ERRORS, Renderer
 from console.request_state import get_request_state
 
 _Name = Annotated[str, Form(max_length=200)]
@@ -44,6 +46,7 @@ class SignInPages:
     cookies: Cookies
     catalogues: Catalogues
     home: str
+    ways: WaysIn | None = None
 
     def go_on(self, request: Request) -> Response | None:
         """Send a browser that already has a session to where that session belongs."""
@@ -65,7 +68,44 @@ class SignInPages:
             self.cookies.clear_session(response)
             return response
         return self.renderer.page(
-            request, template, errors={refused.field: refused.reason}, **context
+            request, template, errors={refused.field: refused.reason}, **self.offer(), **context
+        )
+
+    def offer(self) -> dict[str, Any]:
+        """Say which further ways in the page of signing in offers."""
+        national = self.ways.national if self.ways else None
+        return {
+            "has_passkeys": self.ways is not None,
+            "national": national.settings.name if national else "",
+        }
+
+    def show_own(
+        self,
+        request: Request,
+        signed_in: SignedIn,
+        *,
+        refused: Refused | None = None,
+        codes: Sequence[str] = (),
+    ) -> Response:
+        """Show where somebody is signed in, and their ways in."""
+        ways, account_id = self.ways, signed_in.account.id
+        own: dict[str, Any] = {"ways": False}
+        if ways is not None:
+            own = {
+                "ways": True,
+                "passkeys": ways.store.list_passkeys(account_id),
+                "codes_left": ways.store.count_recovery_codes(account_id),
+                "is_linked": ways.store.is_linked(account_id),
+                "codes": codes,
+            }
+        return self.renderer.page(
+            request,
+            "sign_in/sessions.html",
+            errors={refused.field: refused.reason} if refused else NO_ERRORS,
+            sessions=self.sign_in.sessions.list_own(signed_in),
+            current=signed_in.session.token_hash,
+            **self.offer(),
+            **own,
         )
 
 
@@ -97,7 +137,7 @@ def _add_sign_in(router: APIRouter, pages: SignInPages) -> None:
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:
         return pages.go_on(request) or pages.renderer.page(
-            request, "sign_in/password.html", name=""
+            request, "sign_in/password.html", name="", **pages.offer()
         )
 
     @router.post("/sign-in")
@@ -115,13 +155,13 @@ def _add_sign_in(router: APIRouter, pages: SignInPages) -> None:
     @router.get("/sign-in/code")
     def show_code(request: Request) -> Response:
         _require_stage(request, Stage.SECOND_FACTOR)
-        return pages.renderer.page(request, "sign_in/code.html")
+        return pages.renderer.page(request, "sign_in/code.html", **pages.offer())
 
     @router.post("/sign-in/code")
-    def post_code(request: Request, code: _Short = "") -> Response:
+    def post_code(request: Request, code: _Short = "", recovery: _Short = "") -> Response:
         session = _require_stage(request, Stage.SECOND_FACTOR)
         outcome = pages.sign_in.give_code(
-            session, code=code, visitor=get_request_state(request).visitor
+            session, code=code or recovery, visitor=get_request_state(request).visitor
         )
         if isinstance(outcome, Refused):
             return pages.refuse(request, "sign_in/code.html", outcome)
@@ -169,7 +209,10 @@ def _add_set_up(router: APIRouter, pages: SignInPages) -> None:
     def show_set_up(request: Request) -> Response:
         session = _require_stage(request, Stage.ENROLMENT)
         return pages.renderer.page(
-            request, "sign_in/set_up_password.html", name=session.account.sign_in_name
+            request,
+            "sign_in/set_up_password.html",
+            name=session.account.sign_in_name,
+            **pages.offer(),
         )
 
     @router.post("/set-up")
@@ -268,12 +311,7 @@ def _add_sessions(router: APIRouter, pages: SignInPages) -> None:
 
     @router.get("/sessions")
     def show_sessions(request: Request, signed_in: ActiveSession) -> Response:
-        return pages.renderer.page(
-            request,
-            "sign_in/sessions.html",
-            sessions=pages.sign_in.sessions.list_own(signed_in),
-            current=signed_in.session.token_hash,
-        )
+        return pages.show_own(request, signed_in)
 
     @router.post("/sessions/end")
     def end_session(signed_in: ActiveSession, session: _Short = "") -> Response:

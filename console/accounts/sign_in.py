@@ -14,12 +14,14 @@ from typing import Final
 
 import structlog
 
+from console.accounts.factors import FactorStore
 from console.accounts.lockout import ACCOUNT_DELAYS, CLIENT_DELAYS, FORGET_AFTER, find_wait
 from console.accounts.models import (
     TOKEN_BYTES,
     Account,
     AccountId,
     Enrolment,
+    Failures,
     SignedIn,
     SignInLink,
     Stage,
@@ -29,6 +31,7 @@ from console.accounts.models import (
 )
 from console.accounts.passwords import Passwords, TooManyAttemptsError
 from console.accounts.ports import AccountStore, FailureStore
+from console.accounts.recovery import RecoveryCodes
 from console.accounts.second_factor import SECRET_BYTES, find_totp_step, make_totp_secret
 from console.accounts.sessions import Granted, Sessions, Visitor
 from console.formats import describe_duration
@@ -67,6 +70,10 @@ class SignIn:
     passwords: Passwords
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    recovery: RecoveryCodes | None = None
+    """Codes that take the place of the app's; None where the face has none."""
+    factors: FactorStore | None = None
+    """Further ways in, which end when a link is followed; None where the face has none."""
 
     def give_password(self, *, name: str, password: str, visitor: Visitor) -> Granted | Refused:
         """First step: a name and its password open a session that waits for the code."""
@@ -180,9 +187,11 @@ class SignIn:
         return granted or Refused(_OVER, "password", is_over=True)
 
     def confirm_enrolment(self, signed_in: SignedIn, *, code: str) -> Granted | Refused:
-        """Take the first code: from now on the new password and second factor hold.
+        """Take the first code: from now on new password and second factor hold, and nothing else.
 
-        All other sessions of the account end; this one becomes active.
+        All other sessions of the account end, and its passkeys, recovery codes and national login:
+        they may be in the hands for which the link was made. So whoever follows somebody else's
+        link is noticed, too: nothing of that person's works any more. This session becomes active.
         """
         enrolment = signed_in.session.enrolment
         if enrolment is None or enrolment.password_hash is None:
@@ -191,6 +200,8 @@ class SignIn:
         if step is None:
             return Refused(_WRONG_CODE, "code")
         account = signed_in.account
+        if self.factors is not None:  # first: broken off here, the link is asked for once more
+            self.factors.forget_all(account.id)
         self.accounts.save_credentials(
             account.id,
             password_hash=enrolment.password_hash,
@@ -206,12 +217,39 @@ class SignIn:
         _log.info("sign_in_set_up", account=account.id)
         return granted
 
+    def confirm_password(
+        self, signed_in: SignedIn, *, password: str, visitor: Visitor
+    ) -> Refused | None:
+        """Ask somebody who is signed in for the password once more; counted as unlocking is."""
+        key = _session_key(signed_in)
+        refused = self._refuse_or_count(key, visitor, field="password")
+        if refused is not None:
+            return refused
+        if not self._is_password(password, signed_in.account.password_hash, key=key):
+            return Refused(_WRONG_PASSWORD, "password")
+        self.failures.forget_failure(_client_key(visitor))
+        self.failures.clear_failures(key)
+        return None
+
+    def count_attempt(self, visitor: Visitor, *, field: str) -> Refused | None:
+        """Count an attempt that names nobody, for the client alone, or refuse it."""
+        return self._refuse_or_count(None, visitor, field=field)
+
+    def let_in(self, account: Account, visitor: Visitor) -> Granted | Refused:
+        """Open an active session for somebody who has shown both factors otherwise."""
+        self.failures.forget_failure(_client_key(visitor))
+        begun = self.sessions.open(account, Stage.SECOND_FACTOR, visitor)
+        return self._activate(begun.signed_in)
+
     def _activate(self, signed_in: SignedIn, *, renew: bool = True) -> Granted | Refused:
         self.failures.clear_failures(_account_key(signed_in.account.sign_in_name))
         granted = self.sessions.advance(signed_in, Stage.ACTIVE, renew=renew)
         return granted or Refused(_OVER, "code", is_over=True)
 
     def _use_code(self, account: Account, code: str) -> bool:
+        if self.recovery is not None and self.recovery.use(account.id, code):
+            _log.warning("recovery_code_used", account=account.id)
+            return True
         if account.totp_secret is None:
             return False
         step = find_totp_step(
@@ -219,10 +257,11 @@ class SignIn:
         )
         return step is not None and self.accounts.advance_totp_step(account.id, step)
 
-    def _refuse_or_count(self, key: str, visitor: Visitor, *, field: str) -> Refused | None:
+    def _refuse_or_count(self, key: str | None, visitor: Visitor, *, field: str) -> Refused | None:
         now = self.clock()
+        of_key = Failures() if key is None else self.failures.load_failures(key)
         wait = max(
-            find_wait(self.failures.load_failures(key), delays=ACCOUNT_DELAYS, now=now),
+            find_wait(of_key, delays=ACCOUNT_DELAYS, now=now),
             find_wait(
                 self.failures.load_failures(_client_key(visitor)), delays=CLIENT_DELAYS, now=now
             ),
@@ -238,6 +277,8 @@ class SignIn:
                 field,
             )
         for counted in (key, _client_key(visitor)):
+            if counted is None:
+                continue
             self.failures.record_failure(counted, at=now, forget_before=now - FORGET_AFTER)
         return None
 

@@ -25,7 +25,8 @@ from nats.aio.client import Client, Srv
 from nats.aio.transport import TcpTransport
 from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
-_BUFFER_BYTES: Final = 65_536
+#: Read at a time if so much is there: one chunk of a file, in one or two steps instead of sixteen.
+_BUFFER_BYTES: Final = 512 * 1024
 _TLS_VERSION: Final = "TLSv1.3"
 _CONNECT_SECONDS: Final = 10.0
 #: Bytes of one message with its headers: envelopes have at most one million, and what a broker
@@ -50,8 +51,8 @@ class TlsTransport(TcpTransport):
         self.bytes_read = 0
 
     async def read(self, buffer_size: int) -> bytes:
-        """Read and count what came."""
-        data: bytes = await super().read(buffer_size)
+        """Read and count what came: all of it, where nats-py asks for little at a time."""
+        data: bytes = await super().read(max(buffer_size, _BUFFER_BYTES))
         self.bytes_read += len(data)
         return data
 

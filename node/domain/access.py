@@ -84,6 +84,9 @@ class Principal:
     permissions: frozenset[Permission]
     channels: frozenset[Channel] = frozenset()
     roles: frozenset[Role] = frozenset()
+    #: The account behind it: the person's own, or the one that a program is bound to. Rules about a
+    #: second person ask for this, since a program of somebody's is not somebody else.
+    person: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether they may do this kind of thing at all."""

@@ -1,9 +1,16 @@
-"""The people of a node: who they are, what they may do, and their way in."""
+"""The people of a node: who they are, what they may do and see, and their way in.
+
+Administrators decide it and never see what it opens: nobody has a role that shows content and one
+that administers or audits, and nobody changes their own roles or clearance.
+"""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+
+from sqlmodel import Session, col, select
 
 from console.accounts.models import (
     TOKEN_BYTES,
@@ -13,34 +20,73 @@ from console.accounts.models import (
     format_token,
     hash_token,
 )
-from node.service.context import NodeContext, NodeError, NotFoundError
-from node.store.accounts import SqlAccounts, SqlSessions
+from console.storage.witness import Done
+from node.domain.access import GRANTS, KEEPS_OUT, Permission, Principal
+from node.domain.audit import Act
+from node.service.accounts import lock_people, open_accounts, open_sessions
+from node.service.audit import record
+from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
+from node.service.permitting import require
+from node.service.principals import split_channels, write_channels
+from node.store.account_tables import AccountRow, ClearanceRow
+from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 
 
 class AccountError(NodeError):
-    """An account cannot be made as asked."""
+    """An account cannot be made or changed as asked."""
 
 
 LINK_PATH: Final = "/link/"
 """Where a sign-in link leads: the console's address, this path, and the token."""
 
+LINK_LIFETIME: Final = timedelta(hours=72)
+
 _SIGN_IN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,118}")
 _LONGEST_DISPLAY_NAME: Final = 200
 _LONGEST_LINK: Final = timedelta(days=7)
+_SHOW_CONTENT: Final = frozenset(
+    role for role, granted in GRANTS.items() if Permission.READ_CASES in granted
+)
 
 
-def handle_add_account(
-    context: NodeContext, *, sign_in_name: str, display_name: str, roles: Iterable[str]
-) -> AccountId:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What somebody shall be: their roles, and of which messages they may know."""
+
+    roles: frozenset[str]
+    channels: frozenset[Channel] = field(default_factory=lambda: frozenset({Channel.ASSISTANCE}))
+    #: The strictly confidential part of cases.
+    confidential: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPerson:
+    """Somebody who is to be added."""
+
+    sign_in_name: str
+    display_name: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person of this node, as administrators see them. ``row_version`` counts changes."""
+
+    account: Account
+    standing: Standing
+    row_version: int
+
+
+def handle_add_account(context: NodeContext, person: NewPerson, *, who: Principal) -> AccountId:
     """Add a person, who then sets up password and second factor through a sign-in link.
 
-    Raises :class:`AccountError`: a name that is taken or malformed, an unknown role, or a node
-    administrator who would also see content, which one person never does.
+    Raises :class:`AccountError`: a name that is taken or malformed, an unknown role, or roles that
+    one person never has together; ``ForbiddenError``.
     """
-    name = sign_in_name.strip().casefold()
-    shown = display_name.strip()
-    wanted = frozenset(roles)
+    require(who, Permission.ADMINISTER_PEOPLE)
+    name = person.sign_in_name.strip().casefold()
+    shown = person.display_name.strip()
     if not _SIGN_IN_NAME.fullmatch(name):
         raise AccountError(
             "A sign-in name has 2 to 119 letters a to z, digits, and . _ @ -, beginning with a "
@@ -48,26 +94,93 @@ def handle_add_account(
         )
     if not shown or len(shown) > _LONGEST_DISPLAY_NAME or not shown.isprintable():
         raise AccountError("A display name is one line of up to 200 characters.")
-    unknown = sorted(wanted - set(Role))
-    if unknown or not wanted:
-        raise AccountError(f"Give one or more of these roles: {', '.join(Role)}.")
-    if Role.NODE_ADMIN in wanted and wanted & {Role.FOCAL_POINT, Role.APPROVER}:
-        raise AccountError(
-            "A node administrator never sees content: make a second account for the focal point."
-        )
+    _verify(person.standing)
     account = Account(
         id=AccountId(context.random(16).hex()),
         sign_in_name=name,
         display_name=shown,
-        roles=wanted,
+        roles=person.standing.roles,
     )
-    if not SqlAccounts(context.database, context.keys).add_account(account, at=context.clock()):
+
+    def clear(session: Session, _done: Done) -> None:
+        _set_clearance(context, session, account.id, person.standing, who=who)
+
+    if not open_accounts(context, who, also=clear).add_account(account, at=context.clock()):
         raise AccountError(f"The sign-in name {name} is taken: choose another.")
     return account.id
 
 
+def handle_change_standing(
+    context: NodeContext,
+    account_id: AccountId,
+    standing: Standing,
+    *,
+    who: Principal,
+    row_version: int | None = None,
+) -> Person:
+    """Give somebody other roles or another clearance; they count from the next request on.
+
+    ``row_version`` is what the administrator saw. Raises ``NotFoundError``, :class:`AccountError`
+    (as for a new person; for oneself; for the last administrator), ``StaleError``.
+    """
+    require(who, Permission.ADMINISTER_PEOPLE)
+    _verify(standing)
+    if account_id == who.person:
+        raise AccountError("Nobody changes what they may do themselves: ask another administrator.")
+
+    def change(session: Session) -> None:
+        lock_people(context, session)
+        account = session.get(AccountRow, account_id)
+        if account is None:
+            raise NotFoundError("There is no such account: list the people.")
+        clearance = session.get(ClearanceRow, account_id)
+        seen = 0 if clearance is None else clearance.row_version
+        if row_version is not None and row_version != seen:
+            raise StaleError("Somebody changed this person meanwhile: look at them again.")
+        was, account.roles = account.roles, " ".join(sorted(standing.roles))
+        if was != account.roles:
+            detail = {"was": was, "now": account.roles}
+            record(context, session, who, Act.ROLES_CHANGED, subject=account_id, detail=detail)
+        session.add(account)
+        session.flush()
+        keep_an_administrator(session, was)
+        _set_clearance(context, session, account_id, standing, who=who)
+
+    context.transact(change)
+    return load_person(context, account_id, who=who)
+
+
+def handle_shut_out(context: NodeContext, account_id: AccountId, *, who: Principal) -> None:
+    """Close an account at once: its sessions end, its links and tokens stop working.
+
+    It stays in the list, since timelines and the audit log name it. Nothing happens if it is closed
+    already. Raises ``NotFoundError``, :class:`AccountError` for oneself and the last administrator.
+    """
+    require(who, Permission.ADMINISTER_PEOPLE)
+    if account_id == who.person:
+        raise AccountError("Nobody shuts themselves out: ask another administrator.")
+    account = _find(context, account_id)
+
+    def keep(session: Session, _done: Done) -> None:
+        lock_people(context, session)
+        keep_an_administrator(session, " ".join(account.roles))
+
+    open_accounts(context, who, also=keep).shut_out(account_id)
+
+
+def handle_let_in(context: NodeContext, account_id: AccountId, *, who: Principal) -> None:
+    """Open a closed account again: password and second factor are those of before."""
+    require(who, Permission.ADMINISTER_PEOPLE)
+    _find(context, account_id)
+    open_accounts(context, who).let_in(account_id)
+
+
 def handle_make_sign_in_link(
-    context: NodeContext, sign_in_name: str, lifetime: timedelta = timedelta(hours=72)
+    context: NodeContext,
+    sign_in_name: str,
+    lifetime: timedelta = LINK_LIFETIME,
+    *,
+    who: Principal,
 ) -> str:
     """Make a one-time link: its token, shown here and never again.
 
@@ -76,13 +189,14 @@ def handle_make_sign_in_link(
     The link is the console's address, :data:`LINK_PATH`, and the token. Raises ``NotFoundError``
     for an unknown name, :class:`AccountError` for a lifetime that is too long.
     """
+    require(who, Permission.ADMINISTER_PEOPLE)
     if not timedelta(0) < lifetime <= _LONGEST_LINK:
         raise AccountError("A sign-in link lives between a moment and 7 days.")
-    accounts = SqlAccounts(context.database, context.keys)
+    accounts = open_accounts(context, who)
     account = accounts.load_account_by_name(sign_in_name.strip())
     if account is None or not account.is_active:
         raise NotFoundError("There is no active account of that sign-in name: list the accounts.")
-    SqlSessions(context.database, context.keys).delete_sessions(account.id)
+    open_sessions(context, who).delete_sessions(account.id)
     token = context.random(TOKEN_BYTES)
     accounts.save_link(
         SignInLink(
@@ -95,5 +209,90 @@ def handle_make_sign_in_link(
 
 
 def list_accounts(context: NodeContext) -> Sequence[Account]:
-    """Give all accounts, by sign-in name."""
-    return SqlAccounts(context.database, context.keys).list_accounts()
+    """Give all accounts, by sign-in name: for naming who did something."""
+    return open_accounts(context).list_accounts()
+
+
+def list_people(context: NodeContext, *, who: Principal) -> list[Person]:
+    """Give all people with what they may do and see, by sign-in name."""
+    require(who, Permission.ADMINISTER_PEOPLE)
+    with context.database.reading() as session:
+        clearances = {row.account_id: row for row in session.exec(select(ClearanceRow))}
+    return [_describe(account, clearances.get(account.id)) for account in list_accounts(context)]
+
+
+def load_person(context: NodeContext, account_id: AccountId, *, who: Principal) -> Person:
+    """Give one person; raises ``NotFoundError``."""
+    require(who, Permission.ADMINISTER_PEOPLE)
+    account = _find(context, account_id)
+    with context.database.reading() as session:
+        return _describe(account, session.get(ClearanceRow, account_id))
+
+
+def keep_an_administrator(session: Session, had: str) -> None:
+    """Refuse what takes the last administrator away; only the command line could mend it.
+
+    It looks after the change and behind the lock, so that two who take the role from each other at
+    once do not both succeed. ``had``: the roles of before.
+    """
+    if Role.NODE_ADMIN not in had.split():
+        return
+    others = session.exec(select(AccountRow.roles).where(col(AccountRow.is_active).is_(True)))
+    if not any(Role.NODE_ADMIN in roles.split() for roles in others):
+        raise AccountError(
+            "This is the last node administrator: give somebody else the role first."
+        )
+
+
+def _find(context: NodeContext, account_id: AccountId) -> Account:
+    account = open_accounts(context).load_account(account_id)
+    if account is None:
+        raise NotFoundError("There is no such account: list the people.")
+    return account
+
+
+def _describe(account: Account, clearance: ClearanceRow | None) -> Person:
+    return Person(
+        account=account,
+        standing=Standing(
+            roles=account.roles,
+            channels=split_channels(clearance.channels) if clearance else frozenset(),
+            confidential=clearance.confidential if clearance else False,
+        ),
+        row_version=clearance.row_version if clearance else 0,
+    )
+
+
+def _set_clearance(
+    context: NodeContext, session: Session, account_id: str, standing: Standing, *, who: Principal
+) -> None:
+    shows = bool(standing.roles & _SHOW_CONTENT)
+    channels = write_channels(standing.channels) if shows else ""
+    row = session.get(ClearanceRow, account_id)
+    if row is None:
+        row = ClearanceRow(account_id=account_id, channels="", row_version=0)
+    if (row.channels, row.confidential) != (channels, standing.confidential):
+        detail: dict[str, str | int | bool | None] = {
+            "was": row.channels,
+            "now": channels,
+            "confidential": standing.confidential,
+        }
+        record(context, session, who, Act.CLEARANCE_CHANGED, subject=account_id, detail=detail)
+    row.channels, row.confidential = channels, standing.confidential
+    row.row_version += 1
+    session.add(row)
+
+
+def _verify(standing: Standing) -> None:
+    unknown = standing.roles - set(Role)
+    if unknown or not standing.roles:
+        raise AccountError(f"Give one or more of these roles: {', '.join(Role)}.")
+    if standing.roles & KEEPS_OUT and standing.roles & _SHOW_CONTENT:
+        raise AccountError(
+            "Who administers or audits the node never sees content: make a second account for "
+            "their work on cases."
+        )
+    if standing.confidential and not standing.roles & _SHOW_CONTENT:
+        raise AccountError(
+            "The strictly confidential part is opened only to somebody who reads cases."
+        )

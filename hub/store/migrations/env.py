@@ -1,6 +1,6 @@
 """Runs migrations on the connection that :mod:`hub.store.migrating` hands over."""
 
-from console.storage.migrating import run_migrations
+from console.storage.migration_steps import run_migrations
 from hub.store import (
     account_tables,
     audit_tables,

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
+from console.audit.entries import compute_hash
 from console.storage.database import Database
 from hub.audit.actions import Action
-from hub.audit.entries import FIRST_HASH, AuditEntryError
+from hub.audit.entries import DOMAIN, FIRST_HASH, AuditEntryError
 from hub.audit.log import AuditBrokenError, AuditFilter, AuditHead, AuditLog
 from hub.store.account_tables import FailureRow
 from hub.store.migrating import migrate
@@ -177,14 +178,14 @@ def test_every_part_of_an_entry_is_bound(tmp_path: Path) -> None:
     log = AuditLog(database, clock=SetClock())
     act(log, 1)
     (entry,) = log.list_entries()
-    assert entry.compute_hash() == entry.entry_hash
+    assert compute_hash(entry, domain=DOMAIN) == entry.entry_hash
     changes: dict[str, object] = {
         "sequence": 2, "at": NOON + timedelta(microseconds=1), "actor": "b", "action": "let_in",
         "subject": "other", "detail": '{"number": 1}', "previous_hash": "1" * 64,
     }  # fmt: skip
     for field, value in changes.items():
         changed = replace(entry, **{field: value})  # type: ignore[arg-type]  # one field by name
-        assert changed.compute_hash() != entry.entry_hash, field
+        assert compute_hash(changed, domain=DOMAIN) != entry.entry_hash, field
     database.close()
 
 

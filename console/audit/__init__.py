@@ -1,0 +1,1 @@
+"""A log of acts that is bound by hashes: what hub and node share of it."""

@@ -1,0 +1,163 @@
+"""People, their devices, and tokens of programs: for administrators, never what they work on."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from console.accounts.models import AccountId
+from node.api.conditional import SeenVersion, tag
+from node.api.doors import Doors
+from node.api.people_bodies import (
+    DeviceBody,
+    LinkBody,
+    LinkWish,
+    MeBody,
+    PersonBody,
+    PersonWish,
+    StandingWish,
+    TokenAsked,
+    TokenBody,
+    TokenMade,
+)
+from node.api.shapes import Id
+from node.domain.access import Permission, Principal
+from node.service import devices, people, tokens
+from node.service.context import NodeContext
+
+
+def create_people(context: NodeContext, doors: Doors) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter()
+    router.include_router(_create_people(context, doors))
+    router.include_router(_create_ways_in(context, doors))
+    router.include_router(_create_devices(context, doors))
+    router.include_router(_create_tokens(context, doors))
+    return router
+
+
+def _create_people(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter()
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]  # noqa: N806 - a type, in FastAPI's idiom
+    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - as above
+
+    def answer(person: people.Person, response: Response) -> PersonBody:
+        tag(response, person.row_version)
+        return PersonBody.of(person)
+
+    @router.get("/me")
+    def get_me(who: Anybody) -> MeBody:
+        """Say who asks, and what they may do and see."""
+        return MeBody.of(who)
+
+    @router.get("/people")
+    def list_people(who: Admin) -> list[PersonBody]:
+        """List the people of this node, by sign-in name."""
+        return [PersonBody.of(person) for person in people.list_people(context, who=who)]
+
+    @router.post("/people", status_code=HTTPStatus.CREATED)
+    def add_person(wish: PersonWish, who: Admin, response: Response) -> PersonBody:
+        """Add a person. A sign-in link lets them in the first time."""
+        account_id = people.handle_add_account(context, wish.read_person(), who=who)
+        response.headers["Location"] = f"/api/v1/people/{account_id}"
+        return answer(people.load_person(context, account_id, who=who), response)
+
+    @router.get("/people/{account_id}")
+    def get_person(account_id: Id, who: Admin, response: Response) -> PersonBody:
+        """Return a person with what they may do and see."""
+        return answer(people.load_person(context, AccountId(account_id), who=who), response)
+
+    @router.put("/people/{account_id}")
+    def change_person(
+        account_id: Id, wish: StandingWish, who: Admin, seen: SeenVersion, response: Response
+    ) -> PersonBody:
+        """Give somebody other roles, channels, or the confidential part."""
+        changed = people.handle_change_standing(
+            context, AccountId(account_id), wish.read(), who=who, row_version=seen
+        )
+        return answer(changed, response)
+
+    @router.post("/people/{account_id}/deactivate")
+    def deactivate(account_id: Id, who: Admin) -> PersonBody:
+        """Shut somebody out at once: sessions end, links and bound tokens stop working."""
+        people.handle_shut_out(context, AccountId(account_id), who=who)
+        return PersonBody.of(people.load_person(context, AccountId(account_id), who=who))
+
+    @router.post("/people/{account_id}/reactivate")
+    def reactivate(account_id: Id, who: Admin) -> PersonBody:
+        """Let somebody in again, with the password and second factor of before."""
+        people.handle_let_in(context, AccountId(account_id), who=who)
+        return PersonBody.of(people.load_person(context, AccountId(account_id), who=who))
+
+    return router
+
+
+def _create_ways_in(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter(prefix="/people/{account_id}")
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.post("/sign-in-link", status_code=HTTPStatus.CREATED)
+    def make_link(account_id: Id, wish: LinkWish, who: Admin) -> LinkBody:
+        """Make a one-time sign-in; sessions and earlier links end. Hand it over in person."""
+        person = people.load_person(context, AccountId(account_id), who=who)
+        token = people.handle_make_sign_in_link(
+            context, person.account.sign_in_name, wish.lifetime, who=who
+        )
+        return LinkBody(
+            path=f"{people.LINK_PATH}{token}", expires_at=context.clock() + wish.lifetime
+        )
+
+    return router
+
+
+def _create_devices(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter(prefix="/people/{account_id}/devices")
+    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.get("")
+    def list_devices(account_id: Id, who: Anybody) -> list[DeviceBody]:
+        """List where somebody is signed in: administrators anybody, a bound token its person."""
+        return [
+            DeviceBody.of(device) for device in devices.list_devices(context, account_id, who=who)
+        ]
+
+    @router.delete("", status_code=HTTPStatus.NO_CONTENT)
+    def end_devices(account_id: Id, who: Anybody) -> None:
+        """Sign somebody out everywhere."""
+        devices.handle_end_devices(context, account_id, who=who)
+
+    @router.delete("/{device_id}", status_code=HTTPStatus.NO_CONTENT)
+    def end_device(account_id: Id, device_id: Id, who: Anybody) -> None:
+        """Sign somebody out in one browser."""
+        devices.handle_end_device(context, account_id, device_id, who=who)
+
+    return router
+
+
+def _create_tokens(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter(prefix="/tokens")
+    makers = doors.who(Permission.ADMINISTER_PEOPLE, Permission.WORK_CASES, Permission.READ_AUDIT)
+    Maker = Annotated[Principal, Depends(makers)]  # noqa: N806 - a type, in FastAPI's idiom
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.get("")
+    def list_tokens(who: Admin) -> list[TokenBody]:
+        """List tokens, the newest first: everything but themselves."""
+        return [TokenBody.of(token) for token in tokens.list_tokens(context, who=who)]
+
+    @router.post("", status_code=HTTPStatus.CREATED)
+    def make_token(wish: TokenAsked, who: Maker) -> TokenMade:
+        """Make a token for a program; it is said here and never again.
+
+        One that shows content is made by somebody who works on cases, one for the audit log by an
+        auditor, one that administers by an administrator, and each is bound to its maker;
+        administrators make the others. A label is one program's for good.
+        """
+        return TokenMade(token=tokens.handle_make_token(context, wish.read(), who=who))
+
+    @router.post("/{label}/revoke", status_code=HTTPStatus.NO_CONTENT)
+    def revoke(label: Id, who: Admin) -> None:
+        """Take back every token of a label: the programs that hold one are out at once."""
+        tokens.handle_revoke_tokens(context, label=label, who=who)
+
+    return router

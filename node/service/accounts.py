@@ -1,0 +1,65 @@
+"""The stores of accounts and sessions, with the audit log looking on."""
+
+from collections.abc import Callable
+
+from sqlmodel import Session
+
+from console.accounts.factors import FactorDeed
+from console.accounts.models import AccountId
+from console.storage.factors import SqlFactors
+from console.storage.witness import Done, Witness
+from node.domain.access import Principal
+from node.domain.audit import Act
+from node.service.audit import lock_chain, record
+from node.service.context import NodeContext
+from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions
+from node.store.factor_tables import FACTOR_TABLES
+
+Also = Callable[[Session, Done], None]
+"""What is done with a deed, in its transaction; what it raises undoes the deed."""
+
+
+def witness_for(
+    context: NodeContext, who: Principal | None = None, also: Also | None = None
+) -> Witness:
+    """Return what notes each deed; without ``who`` it is the account's own."""
+
+    def witness(session: Session, done: Done) -> None:
+        actor = who or str(done.account_id)
+        act, detail = Act(done.deed.value), dict(done.detail)
+        record(context, session, actor, act, subject=str(done.account_id), detail=detail)
+        if also is not None:
+            also(session, done)
+
+    return witness
+
+
+def open_accounts(
+    context: NodeContext, who: Principal | None = None, *, also: Also | None = None
+) -> SqlAccounts:
+    """Return the store of accounts for what ``who`` does with them."""
+    return SqlAccounts(context.database, context.keys, witness=witness_for(context, who, also))
+
+
+def open_sessions(context: NodeContext, who: Principal | None = None) -> SqlSessions:
+    """Return the store of sessions for what ``who`` does with them."""
+    return SqlSessions(context.database, context.keys, witness=witness_for(context, who))
+
+
+def open_factors(context: NodeContext) -> SqlFactors:
+    """Return the store of further ways in."""
+
+    def witness(session: Session, deed: FactorDeed, account_id: AccountId) -> None:
+        record(context, session, str(account_id), Act(deed.value), subject=str(account_id))
+
+    return SqlFactors(
+        database=context.database,
+        tables=FACTOR_TABLES,
+        box=KeyStoreBox(context.keys),
+        witness=witness,
+    )
+
+
+def lock_people(context: NodeContext, session: Session) -> None:
+    """Let others who change people wait until this transaction is over."""
+    lock_chain(context, session)
