@@ -24,7 +24,7 @@ Memory: one chunk at a time, on either side.
 import base64
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType, Self
 
@@ -83,11 +83,11 @@ class Chunk:
     attachment_id: AttachmentId
     index: int
     ciphertext: bytes
+    #: SHA-256 of the ciphertext, what the manifest lists: computed once, a chunk is large.
+    digest: bytes = field(init=False, compare=False, repr=False)
 
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the ciphertext: what the manifest lists."""
-        return hashlib.sha256(self.ciphertext).digest()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.ciphertext).digest())
 
     def encode(self) -> bytes:
         """Deterministic CBOR."""
@@ -290,51 +290,80 @@ def _verify_chunk(
         raise MalformedError("A chunk of the file has a wrong length: its sender must send anew.")
 
 
+class AttachmentOpener:
+    """Opens a file chunk by chunk, from the first to the last, as they come. Use it once.
+
+    **What it gives is the file only once** :meth:`finish` **has returned**: write it to a temporary
+    place, and take it over then.
+    """
+
+    def __init__(self, manifest: AttachmentManifest, *, message_id: MessageId) -> None:
+        self._manifest = manifest
+        self._digests = manifest.chunk_digests
+        self._stream = _Stream.of(manifest, message_id=message_id)
+        self._whole = hashlib.sha256()
+        self._left = manifest.size
+        self.opened = 0  # chunks: the place of the next one
+
+    def open(self, chunk: Chunk) -> bytes:
+        """Return what the next chunk holds of the file; nothing if it is padding.
+
+        Raises ``MisaddressedError``, ``ForgedError`` for a chunk that is not the next one or was
+        altered, ``UnopenableError`` if it does not open, ``MalformedError`` for wrong padding.
+        """
+        if chunk.index != self.opened:
+            raise ForgedError("The chunks of the file are not in order: sort them by their place.")
+        _verify_chunk(chunk, manifest=self._manifest, digests=self._digests)
+        plain = self._stream.pull(chunk.index, chunk.ciphertext)
+        content = plain[: self._left]
+        if any(plain[self._left :]):
+            raise MalformedError("The padding of the file is wrong: its sender must send it anew.")
+        self._left -= len(content)
+        self.opened += 1
+        self._whole.update(content)
+        return content
+
+    def finish(self) -> None:
+        """Say that no chunk is left; raises ``UnopenableError`` if that is not so.
+
+        ``ForgedError`` if the file is not the one that was announced.
+        """
+        if self.opened != len(self._digests):
+            raise UnopenableError("The file ends too early: chunks are missing, ask for them.")
+        if self._whole.hexdigest() != self._manifest.sha256:
+            raise ForgedError("The file is not the announced one: its sender must send it anew.")
+
+
 def open_attachment(
     manifest: AttachmentManifest, chunks: Iterable[Chunk], *, message_id: MessageId
 ) -> Iterator[bytes]:
-    """Yield the file out of all its chunks, which come in order.
+    """Yield the file out of all its chunks, in order; raises what :class:`AttachmentOpener` does.
 
-    **What was yielded is the file only if this ends without an error**: write it to a temporary
-    place, and take it over at the end.
-
-    Raises ``MisaddressedError``, ``ForgedError`` for a chunk that is not the next one or was
-    altered, ``UnopenableError`` if the file does not open or ends too early, ``MalformedError`` for
-    wrong padding.
+    **What was yielded is the file only if this ends without an error.**
     """
-    stream = _Stream.of(manifest, message_id=message_id)
-    digests = manifest.chunk_digests
-    whole = hashlib.sha256()
-    left, expected = manifest.size, 0
+    opener = AttachmentOpener(manifest, message_id=message_id)
     for chunk in chunks:
-        if chunk.index != expected:
-            raise ForgedError("The chunks of the file are not in order: sort them by their place.")
-        _verify_chunk(chunk, manifest=manifest, digests=digests)
-        plain = stream.pull(chunk.index, chunk.ciphertext)
-        content = plain[:left]
-        if any(plain[left:]):
-            raise MalformedError("The padding of the file is wrong: its sender must send it anew.")
-        left -= len(content)
-        expected += 1
-        whole.update(content)
-        if content:
+        if content := opener.open(chunk):
             yield content
-    if expected != len(digests):
-        raise UnopenableError("The file ends too early: chunks are missing, ask for them.")
-    if whole.hexdigest() != manifest.sha256:
-        raise ForgedError("The file is not the one that was announced: its sender must send anew.")
+    opener.finish()
 
 
 def _cut(content: Iterable[bytes], *, size: int, chunk_size: int) -> Iterator[bytes]:
-    """Yield ``content`` with its padding, in pieces of the chunk size."""
-    waiting = bytearray()
+    """Yield ``content`` with its padding, in pieces of the chunk size; each byte moves once."""
+    waiting: list[bytes | memoryview] = []
+    missing = chunk_size
     for piece in _pad(content, size=size, chunk_size=chunk_size):
-        waiting += piece
-        while len(waiting) >= chunk_size:
-            yield bytes(waiting[:chunk_size])
-            del waiting[:chunk_size]
+        rest = memoryview(piece)
+        while len(rest) >= missing:
+            waiting.append(rest[:missing])
+            yield b"".join(waiting)
+            rest, missing = rest[missing:], chunk_size
+            waiting.clear()
+        if rest:
+            waiting.append(rest)
+            missing -= len(rest)
     if waiting:
-        yield bytes(waiting)
+        yield b"".join(waiting)
 
 
 def _pad(content: Iterable[bytes], *, size: int, chunk_size: int) -> Iterator[bytes]:

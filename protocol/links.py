@@ -121,7 +121,14 @@ class NumberRange:
 
 def collect_ranges(numbers: Iterable[int]) -> tuple[NumberRange, ...]:
     """Return the fewest ranges that hold these numbers, ascending."""
-    return merge_ranges(NumberRange(number, number) for number in numbers)
+    # Numbers, not a range for each: a link of years has hundreds of thousands.
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and number <= ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return tuple(NumberRange(first, last) for first, last in ranges)
 
 
 def merge_ranges(ranges: Iterable[NumberRange]) -> tuple[NumberRange, ...]:

@@ -8,6 +8,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType, Self
 
 from protocol.errors import MalformedError
@@ -20,6 +21,7 @@ _PUBLIC_CHARACTERS: Final = 56
 _SEED_CHARACTERS: Final = 58
 _SEED_PREFIX: Final = 18 << 3
 _CHECKSUM_BYTES: Final = 2
+_KEYS_AT_HAND: Final = 1_024
 
 
 class NkeyKind(StrEnum):
@@ -72,6 +74,8 @@ def decode_public_nkey(text: str) -> tuple[NkeyKind, VerifyKey]:
     return kind, VerifyKey(body[1:])
 
 
+# Each envelope names two accounts, and there are few. What is refused is not kept.
+@lru_cache(_KEYS_AT_HAND)
 def parse_public_nkey(text: str, *, kind: NkeyKind) -> PublicNkey:
     """Return the key if ``text`` is the canonical form of a public nkey of this ``kind``."""
     found, _ = decode_public_nkey(text)

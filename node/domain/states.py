@@ -2,20 +2,14 @@
 
 ``Dispatch`` is what became of a message we sent, seen by machines; ``Handling`` is what people did
 about a message, on whichever side. They are separate on purpose: that the other node has it does
-not mean that anybody has looked at it.
+not mean that anybody has looked at it. What people can do is the table of
+:mod:`protocol.conversation.table`; ``Handling`` is what lists need to know of its states.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-
-from protocol.messages.general import Outcome
-from protocol.messages.response import Completeness
-
-
-class TransitionError(Exception):
-    """Something was asked for that the state does not allow. The message says what is possible."""
 
 
 class Dispatch(StrEnum):
@@ -82,6 +76,9 @@ DISPATCH_TABLE: Final[Mapping[tuple[Dispatch, DispatchEvent], Dispatch]] = Mappi
     }
 )
 
+NOT_HELD: Final = frozenset({Dispatch.CANCELLED, Dispatch.REJECTED})
+"""States of a message that the other side does not have, as far as is known: it does nothing."""
+
 OPEN_DISPATCH: Final = frozenset({Dispatch.QUEUED, Dispatch.ON_ITS_WAY})
 """States in which the relay still owes something."""
 
@@ -102,53 +99,13 @@ class Handling(StrEnum):
     MORE_INFORMATION_ASKED = "more_information_asked"
     ANSWERED_IN_PART = "answered_in_part"
     ANSWERED = "answered"
+    #: To an authority of another Participant: it ends here.
+    FORWARDED_ELSEWHERE = "forwarded_elsewhere"
+    #: Taken back by its sender, or closed with its case by either side.
+    WITHDRAWN = "withdrawn"
+    CLOSED = "closed"
     NOTHING_EXPECTED = "nothing_expected"
 
 
 DECIDABLE: Final = frozenset({Handling.NEW, Handling.OPENED, Handling.MORE_INFORMATION_ASKED})
-"""States in which a decision may be taken, or may arrive."""
-
-_HANDLING_OF_OUTCOME: Final[Mapping[Outcome, Handling]] = MappingProxyType(
-    {
-        Outcome.ACCEPTED: Handling.ACCEPTED,
-        Outcome.DECLINED: Handling.DECLINED,
-        Outcome.FORWARDED: Handling.FORWARDED,
-        Outcome.MORE_INFORMATION_NEEDED: Handling.MORE_INFORMATION_ASKED,
-    }
-)
-
-
-def decide_handling(state: Handling, outcome: Outcome) -> Handling:
-    """Return the state after a decision.
-
-    Raises :class:`TransitionError` if the message was already decided or expects no decision.
-    """
-    if state is Handling.NOTHING_EXPECTED:
-        raise TransitionError("This message expects no decision: answer it with a message instead.")
-    if state not in DECIDABLE:
-        raise TransitionError(
-            f"This was already decided: {state.replace('_', ' ')}. Reload the page to see by whom; "
-            "send a message in the case if something has changed."
-        )
-    return _HANDLING_OF_OUTCOME[outcome]
-
-
-_ANSWERABLE: Final = frozenset(Handling) - {Handling.NOTHING_EXPECTED}
-"""A request may be answered straight away, and what was found later is still sent."""
-
-_HANDLING_OF_COMPLETENESS: Final[Mapping[Completeness, Handling]] = MappingProxyType(
-    {
-        Completeness.FULL: Handling.ANSWERED,
-        Completeness.PARTIAL: Handling.ANSWERED_IN_PART,
-        Completeness.NONE_AVAILABLE: Handling.ANSWERED,
-    }
-)
-
-
-def answer_handling(state: Handling, completeness: Completeness) -> Handling:
-    """Return the state after a response; :class:`TransitionError` if none is expected."""
-    if state not in _ANSWERABLE:
-        raise TransitionError("This message expects no answer: send a message in its case instead.")
-    if state is Handling.ANSWERED:
-        return state  # a complete answer stays one, whatever is sent after it
-    return _HANDLING_OF_COMPLETENESS[completeness]
+"""States in which nothing final was decided yet. See :mod:`node.service.conversations`."""

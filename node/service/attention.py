@@ -1,119 +1,80 @@
 """What needs a person now, beyond what waits for a decision: unread things, and sent troubles."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
 from sqlmodel import Session, col, func, select
 
+from node.domain.access import Permission, Principal
 from node.domain.ports import MailboxFullError
-from node.domain.states import DECIDABLE, Dispatch, Handling
 from node.service.context import NodeContext
+from node.service.permitting import is_seen, list_channels, require
 from node.service.reading import PAGE, Item
-from node.service.records import IN, OUT
-from node.store.tables import CaseRow, MessageRow, OutboxRow
+from node.service.records import IN, load_references, load_rows
+from node.store import message_lists
+from node.store.tables import MessageRow, OutboxRow
 
+MOST_COUNTED: Final = 200
+"""Beyond this the number says "many": counting more would take longer the more there are."""
 _COPIED: Final = tuple(f.name for f in fields(Item) if f.name != "case_reference")
 
 
-def list_waiting(context: NodeContext, *, limit: int = PAGE) -> list[Item]:
+def list_waiting(context: NodeContext, *, who: Principal, limit: int = PAGE) -> list[Item]:
     """List what needs somebody here: to decide, nearest deadline first; then to read."""
-    due = func.coalesce(MessageRow.answer_by, MessageRow.expires_at)
-    mine = col(MessageRow.direction) == IN
-    decide = mine & col(MessageRow.handling).in_(DECIDABLE)
-    read = (
-        mine
-        & (col(MessageRow.handling) == Handling.NOTHING_EXPECTED)
-        & col(MessageRow.opened_at).is_(None)
-    )
+    require(who, Permission.READ_CASES)
+    channels = list_channels(who)
     with context.database.reading() as session:
-        rows = [
-            *session.exec(
-                select(MessageRow)
-                .where(decide)
-                .order_by(due, col(MessageRow.message_id))
-                .limit(limit)
-            ),
-            *session.exec(
-                select(MessageRow).where(read).order_by(col(MessageRow.stored_at)).limit(limit)
-            ),
+        found = [
+            *message_lists.list_due(session, channels=channels, limit=limit),
+            *message_lists.list_unread(session, channels=channels, limit=limit),
         ][:limit]
-        return _items(session, rows)
+        return _items(session, load_rows(session, found))
 
 
-def count_waiting(context: NodeContext) -> int:
-    """Count what :func:`list_waiting` lists."""
-    statement = (
-        select(func.count())
-        .select_from(MessageRow)
-        .where(
-            MessageRow.direction == IN,
-            col(MessageRow.handling).in_(DECIDABLE)
-            | (
-                (col(MessageRow.handling) == Handling.NOTHING_EXPECTED)
-                & col(MessageRow.opened_at).is_(None)
-            ),
-        )
-    )
+def count_waiting(context: NodeContext, *, who: Principal) -> int:
+    """Count what :func:`list_waiting` lists, up to :data:`MOST_COUNTED`."""
+    channels = list_channels(who)
     with context.database.reading() as session:
-        return session.exec(statement).one()
+        return message_lists.count_open(session, channels=channels, most=MOST_COUNTED)
 
 
-def count_received_since(context: NodeContext, moment: datetime) -> int:
+def count_received_since(context: NodeContext, moment: datetime, *, who: Principal) -> int:
     """Count what came in after ``moment``."""
     statement = (
         select(func.count())
         .select_from(MessageRow)
-        .where(MessageRow.direction == IN, col(MessageRow.stored_at) > moment)
+        .where(MessageRow.direction == IN, col(MessageRow.stored_at) > moment, is_seen(who))
     )
     with context.database.reading() as session:
         return session.exec(statement).one()
 
 
-def list_sent_troubles(context: NodeContext) -> list[Item]:
+def list_sent_troubles(context: NodeContext, *, who: Principal) -> list[Item]:
     """List what we sent that did not arrive, or got no decision in time.
 
     One that was followed by a later message in the same case to the same Participant is settled.
     """
-    now = context.clock()
-    refused = col(MessageRow.dispatch).in_((Dispatch.REJECTED, Dispatch.EXPIRED, Dispatch.GIVEN_UP))
-    late = (
-        (col(MessageRow.answer_by) < now)
-        & col(MessageRow.handling).in_((Handling.NEW, Handling.OPENED))
-        & (col(MessageRow.dispatch) != Dispatch.CANCELLED)
-    )
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
-        rows = session.exec(
-            select(MessageRow)
-            .where(MessageRow.direction == OUT, refused | late)
-            .order_by(col(MessageRow.stored_at).desc())
-            .limit(PAGE)
-        ).all()
-        return _items(session, [row for row in rows if not _is_followed(session, row)])
-
-
-def _is_followed(session: Session, row: MessageRow) -> bool:
-    later = session.exec(
-        select(MessageRow.message_id)
-        .where(
-            MessageRow.direction == OUT,
-            MessageRow.case_id == row.case_id,
-            MessageRow.peer == row.peer,
-            col(MessageRow.stored_at) > row.stored_at,
+        found = message_lists.list_troubled(
+            session, channels=list_channels(who), now=context.clock(), limit=PAGE
         )
-        .limit(1)
-    ).first()
-    return later is not None
+        rows = sorted(load_rows(session, found), key=lambda row: row.stored_at, reverse=True)
+        followed = message_lists.find_followed(session, [row.message_id for row in rows[:PAGE]])
+        return _items(session, [row for row in rows[:PAGE] if row.message_id not in followed])
 
 
-def _items(session: Session, rows: Iterable[MessageRow]) -> list[Item]:
-    items = []
-    for row in rows:
-        case = session.get(CaseRow, row.case_id) if row.case_id else None
-        copied = {name: getattr(row, name) for name in _COPIED}
-        items.append(Item(**copied, case_reference=case.reference if case else None))
-    return items
+def _items(session: Session, rows: Sequence[MessageRow]) -> list[Item]:
+    references = load_references(session, {row.case_id for row in rows if row.case_id})
+    return [
+        Item(
+            **{name: getattr(row, name) for name in _COPIED},
+            case_reference=references.get(row.case_id or ""),
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from contact_registry.errors import RegistryError
 from contact_registry.routing import Desk, Gap, resolve
 from contact_registry.terms import find_agreed_deadline, load_calendar
 from node.service.attachments.sealing import SealedFiles
+from node.service.consent.circumstances import Circumstances
+from node.service.consent.exceptions import ExceptionDraft
+from node.service.consent.records import ConsentStatement
 from node.service.context import NodeContext, RefusedDraftError
 from node.store.tables import CaseRow
 from protocol.conversation.history import Place
@@ -31,7 +34,16 @@ from protocol.links import LinkPosition
 from protocol.messages.catalogue import describe_errors
 from protocol.messages.codes import AgeGroup, Formality, Kind, PersonGroup, Urgency
 from protocol.messages.entries import CatalogueEntry, Expectation
-from protocol.messages.head import CaseMessage
+from protocol.messages.head import CaseMessage, OnwardScope
+
+
+class OnwardDraft(BaseModel):
+    """What the recipient may pass on, as a person or a program says it (see ``OnwardRule``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: OnwardScope = OnwardScope.ASK_FIRST
+    authorities: tuple[str, ...] = Field(default=(), max_length=20)
 
 
 class Draft(BaseModel):
@@ -64,6 +76,16 @@ class Draft(BaseModel):
     body: dict[str, Any]
     #: Files that were brought in for it, in the order in which they are shown.
     files: tuple[str, ...] = Field(default=(), max_length=LIMITS.attachments)
+    #: What the recipient may pass on; nothing: it asks first.
+    onward: OnwardDraft = OnwardDraft()
+    #: The received message of this case whose data it passes on.
+    passes_on: str | None = Field(default=None, max_length=32)
+    #: The consent that the legal basis describes goes on file with the message.
+    consent: ConsentStatement | None = None
+    #: So does the exception that it claims: then the legal basis may name the ground alone.
+    exception: ExceptionDraft | None = None
+    #: And what else is known of the case from now on, added to what was known.
+    circumstances: Circumstances | None = None
 
 
 def build_message(  # noqa: PLR0913 - a message is made of these
@@ -80,7 +102,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
 ) -> CaseMessage:
     """Fill in what the node knows; raises ``RefusedDraftError`` for what does not fit the type."""
     recipient = ParticipantCode(draft.recipient)
-    kind, channel = _choose_kind(draft, entry), _choose_channel(draft, entry)
+    kind, channel = _choose_kind(draft, entry), choose_channel(draft, entry)
     wanted = Wanted(draft.phase, channel=channel, child=_concerns_child(draft.body))
     from_authority = draft.from_authority or find_own_desk(
         directory, participant=context.participant, wanted=wanted, at=now
@@ -116,6 +138,7 @@ def build_message(  # noqa: PLR0913 - a message is made of these
         "answer_by": _shortest(draft, longest, now=now),
         "language": draft.language,
         "legal_basis": draft.legal_basis,
+        "onward": draft.onward.model_dump(mode="json"),
         "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
         "seen": {"generation": seen.generation, "seq": seen.seq} if seen else None,
         "attachments": [
@@ -242,7 +265,8 @@ def _choose_kind(draft: Draft, entry: CatalogueEntry) -> Kind:
     return entry.kinds[0]
 
 
-def _choose_channel(draft: Draft, entry: CatalogueEntry) -> Channel:
+def choose_channel(draft: Draft, entry: CatalogueEntry) -> Channel:
+    """Return the channel that a draft names, else the one of its type, else assistance."""
     if draft.channel is not None:
         return draft.channel
     fixed = get_args(entry.model.model_fields["channel"].annotation)

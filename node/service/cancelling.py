@@ -8,23 +8,19 @@ people are told that the message may have left; should it have arrived, the rece
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.domain.states import (
-    Dispatch,
-    DispatchEvent,
-    Handling,
-    advance_dispatch,
-    answer_handling,
-    decide_handling,
-)
+from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
+from node.service.audit import record
+from node.service.cases.statements import forget_statements
 from node.service.context import NodeContext, NotFoundError, StaleError
-from node.service.records import IN, OUT, add_event, find_message, load_signed, lock_message
-from node.store.tables import CaseRow, EventRow, MessageRow, OutboxRow
-from protocol.messages.catalogue import parse_payload
-from protocol.messages.general import Decision
-from protocol.messages.response import Response
+from node.service.permitting import find_seen_message, require
+from node.service.records import OUT, add_event
+from node.service.settling import recount
+from node.store.tables import EventRow, MessageRow, OutboxRow
 
 MAY_HAVE_LEFT = "may_have_left"
 """Code of the event of a cancellation that came too late to be sure."""
@@ -55,31 +51,33 @@ def is_certain(outbox: OutboxRow) -> bool:
 
 
 def handle_cancel(
-    context: NodeContext, message_id: str, *, actor: str, row_version: int | None = None
+    context: NodeContext, message_id: str, *, who: Principal, row_version: int | None = None
 ) -> Cancelled:
     """Take a message back; done twice it is done once.
 
     ``row_version`` is what the person saw. Raises ``NotFoundError``; ``StaleError`` if it changed
     since, or is being handed over at this moment; :class:`TooLateError` if it has left.
     """
+    require(who, Permission.WORK_CASES)
 
     def cancel(session: Session) -> Cancelled:
-        return _cancel(context, session, message_id, actor=actor, row_version=row_version)
+        return cancel_message(context, session, message_id, who=who, row_version=row_version)
 
     cancelled = context.transact(cancel)
     context.signals.inbox.notify()
     return cancelled
 
 
-def _cancel(
+def cancel_message(
     context: NodeContext,
     session: Session,
     message_id: str,
     *,
-    actor: str,
-    row_version: int | None,
+    who: Principal,
+    row_version: int | None = None,
 ) -> Cancelled:
-    row = lock_message(session, message_id)
+    """Do the work of :func:`handle_cancel` inside the caller's transaction."""
+    row = find_seen_message(session, message_id, who=who, lock=True)
     if row is None or row.direction != OUT:
         raise NotFoundError("There is no such message of yours here: open it again from its case.")
     outbox = session.get(OutboxRow, message_id, with_for_update=True)
@@ -109,13 +107,14 @@ def _cancel(
         session,
         kind=EventKind.MESSAGE_CANCELLED,
         at=now,
-        actor=actor,
+        actor=who.actor,
         case_id=row.case_id,
         message_id=row.message_id,
         code=None if certain else MAY_HAVE_LEFT,
     )
     session.flush()
-    _reopen(context, session, row, actor=actor)
+    record(context, session, who, Act.MESSAGE_CANCELLED, subject=row.message_id)
+    _reopen(context, session, row, actor=who.actor)
     return Cancelled(message_id, certain=certain)
 
 
@@ -132,53 +131,9 @@ def _was_certain(session: Session, row: MessageRow) -> bool:
 
 
 def _reopen(context: NodeContext, session: Session, row: MessageRow, *, actor: str) -> None:
-    """Take back what a decision or an answer of ours did to the message that it names."""
-    if row.in_reply_to is None:
-        return
-    about = find_message(session, direction=IN, peer=row.peer, wire_id=row.in_reply_to, lock=True)
-    if about is None or about.handling == Handling.NOTHING_EXPECTED:
-        return
-    handling, decided_by = _replay(context, session, about)
-    if (about.handling, about.decided_by_message) == (handling, decided_by):
-        return
-    about.handling, about.decided_by_message = handling, decided_by
-    about.row_version += 1
-    add_event(
-        session,
-        kind=EventKind.OPEN_AGAIN,
-        at=context.clock(),
-        actor=actor,
-        case_id=about.case_id,
-        message_id=about.message_id,
-    )
-
-
-def _replay(
-    context: NodeContext, session: Session, about: MessageRow
-) -> tuple[Handling, str | None]:
-    """Say how a received message stands by the decisions and answers of ours that hold."""
-    handling = Handling.NEW if about.opened_at is None else Handling.OPENED
-    decided_by: str | None = None
-    case = session.get(CaseRow, about.case_id) if about.case_id else None
-    replies = session.exec(
-        select(MessageRow)
-        .where(
-            MessageRow.direction == OUT,
-            MessageRow.peer == about.peer,
-            MessageRow.case_id == about.case_id,
-            MessageRow.in_reply_to == about.wire_id,
-            col(MessageRow.dispatch) != Dispatch.CANCELLED,
-        )
-        .order_by(col(MessageRow.link_generation), col(MessageRow.link_seq))
-    ).all()
-    for reply in replies:
-        message = parse_payload(load_signed(context, reply, case).payload)
-        if isinstance(message, Decision):
-            handling = decide_handling(handling, message.body.outcome)
-            decided_by = reply.message_id
-        elif isinstance(message, Response):
-            handling = answer_handling(handling, message.body.completeness)
-    return handling, decided_by
+    """Take back what a message of ours said, and did to the conversations that it acted on."""
+    forget_statements(session, row.message_id)
+    recount(context, session, row, actor=actor)
 
 
 # ------------------------------------------------------------------ before it is done

@@ -1,16 +1,17 @@
 """Sending: from a draft to a numbered, signed message in the outbox, in one transaction."""
 
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
-from contact_registry.directory import Directory
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.domain.states import Dispatch, Handling
 from node.service.attachments.sealing import (
     SealedFiles,
     drop_sealed,
@@ -18,10 +19,15 @@ from node.service.attachments.sealing import (
     keep_sealed,
     seal_files,
 )
-from node.service.building import Draft, build_message
+from node.service.audit import record_all
+from node.service.building import Draft, build_message, choose_channel
+from node.service.case_content import is_erased
 from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
+from node.service.following import note_to_follow
+from node.service.permitting import find_seen_case, require, require_channel
+from node.service.policy.gate import Gate, Sending
+from node.service.policy.statements import Given, complete_basis, record_statements
 from node.service.records import (
-    OUT,
     add_event,
     find_case,
     find_joined,
@@ -30,10 +36,9 @@ from node.service.records import (
     open_case,
     seal_signed,
 )
-from node.service.restoring import is_restored
 from node.service.settling import settle_theirs
+from node.service.storing import describe_row, lock_link_head, sign_message, verify_reachable
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
-from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.identifiers import (
     AuthorityId,
@@ -46,15 +51,12 @@ from protocol.identifiers import (
     parse_message_id,
     parse_participant_code,
 )
-from protocol.links import LinkHead, restart_link
-from protocol.messages.catalogue import (
-    encode_payload,
-    get_entry,
-    parse_payload,
-)
+from protocol.links import LinkHead
+from protocol.messages.catalogue import get_entry, parse_payload
 from protocol.messages.codes import Urgency
-from protocol.messages.entries import Expectation
+from protocol.messages.entries import CatalogueEntry
 from protocol.messages.head import CaseMessage
+from protocol.policy.decision import Ground
 
 PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}
 
@@ -71,24 +73,40 @@ class Sent:
 
 
 def handle_send(
-    context: NodeContext, draft: Draft, *, actor: str, submission_key: str | None = None
+    context: NodeContext, draft: Draft, *, who: Principal, submission_key: str | None = None
 ) -> Sent:
     """Queue a message. When this returns, it is on our disk and will be delivered or reported.
 
     ``submission_key`` makes a repeated call with the same key one message: the first one's result
     comes back. Raises ``RefusedDraftError`` with what to change, ``NotFoundError`` for an unknown
-    case.
+    case, ``ForbiddenError`` for who may not send, or not in that channel.
     """
-    submission = Submission.of("send", draft, actor=actor, key=submission_key)
-    sealed = _seal_files(context, draft, actor=actor, submission=submission)
+    require(who, Permission.WORK_CASES)
+    submission = Submission.of("send", draft, actor=who.actor, key=submission_key)
 
-    def send(session: Session) -> Sent:
+    def send(session: Session, sealed: SealedFiles | None) -> Sent:
         return find_submission(session, submission) or queue_message(
-            context, session, draft, actor=actor, submission=submission, sealed=sealed
+            context, session, draft, who=who, submission=submission, sealed=sealed
         )
 
+    return queue_with_files(context, draft, owner=who.actor, submission=submission, queue=send)
+
+
+def queue_with_files(
+    context: NodeContext,
+    draft: Draft,
+    *,
+    owner: str,
+    submission: "Submission | None",
+    queue: Callable[[Session, SealedFiles | None], Sent],
+) -> Sent:
+    """Seal a draft's files, let ``queue`` do its work in one transaction, and wake who waits.
+
+    ``owner``: who brought the files in. What was sealed is deleted again if nothing was queued.
+    """
+    sealed = _seal_files(context, draft, actor=owner, submission=submission)
     try:
-        sent = context.transact(send)
+        sent = context.transact(lambda session: queue(session, sealed))
     except NodeError:  # nothing was committed; after any other failure that is not certain
         if sealed is not None:
             drop_sealed(context, sealed)
@@ -97,6 +115,7 @@ def handle_send(
         is_ours = sent.message_id == sealed.message_id
         (drop_staged if is_ours else drop_sealed)(context, sealed)
     context.signals.outbox.notify()
+    context.signals.to_follow.notify()
     context.signals.inbox.notify()
     return sent
 
@@ -179,34 +198,34 @@ def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes wit
     session: Session,
     draft: Draft,
     *,
-    actor: str,
+    who: Principal,
     submission: Submission | None = None,
     sealed: SealedFiles | None = None,
+    given: Given | None = None,
 ) -> Sent:
     """Do the work of :func:`handle_send` inside the caller's transaction.
 
-    ``sealed``: the draft's files, if it has any.
+    ``sealed``: the draft's files, if it has any. ``given``: a second person's approval of it.
+    Raises ``PolicyRefusedError`` if the policy does not let it leave, ``NeedsApprovalError`` if it
+    would with an approval.
     """
     if draft.files and sealed is None:
         raise RefusedDraftError("Files go with a message of its own: send them with one.")
     directory = context.directory.current()
-    try:
-        recipient = parse_participant_code(draft.recipient)
-        entry = get_entry(draft.type)
-        if draft.in_reply_to is not None:
-            parse_message_id(draft.in_reply_to)
-    except (MalformedError, LocalProtocolError) as error:
-        raise RefusedDraftError(str(error)) from error
-    if not issubclass(entry.model, CaseMessage):
-        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+    recipient, entry = parse_target(draft)
     verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)
-    case = _get_or_open_case(context, session, draft, actor=actor)
+    case = find_or_open_case(context, session, draft, who=who)
+    gate = Gate(context, session, directory, now=now)
+    record_statements(context, session, case, draft, who=who)
+    draft = complete_basis(draft, gate.know(case), given, now=now)
+    referring = refer(context, session, draft, case=case, who=who)
+    draft, channel = referring.draft, draft.channel
     head = lock_link_head(context, session, recipient)
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = build_message(
         context,
-        _refer(context, session, draft, case=case),
+        draft,
         entry=entry,
         case=case,
         position=position,
@@ -215,9 +234,30 @@ def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes wit
         directory=directory,
         sealed=sealed,
     )
+    if referring.about is None or channel is not None:  # a reply stays where it was asked
+        require_channel(who, message.channel)
+    decision = gate.pass_through(message, referring.say_sending(case=case, who=who, given=given))
     sent = _store(
-        context, session, message, case=case, head=head, actor=actor, submission=submission
+        context,
+        session,
+        message,
+        grounds=decision.grounds,
+        case=case,
+        head=head,
+        actor=who.actor,
+        submission=submission,
     )
+    record_all(context, session, Act.MESSAGE_SENT, [(who.actor, sent.message_id)])
+    if draft.passes_on is not None:
+        add_event(
+            session,
+            kind=EventKind.PASSED_ON,
+            at=now,
+            actor=who.actor,
+            case_id=case.case_id,
+            message_id=draft.passes_on,
+            code=message.to_authority,
+        )
     if sealed is not None:
         keep_sealed(
             context,
@@ -229,14 +269,51 @@ def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes wit
     return sent
 
 
-def _refer(context: NodeContext, session: Session, draft: Draft, *, case: CaseRow) -> Draft:
+def parse_target(draft: Draft) -> tuple[ParticipantCode, CatalogueEntry]:
+    """Return whom a draft is for and what it is; raises ``RefusedDraftError``."""
+    try:
+        recipient = parse_participant_code(draft.recipient)
+        entry = get_entry(draft.type)
+        if draft.in_reply_to is not None:
+            parse_message_id(draft.in_reply_to)
+    except (MalformedError, LocalProtocolError) as error:
+        raise RefusedDraftError(str(error)) from error
+    if not issubclass(entry.model, CaseMessage):
+        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+    return recipient, entry
+
+
+@dataclass(frozen=True, slots=True)
+class Referring:
+    """A draft that names what it replies to as the other side calls it, and that message."""
+
+    draft: Draft
+    about: MessageRow | None = None
+
+    def say_sending(self, *, case: CaseRow, who: Principal, given: Given | None) -> Sending:
+        """Say who sends it in which case, for the gate."""
+        return Sending(
+            case=case,
+            who=who,
+            about=self.about,
+            passes_on=self.draft.passes_on,
+            approval=given.approval if given else None,
+            case_manager_approved=given is not None and given.case_manager_approved,
+        )
+
+
+def refer(
+    context: NodeContext, session: Session, draft: Draft, *, case: CaseRow, who: Principal
+) -> Referring:
     """Name a message that is replied to as the other side calls it, and stay in its channel.
 
     A trend alert is replied to outside its channel, which carries alerts alone.
     """
     row = session.get(MessageRow, draft.in_reply_to) if draft.in_reply_to else None
     if row is None:
-        return draft
+        return Referring(draft)
+    if not who.sees(Channel(row.channel) if row.channel else None):
+        raise NotFoundError("There is no such message here: open it again from its case.")
     if (row.peer, row.case_id) != (draft.recipient, case.case_id):
         raise RefusedDraftError(
             "A message replies to one that was exchanged with its recipient in the same case: "
@@ -247,52 +324,29 @@ def _refer(context: NodeContext, session: Session, draft: Draft, *, case: CaseRo
         replied = parse_payload(load_signed(context, row, case).payload)
         if isinstance(replied, CaseMessage) and replied.channel is not Channel.TREND:
             channel = replied.channel
-    return draft.model_copy(update={"in_reply_to": row.wire_id, "channel": channel})
+    named = draft.model_copy(update={"in_reply_to": row.wire_id, "channel": channel})
+    return Referring(named, row)
 
 
-def verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
-    """Raise ``RefusedDraftError`` if nothing can be sent to a Participant."""
-    participant = directory.participant(recipient)
-    if participant is None:
-        raise RefusedDraftError(f"{recipient} is no Participant of the registry.")
-    if recipient not in directory.keys:
-        raise RefusedDraftError(
-            f"{participant.display_name} has no node yet: use the contacts in the directory."
-        )
-
-
-def _get_or_open_case(
-    context: NodeContext, session: Session, draft: Draft, *, actor: str
+def find_or_open_case(
+    context: NodeContext, session: Session, draft: Draft, *, who: Principal
 ) -> CaseRow:
+    """Return the case that a draft names, or open one; raises ``NotFoundError``."""
     if draft.case is None:
         while True:
             reference = make_case_reference(context.random)
             if find_case(session, reference) is None:
-                return open_case(context, session, reference=reference, actor=actor)
+                channel = choose_channel(draft, parse_target(draft)[1])
+                return open_case(
+                    context, session, reference=reference, actor=who.actor, channel=channel
+                )
     try:
         case = find_case(session, parse_case_reference(draft.case))
     except MalformedError as error:
         raise RefusedDraftError(str(error)) from error
-    if case is None:
+    if case is None or is_erased(case) or find_seen_case(session, case.case_id, who=who) is None:
         raise NotFoundError("This node has no case with that reference: look it up in the list.")
     return case
-
-
-def lock_link_head(context: NodeContext, session: Session, peer: ParticipantCode) -> LinkHeadRow:
-    """Take the link to ``peer`` for this transaction: numbers are given one at a time."""
-    head = session.exec(
-        select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
-    ).one_or_none()
-    if head is None:
-        fresh = LinkHead()
-        if is_restored(session):  # the link may have been begun after the backup
-            fresh = restart_link(fresh, now=context.clock())
-        head = LinkHeadRow(
-            peer=peer, generation=fresh.generation, seq=fresh.seq, digest=fresh.digest
-        )
-        session.add(head)
-        session.flush()
-    return head
 
 
 def _store(  # noqa: PLR0913 - a message is stored with these
@@ -300,6 +354,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     session: Session,
     message: CaseMessage,
     *,
+    grounds: Iterable[Ground],
     case: CaseRow,
     head: LinkHeadRow,
     actor: str,
@@ -313,7 +368,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
     now = context.clock()
     joins = not find_joined(session, [case.case_id], [message.recipient])
     row = MessageRow(
-        **describe_row(message, signed=signed, stored_at=now),
+        **describe_row(message, signed=signed, stored_at=now, grounds=grounds),
         case_id=case.case_id,
         signed_payload_sealed=seal_signed(
             context, signed, message_id=message.message_id, case=case
@@ -323,7 +378,8 @@ def _store(  # noqa: PLR0913 - a message is stored with these
         row.submission_key, row.submission_sha256 = submission.key, submission.sha256
     session.add(row)
     session.flush()
-    settle_theirs(session, row, message, actor=actor)
+    note_to_follow(session, [row.message_id], at=now)
+    settle_theirs(context, session, row, message, actor=actor)
     session.add(
         OutboxRow(
             message_id=message.message_id,
@@ -341,6 +397,7 @@ def _store(  # noqa: PLR0913 - a message is stored with these
             actor=actor,
             case_id=case.case_id,
             code=message.recipient,
+            channel=message.channel,
         )
     add_event(
         session,
@@ -351,54 +408,3 @@ def _store(  # noqa: PLR0913 - a message is stored with these
         message_id=message.message_id,
     )
     return _describe(session, row)
-
-
-def sign_message(context: NodeContext, message: CaseMessage) -> SignedPayload:
-    """Sign a numbered message; raises ``RefusedDraftError`` if it is too large."""
-    try:
-        return SignedPayload.sign(
-            encode_payload(message),
-            consignment=Consignment(
-                message_id=MessageId(message.message_id),
-                sender=ParticipantCode(message.sender),
-                recipient=ParticipantCode(message.recipient),
-                expires_at=message.composed_at + context.rules.expiry,
-            ),
-            key=context.keys.signing_key,
-        )
-    except LocalProtocolError as error:
-        raise RefusedDraftError(str(error)) from error
-
-
-def describe_row(
-    message: CaseMessage, *, signed: SignedPayload, stored_at: datetime
-) -> dict[str, Any]:
-    """Return the columns of a message that are metadata; case and content are the caller's."""
-    expects = get_entry(message.type).expectation_of(message.kind)
-    return {
-        "message_id": message.message_id,
-        "wire_id": message.message_id,
-        "direction": OUT,
-        "peer": message.recipient,
-        "type": message.type,
-        "version": message.version,
-        "readable": True,
-        "phase": message.phase,
-        "urgency": message.urgency,
-        "from_authority": message.from_authority,
-        "to_authority": message.to_authority,
-        "in_reply_to": message.in_reply_to,
-        "composed_at": message.composed_at,
-        "stored_at": stored_at,
-        "answer_by": message.answer_by,
-        "expires_at": signed.consignment.expires_at,
-        "payload_sha256": signed.digest,
-        "signer_key_id": signed.signer,
-        "link_generation": message.link.generation,
-        "link_seq": message.link.seq,
-        "link_prev": message.link.prev,
-        "registry_version": message.registry.version,
-        "registry_sha256": message.registry.sha256,
-        "dispatch": Dispatch.QUEUED,
-        "handling": (Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW),
-    }

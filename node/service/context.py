@@ -11,7 +11,9 @@ from sqlmodel import Session
 
 from console.storage.database import Database
 from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits
+from node.domain.calendars import HolidaySource
 from node.domain.files import BlobStore, FileRules
+from node.domain.notices import Postman
 from node.domain.ports import (
     Clock,
     DirectorySource,
@@ -19,6 +21,7 @@ from node.domain.ports import (
     PastDirectorySource,
     RandomBytes,
 )
+from node.service.handoff import Leaving
 from node.service.signals import Signals
 from protocol.identifiers import ParticipantCode
 from protocol.limits import LIMITS
@@ -92,6 +95,8 @@ class NodeContext:
     clock: Clock
     random: RandomBytes
     signals: Signals = field(default_factory=Signals)
+    #: What was claimed as it was stored.
+    leaving: Leaving = field(default_factory=Leaving)
     rules: DeliveryRules = field(default_factory=DeliveryRules)
     #: From which age on the registry's view warns, is stale, and holds back personal data.
     age_limits: AgeLimits = DEFAULT_AGE_LIMITS
@@ -100,6 +105,10 @@ class NodeContext:
     #: Where files lie; None: this process handles none.
     blob_store: BlobStore | None = None
     file_rules: FileRules = field(default_factory=FileRules)
+    #: Days off beside those of the registry; None: no calendar.
+    holidays: HolidaySource | None = None
+    #: Who takes notices to a mail server; None: none are sent.
+    postman: Postman | None = None
 
     @property
     def blobs(self) -> BlobStore:

@@ -3,12 +3,16 @@
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.domain.states import Handling, TransitionError, decide_handling
+from node.domain.states import DECIDABLE, Handling
+from node.service.audit import record
 from node.service.building import Draft
 from node.service.composing import Sent, Submission, find_submission, queue_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
-from node.service.records import IN, add_event, lock_message
+from node.service.permitting import find_seen_message, require
+from node.service.records import IN, add_event
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Phase
 from protocol.messages.codes import Urgency
@@ -46,7 +50,7 @@ def handle_decide(  # noqa: PLR0913 - who decides what about which, on which vie
     message_id: str,
     decision: DecisionDraft,
     *,
-    actor: str,
+    who: Principal,
     row_version: int | None = None,
     submission_key: str | None = None,
 ) -> Sent:
@@ -54,7 +58,9 @@ def handle_decide(  # noqa: PLR0913 - who decides what about which, on which vie
 
     ``row_version`` is what the decider saw: if somebody else has decided since, ``StaleError``.
     """
-    submission = Submission.of(f"decide {message_id}", decision, actor=actor, key=submission_key)
+    require(who, Permission.WORK_CASES)
+    asked = f"decide {message_id}"
+    submission = Submission.of(asked, decision, actor=who.actor, key=submission_key)
 
     def decide(session: Session) -> Sent:
         return find_submission(session, submission) or _decide(
@@ -62,13 +68,14 @@ def handle_decide(  # noqa: PLR0913 - who decides what about which, on which vie
             session,
             message_id,
             decision,
-            actor=actor,
+            who=who,
             row_version=row_version,
             submission=submission,
         )
 
     sent = context.transact(decide)
     context.signals.outbox.notify()
+    context.signals.to_follow.notify()
     context.signals.inbox.notify()
     return sent
 
@@ -79,11 +86,11 @@ def _decide(  # noqa: PLR0913 - as above
     message_id: str,
     decision: DecisionDraft,
     *,
-    actor: str,
+    who: Principal,
     row_version: int | None,
     submission: Submission | None,
 ) -> Sent:
-    row = lock_message(session, message_id)
+    row = find_seen_message(session, message_id, who=who, lock=True)
     if row is None or row.direction != IN or row.case_id is None:
         raise NotFoundError("There is no such received message here: open it from the inbox.")
     if row_version is not None and row_version != row.row_version:
@@ -91,31 +98,40 @@ def _decide(  # noqa: PLR0913 - as above
             "Somebody changed this while your page was open. Nothing was sent: look at the newest "
             "state below and decide again if it is still yours."
         )
-    try:
-        handling = decide_handling(Handling(row.handling), decision.outcome)
-    except TransitionError as error:
-        raise StaleError(str(error)) from error
+    _verify_open(row, is_seen=row_version is not None)
     case = session.get_one(CaseRow, row.case_id)
     sent = queue_message(
         context,
         session,
         _draft(row, case, decision),
-        actor=actor,
+        who=who,
         submission=submission,
     )
-    row.handling = handling
-    row.decided_by_message = sent.message_id
-    row.row_version += 1
     add_event(
         session,
         kind=EventKind.DECIDED,
         at=context.clock(),
-        actor=actor,
+        actor=who.actor,
         case_id=row.case_id,
         message_id=row.message_id,
         code=decision.outcome,
     )
+    record(context, session, who, Act.MESSAGE_DECIDED, subject=row.message_id)
     return sent
+
+
+def _verify_open(row: MessageRow, *, is_seen: bool) -> None:
+    """Refuse what is no decision at all, and what would change one that its author did not see.
+
+    What may be decided in which state, the table of conversations says when the message is queued.
+    """
+    if row.handling == Handling.NOTHING_EXPECTED:
+        raise StaleError("This message expects no decision: answer it with a message instead.")
+    if row.handling not in DECIDABLE and not is_seen:
+        raise StaleError(
+            f"This was already decided: {row.handling.replace('_', ' ')}. Look at its newest state "
+            "first; to change a decision, say which version of the message you saw."
+        )
 
 
 def _draft(row: MessageRow, case: CaseRow, decision: DecisionDraft) -> Draft:

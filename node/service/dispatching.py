@@ -4,13 +4,15 @@ Sealing happens here and not when a message is composed, so that a message that 
 sealed for a key that its recipient still holds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, and_, col, or_, select, update
 
 from contact_registry.directory import Directory
@@ -23,7 +25,7 @@ from node.service.holding import HELD_BACK, HOLD_PAUSE, is_about_person, must_ho
 from node.service.outbox_rows import find_due, record_confirmed
 from node.service.records import add_event, lock_message, open_signed
 from node.store.attachment_tables import SentFileRow
-from node.store.bulk import in_parts, update_rows
+from node.store.bulk import in_parts, table_of, update_rows
 from node.store.tables import MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
 from protocol.errors import ProtocolError
@@ -34,6 +36,12 @@ from protocol.subjects import AccountId, parse_account_id
 
 _ERROR_LENGTH: Final = 200
 _DAMAGED_PAUSE: Final = timedelta(hours=1)
+_FILE = table_of(SentFileRow).c
+_WITH_FILES: Final = (
+    sql_select(_FILE.file_id)
+    .where(_FILE.message_id.in_(bindparam("message_ids", expanding=True)))
+    .limit(1)
+)
 
 
 class NoRecipientKeyError(NodeError):
@@ -68,6 +76,40 @@ class Consigned:
     first: bool = True
     #: Until when it is ours alone.
     claimed_until: datetime | None = None
+    #: As in the outbox: what has less of it is more urgent.
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAtOnce:
+    """Claims messages as they are stored, for the relay of this process.
+
+    One for each try of a transaction; hand ``messages`` on after its commit.
+    """
+
+    until: datetime
+    messages: list[Consigned] = field(default_factory=list)
+
+    def note(self, row: Mapping[str, Any], signed: SignedPayload) -> dict[str, Any]:
+        """Return the outbox row of a message as one that is claimed."""
+        self.messages.append(
+            Consigned(
+                message_id=row["message_id"],
+                peer=ParticipantCode(row["peer"]),
+                transport_id=row["transport_id"],
+                signed=signed,
+                claimed_until=self.until,
+                priority=row["priority"],
+            )
+        )
+        return {**row, "claimed_until": self.until, "attempts": 1, "tried": True}
+
+
+def claim_at_once(context: NodeContext) -> ClaimAtOnce | None:
+    """Return what claims messages that are stored now; ``None``: they wait for the relay."""
+    if not context.leaving.messages.takes_more or must_hold_back(context):
+        return None
+    return ClaimAtOnce(context.clock() + context.rules.lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +287,7 @@ def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
 
 def _have_files(session: Session, message_ids: Sequence[str]) -> bool:
     return any(
-        session.exec(
-            select(SentFileRow.file_id).where(col(SentFileRow.message_id).in_(part)).limit(1)
-        ).first()
+        session.connection().execute(_WITH_FILES, {"message_ids": part}).first()
         for part in in_parts(message_ids)
     )
 

@@ -19,9 +19,20 @@ from contact_registry.evidence.presenting import name_participant, show_moment
 from contact_registry.evidence.registry_proof import PastRegistry, collect_objects
 from contact_registry.evidence.report import write_report
 from contact_registry.evidence.verifying import judge_contents
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.evidence import find_step
+from node.service.audit import note_seen
 from node.service.context import NodeContext, NotFoundError
+from node.service.permitting import (
+    find_seen_case,
+    find_seen_message,
+    is_event_seen,
+    is_seen,
+    require,
+)
+from node.service.reading import is_entry_seen
 from node.service.records import OUT, find_case, list_with_files, load_signed
 from node.service.registry_archive import RegistryArchive
 from node.store.tables import CaseRow, EventRow, EvidenceRow, MessageRow, ReceiptRow
@@ -66,11 +77,12 @@ class _Found:
 
 
 def export_message(
-    context: NodeContext, archive: RegistryArchive, message_id: str
+    context: NodeContext, archive: RegistryArchive, message_id: str, *, who: Principal
 ) -> ExportedBundle:
     """Return the bundle of one message; raises ``NotFoundError``."""
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
-        row = session.get(MessageRow, message_id)
+        row = find_seen_message(session, message_id, who=who)
         if row is None:
             raise NotFoundError("There is no such message here: check its identifier.")
         case = session.get(CaseRow, row.case_id) if row.case_id else None
@@ -78,24 +90,34 @@ def export_message(
         sender = context.participant if row.direction == OUT else row.peer
         covers = CoversMessage(sender=sender, message_id=row.wire_id)
         found = _find(context, session, [row], case, covers, events)
+    note_seen(context, who, Act.EVIDENCE_EXPORTED, message_id)
     return _make_bundle(context, archive, found)
 
 
 def export_case(
-    context: NodeContext, archive: RegistryArchive, reference: CaseReference
+    context: NodeContext, archive: RegistryArchive, reference: CaseReference, *, who: Principal
 ) -> ExportedBundle:
-    """Return the bundle of everything that this node holds of a case; raises ``NotFoundError``."""
+    """Return the bundle of all of a case that is there for them; raises ``NotFoundError``."""
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
         case = find_case(session, reference)
-        if case is None:
+        if case is None or find_seen_case(session, case.case_id, who=who) is None:
             raise NotFoundError("This node knows no such case: check its reference.")
         rows = session.exec(
             select(MessageRow)
-            .where(MessageRow.case_id == case.case_id)
+            .where(MessageRow.case_id == case.case_id, is_seen(who))
             .order_by(col(MessageRow.stored_at), col(MessageRow.message_id))
         ).all()
-        events = session.exec(select(EventRow).where(EventRow.case_id == case.case_id)).all()
+        names, peers = {row.message_id for row in rows}, {row.peer for row in rows}
+        events = [
+            event
+            for event in session.exec(
+                select(EventRow).where(EventRow.case_id == case.case_id, is_event_seen(who))
+            )
+            if is_entry_seen(event, names, peers)
+        ]
         found = _find(context, session, rows, case, CoversCase(case=reference), events)
+    note_seen(context, who, Act.EVIDENCE_EXPORTED, case.case_id)
     return _make_bundle(context, archive, found)
 
 
@@ -110,7 +132,9 @@ def _find(  # noqa: PLR0913, PLR0917 - what one transaction has found
     covers: CoversMessage | CoversCase,
     events: Sequence[EventRow],
 ) -> _Found:
-    signed = {row.message_id: load_signed(context, row, case) for row in rows}
+    # What was erased for good is left out; where that is everything, it is said.
+    kept = [row for row in rows if row.signed_payload_sealed] or rows
+    signed = {row.message_id: load_signed(context, row, case) for row in kept}
     names = {message_id: name_signed(it) for message_id, it in signed.items()}
     receipts = session.exec(
         select(ReceiptRow)

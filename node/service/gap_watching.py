@@ -202,7 +202,9 @@ def _find_all_gaps(session: Session, peer: str, watches: Sequence[GapWatch]) -> 
     gaps: list[LinkGap] = []
     for generation in sorted(generations):
         numbers = session.exec(
-            select(MessageRow.link_seq).where(*mine, MessageRow.link_generation == generation)
+            select(MessageRow.link_seq).where(*mine, MessageRow.link_generation == generation),
+            # A link of years has hundreds of thousands: they are not all held at once.
+            execution_options={"yield_per": 1_000},
         )
         gone = session.exec(
             select(LinkGoneRow.first, LinkGoneRow.last).where(

@@ -23,6 +23,7 @@ from node.service.dead_letters import (
 from node.service.opening import Arrival
 from node.service.receiving import Intake, IntakeResult, handle_arrivals, handle_stumble
 from node.service.records import add_event, lock_message
+from node.service.settling import resettle
 from node.store.tables import MessageRow, OutboxRow, QuarantineRow, SettledLetterRow
 from protocol.messages.codes import Urgency
 from protocol.subjects import TrafficClass, parse_account_id
@@ -143,6 +144,8 @@ def _send_again(
     if state is not None:
         row.dispatch = state
         row.row_version += 1
+        session.flush()
+        resettle(context, session, row)
     if outbox is None and state is not None:
         session.add(
             OutboxRow(

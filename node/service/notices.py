@@ -14,8 +14,13 @@ from contact_registry.trust.staleness import Grade
 from node.domain.alarms import AlarmStanding
 from node.service.attachments.noticing import list_file_notices
 from node.service.context import NodeContext
+from node.service.following import list_following_notices
 from node.service.holding import describe_view_age, judge_view
 from node.service.resending import ANSWERED_IN_AN_HOUR
+from node.service.webhooks.keeping import list_webhook_notices
+from node.service.work.calendar import list_calendar_notices
+from node.service.work.escalation import list_work_notices
+from node.service.work.mailing import list_mail_notices
 from node.store.link_tables import LinkGapRow, LinkGoneRow, LinkWatchRow, RestoreQuestionRow
 from node.store.pin_tables import RegistryAlarmRow, RegistryNamedRow
 from protocol.links import HeadVerdict
@@ -55,6 +60,11 @@ def list_notices(context: NodeContext) -> list[str]:
             *_list_alarms(context, session),
             *_list_unseen_versions(context, session),
             *list_file_notices(context, session),
+            *list_webhook_notices(session),
+            *list_following_notices(session),
+            *list_work_notices(session, now=context.clock()),
+            *list_mail_notices(session),
+            *list_calendar_notices(context),
         ]
 
 

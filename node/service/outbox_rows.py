@@ -3,16 +3,39 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, update
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, col, func, or_, select
 
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import DeliveryRules, NodeContext
-from node.store.bulk import in_parts, insert_rows, update_rows
+from node.store.bulk import in_parts, insert_rows, table_of, update_rows
 from node.store.tables import CaseRow, EventRow, MessageRow, OutboxRow
+
+_MESSAGE, _OUTBOX = table_of(MessageRow).c, table_of(OutboxRow).c
+
+# Made once: putting a question together costs more than asking it. Rows are locked in one order by
+# all, messages before their outbox rows, so that no two wait for each other.
+_MESSAGES: Final = (
+    sql_select(_MESSAGE.message_id, _MESSAGE.dispatch, _MESSAGE.case_id)
+    .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
+    .order_by(_MESSAGE.message_id)
+    .with_for_update()
+)
+_WAITING: Final = (
+    sql_select(_OUTBOX.message_id, _OUTBOX.transport_id, _OUTBOX.handed_over, _OUTBOX.once_until)
+    .where(_OUTBOX.message_id.in_(bindparam("message_ids", expanding=True)))
+    .order_by(_OUTBOX.message_id)
+    .with_for_update()
+)
+_MOVE: Final = (
+    update(table_of(MessageRow))
+    .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
+    .values(dispatch=Dispatch.ON_ITS_WAY, row_version=_MESSAGE.row_version + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,27 +174,16 @@ def record_confirmed(
 def _record_part(
     context: NodeContext, session: Session, confirmed: Mapping[str, A], *, at: datetime
 ) -> list[A]:
-    # Messages before their outbox rows: one order for all, so that no two wait for each other.
+    connection = session.connection()
     messages = {
         message_id: (Dispatch(dispatch or Dispatch.QUEUED), case_id)
-        for message_id, dispatch, case_id in session.exec(
-            select(MessageRow.message_id, MessageRow.dispatch, MessageRow.case_id)
-            .where(col(MessageRow.message_id).in_(list(confirmed)))
-            .order_by(MessageRow.message_id)
-            .with_for_update()
+        for message_id, dispatch, case_id in connection.execute(
+            _MESSAGES, {"message_ids": list(confirmed)}
         )
     }
-    rows = session.exec(
-        select(
-            OutboxRow.message_id,
-            OutboxRow.transport_id,
-            OutboxRow.handed_over,
-            OutboxRow.once_until,
-        )
-        .where(col(OutboxRow.message_id).in_(list(messages)))
-        .order_by(OutboxRow.message_id)
-        .with_for_update()
-    ).all()
+    if not messages:
+        return []
+    rows = connection.execute(_WAITING, {"message_ids": list(messages)}).all()
     left: list[A] = []
     changes: dict[str, dict[str, Any]] = {}
     on_their_way: list[str] = []
@@ -204,12 +216,7 @@ def _note_on_their_way(session: Session, cases: Mapping[str, str | None], *, at:
     """Move messages, given with their cases, and say so in the timeline."""
     if not cases:
         return
-    session.exec(
-        update(MessageRow)
-        .where(col(MessageRow.message_id).in_(list(cases)))
-        .values(dispatch=Dispatch.ON_ITS_WAY, row_version=col(MessageRow.row_version) + 1)
-        .execution_options(synchronize_session=False)
-    )
+    session.connection().execute(_MOVE, {"message_ids": list(cases)})
     insert_rows(
         session,
         EventRow,

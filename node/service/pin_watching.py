@@ -26,14 +26,17 @@ from protocol.registry_pins import REMEMBERED, PinBook, PinConflict
 MOST_ALARMS: Final = 256
 
 
-def note_verified(context: NodeContext, session: Session) -> None:
-    """Remember the version that this node acts on, and judge what peers said of it before."""
+def note_verified(context: NodeContext, session: Session) -> bool:
+    """Remember the version that this node acts on, and judge what peers said of it before.
+
+    Returns whether it is the one that was remembered, if one was.
+    """
     directory = context.directory.current()
     known = session.get(RegistryVerifiedRow, directory.version)
     if known is not None:
         if known.sha256 != directory.sha256:
             _blame_ourselves(context, session, directory, held=known.sha256)
-        return
+        return known.sha256 == directory.sha256
     session.add(RegistryVerifiedRow(version=directory.version, sha256=directory.sha256))
     session.flush()
     _keep_newest_verified(session)
@@ -58,6 +61,7 @@ def note_verified(context: NodeContext, session: Session) -> None:
     for word in named.values():
         session.delete(word)
     session.flush()
+    return True
 
 
 def _keep_newest_verified(session: Session) -> None:
@@ -97,8 +101,11 @@ def watch_pin(
 
     ``about`` is the message as it was stored, if it is one that people see.
     """
-    note_verified(context, session)
     pin, peer = message.registry, ParticipantCode(message.sender)
+    current = context.directory.current()
+    is_ours = (pin.version, pin.sha256) == (current.version, current.sha256)
+    if note_verified(context, session) and is_ours:
+        return  # nearly always
     verified = session.get(RegistryVerifiedRow, pin.version)
     if verified is not None and verified.sha256 == pin.sha256:
         return

@@ -10,27 +10,71 @@ knows every rule. The result is the same, row for row.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlalchemy import BindParameter, bindparam, select, union_all
+from sqlmodel import Session
 
 from node.domain.events import EventKind
 from node.domain.states import Handling
 from node.service.context import NodeContext
+from node.service.following import note_to_follow
 from node.service.opening import Opened, Refused
 from node.service.pin_watching import note_verified
+from node.service.receipt_rows import Owed, owe_claimed
 from node.service.records import IN, find_joined
-from node.store.bulk import in_parts, insert_rows
+from node.store.bulk import in_parts, insert_rows, table_of
 from node.store.link_tables import LinkGapRow, LinkGoneRow
 from node.store.pin_tables import RegistryVerifiedRow
 from node.store.tables import CaseRow, EventRow, MessageRow, ReceiptDueRow
 from protocol.links import FIRST_PREVIOUS, LinkVerdict
 from protocol.messages.catalogue import get_entry
 from protocol.messages.entries import Expectation
-from protocol.messages.general import Decision
+from protocol.messages.general import CaseClosed
 from protocol.messages.head import CaseMessage
-from protocol.messages.response import Response
 from protocol.messages.system import ReceiptStatus
+
+_MESSAGE, _DUE, _CASE = table_of(MessageRow).c, table_of(ReceiptDueRow).c, table_of(CaseRow).c
+_GAP, _GONE = table_of(LinkGapRow).c, table_of(LinkGoneRow).c
+_VERIFIED_ROW: Final = table_of(RegistryVerifiedRow).c
+
+# Made once: putting a question together costs more than asking it.
+_NAMES: Final[BindParameter[Any]] = bindparam("names", expanding=True)
+_PEERS: Final[BindParameter[Any]] = bindparam("peers", expanding=True)
+_TAKEN: Final = union_all(
+    select(_MESSAGE.message_id).where(_MESSAGE.message_id.in_(_NAMES)),
+    select(_MESSAGE.wire_id).where(
+        _MESSAGE.direction == IN, _MESSAGE.peer.in_(_PEERS), _MESSAGE.wire_id.in_(_NAMES)
+    ),
+    select(_DUE.wire_id).where(_DUE.peer.in_(_PEERS), _DUE.wire_id.in_(_NAMES)),
+)
+_CASES: Final = select(_CASE.reference, _CASE.case_id, _CASE.wrapped_key).where(
+    _CASE.reference.in_(bindparam("references", expanding=True))
+)
+_LAST: Final = (
+    select(_MESSAGE.link_generation, _MESSAGE.link_seq, _MESSAGE.payload_sha256)
+    .where(
+        _MESSAGE.direction == IN,
+        _MESSAGE.peer == bindparam("peer"),
+        _MESSAGE.link_generation.is_not(None),
+        _MESSAGE.link_seq.is_not(None),
+    )
+    .order_by(_MESSAGE.link_generation.desc(), _MESSAGE.link_seq.desc())
+    .limit(1)
+)
+_BEHIND: Final = union_all(
+    *(
+        select(table.peer).where(
+            table.peer == bindparam("peer"),
+            table.generation >= bindparam("generation"),
+            table.last > bindparam("seq"),
+        )
+        for table in (_GAP, _GONE)
+    )
+).limit(1)
+_VERIFIED: Final = select(_VERIFIED_ROW.version, _VERIFIED_ROW.sha256).where(
+    _VERIFIED_ROW.version.in_(bindparam("versions", expanding=True))
+)
 
 
 @dataclass(slots=True)
@@ -81,6 +125,11 @@ class PlainIntake:
         self._turn = 0
         self._known: _Known | None = None
         self._rows = _Rows()
+        self._claimed_until = (
+            context.clock() + context.rules.lease if context.leaving.receipts.takes_more else None
+        )
+        #: Receipts that were claimed as they were written: to be signed after the commit.
+        self.owed: list[Owed] = []
 
     def take(self, outcome: Opened | Refused) -> str | None:
         """Note an ordinary message to be written; returns our name for it, else ``None``."""
@@ -89,7 +138,7 @@ class PlainIntake:
         if message is None or isinstance(outcome, Refused):
             return None
         known = self._known = self._known or self._look()
-        if not _is_expected(known, message):
+        if not _is_expected(known, message) or _is_erased(known, message):
             return None
         self._note(known, outcome, message)
         return message.message_id
@@ -100,7 +149,12 @@ class PlainIntake:
         insert_rows(self._session, CaseRow, rows.cases)
         insert_rows(self._session, MessageRow, rows.messages)
         insert_rows(self._session, EventRow, rows.events)
-        insert_rows(self._session, ReceiptDueRow, rows.receipts)
+        if self._claimed_until is None:
+            insert_rows(self._session, ReceiptDueRow, rows.receipts)
+        else:
+            self.owed += owe_claimed(self._session, rows.receipts, until=self._claimed_until)
+        names = [str(row["message_id"]) for row in rows.messages]
+        note_to_follow(self._session, names, at=self._context.clock())
 
     def forget(self) -> None:
         """Look again before the next one."""
@@ -116,6 +170,7 @@ class PlainIntake:
             if (message := find_plain(outcome)) is not None
         ]
         session = self._session
+        session.flush()  # what follows is below the objects
         note_verified(self._context, session)
         names = sorted({message.message_id for message in coming})
         peers = sorted({message.sender for message in coming})
@@ -125,16 +180,7 @@ class PlainIntake:
             cases=cases,
             joined=find_joined(session, [case_id for case_id, _ in cases.values()], peers),
             ends={peer: _find_end(session, peer) for peer in peers},
-            verified={
-                row.version: row.sha256
-                for row in session.exec(
-                    select(RegistryVerifiedRow).where(
-                        col(RegistryVerifiedRow.version).in_(
-                            sorted({message.registry.version for message in coming})
-                        )
-                    )
-                )
-            },
+            verified=_find_verified(session, {message.registry.version for message in coming}),
         )
 
     # -------------------------------------------------------------------------- noting
@@ -153,11 +199,20 @@ class PlainIntake:
                     "wrapped_key": known.cases[reference][1],
                 }
             )
-            rows.events.append(_event(EventKind.CASE_OPENED, now, peer, case_id))
+            opened_in = _event(EventKind.CASE_OPENED, now, peer, case_id, channel=message.channel)
+            rows.events.append(opened_in)
         case_id, wrapped_key = known.cases[reference]
         if (case_id, peer) not in known.joined:
             known.joined.add((case_id, peer))
-            rows.events.append(_event(EventKind.PARTICIPANT_JOINED, now, peer, case_id, code=peer))
+            joined = _event(
+                EventKind.PARTICIPANT_JOINED,
+                now,
+                peer,
+                case_id,
+                code=peer,
+                channel=message.channel,
+            )
+            rows.events.append(joined)
         known.taken.add(message.message_id)
         digest, position = opened.signed.digest, message.link.position
         known.ends[peer] = _LinkEnd(position.generation, position.seq, digest)
@@ -191,11 +246,17 @@ def find_plain(outcome: Opened | Refused) -> CaseMessage | None:
     message = outcome.message
     if (
         not isinstance(message, CaseMessage)
-        or isinstance(message, Decision | Response)
+        or message.in_reply_to is not None  # it may act on a conversation
+        or isinstance(message, CaseClosed)
         or message.attachments
     ):
         return None
     return message
+
+
+def _is_erased(known: _Known, message: CaseMessage) -> bool:
+    """Whether its case was erased here: then it has to be begun anew."""
+    return known.cases.get(str(message.case), ("", b"\x00"))[1] == b""
 
 
 def _is_expected(known: _Known, message: CaseMessage) -> bool:
@@ -218,56 +279,31 @@ def _find_taken(session: Session, names: list[str], peers: list[str]) -> set[str
     """Return those names that stand in the store already, wherever: then somebody has to look."""
     taken: set[str] = set()
     for part in in_parts(names):
-        for question in (
-            select(MessageRow.message_id).where(col(MessageRow.message_id).in_(part)),
-            select(MessageRow.wire_id).where(
-                MessageRow.direction == IN,
-                col(MessageRow.peer).in_(peers),
-                col(MessageRow.wire_id).in_(part),
-            ),
-            select(ReceiptDueRow.wire_id).where(
-                col(ReceiptDueRow.peer).in_(peers), col(ReceiptDueRow.wire_id).in_(part)
-            ),
-        ):
-            taken.update(session.exec(question))
+        asked = {"names": part, "peers": peers}
+        taken.update(name for (name,) in session.connection().execute(_TAKEN, asked))
     return taken
 
 
 def _find_cases(session: Session, references: set[str]) -> dict[str, tuple[str, bytes]]:
     found: dict[str, tuple[str, bytes]] = {}
     for part in in_parts(sorted(references)):
-        question = select(CaseRow.reference, CaseRow.case_id, CaseRow.wrapped_key)
-        for reference, case_id, key in session.exec(
-            question.where(col(CaseRow.reference).in_(part))
-        ):
+        for reference, case_id, key in session.connection().execute(_CASES, {"references": part}):
             found[reference] = (case_id, key)
     return found
 
 
+def _find_verified(session: Session, versions: set[int]) -> dict[int, str]:
+    rows = session.connection().execute(_VERIFIED, {"versions": sorted(versions)})
+    return {row.version: row.sha256 for row in rows}
+
+
 def _find_end(session: Session, peer: str) -> _LinkEnd | None:
     """Return the last message held of the newest generation; None if anything is odd behind it."""
-    last = session.exec(
-        select(MessageRow.link_generation, MessageRow.link_seq, MessageRow.payload_sha256)
-        .where(
-            MessageRow.direction == IN,
-            MessageRow.peer == peer,
-            col(MessageRow.link_generation).is_not(None),
-        )
-        .order_by(col(MessageRow.link_generation).desc(), col(MessageRow.link_seq).desc())
-        .limit(1)
-    ).first()
-    end = _LinkEnd(0, 0, FIRST_PREVIOUS)
-    if last is not None and last[0] is not None and last[1] is not None:
-        end = _LinkEnd(last[0], last[1], last[2])
-    for table in (LinkGapRow, LinkGoneRow):
-        behind = session.exec(
-            select(table.peer)
-            .where(table.peer == peer, table.generation >= end.generation, table.last > end.seq)
-            .limit(1)
-        ).first()
-        if behind is not None:
-            return None
-    return end
+    connection = session.connection()
+    last = connection.execute(_LAST, {"peer": peer}).first()
+    end = _LinkEnd(0, 0, FIRST_PREVIOUS) if last is None else _LinkEnd(*last)
+    behind = {"peer": peer, "generation": end.generation, "seq": end.seq}
+    return None if connection.execute(_BEHIND, behind).first() else end
 
 
 def _event(  # noqa: PLR0913 - the columns of one entry
@@ -278,8 +314,10 @@ def _event(  # noqa: PLR0913 - the columns of one entry
     *,
     message_id: str | None = None,
     code: str | None = None,
+    channel: str | None = None,
 ) -> dict[str, Any]:
     return {
+        "channel": channel,
         "kind": kind,
         "at": at,
         "actor": actor,
@@ -312,6 +350,7 @@ def _message_row(
         "link_verdict": LinkVerdict.IN_ORDER,
         "phase": message.phase,
         "urgency": message.urgency,
+        "channel": message.channel,
         "from_authority": message.from_authority,
         "to_authority": message.to_authority,
         "in_reply_to": message.in_reply_to,

@@ -5,6 +5,8 @@ A sender that repeats itself, or that floods us, fills one row or its own share,
 
 import hashlib
 import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement
@@ -19,6 +21,8 @@ BYTES_PER_PEER: Final = 32 * 1024**2
 #: Rows kept of one sender; beyond, one goes: looked after before not, then the oldest.
 ROWS_PER_PEER: Final = 5_000
 _DETAIL: Final = 500
+#: Most rows of one list.
+LISTED: Final = 100
 
 #: The reason of what our own software stumbled over: kept until it can be taken in again.
 INTERNAL: Final = "internal"
@@ -96,3 +100,34 @@ def _printable(text: str) -> str:
         character if unicodedata.category(character)[0] != "C" else "?" for character in text
     )
     return clean[:_DETAIL]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An envelope that was refused, as the administrator sees it."""
+
+    at: datetime
+    peer: str | None
+    message_id: str | None
+    reason: str
+    detail: str
+
+
+def list_quarantine(context: NodeContext, *, limit: int = LISTED) -> list[Quarantined]:
+    """List refused envelopes, newest first: metadata only."""
+    with context.database.reading() as session:
+        rows = session.exec(
+            select(QuarantineRow)
+            .order_by(col(QuarantineRow.quarantine_id).desc())
+            .limit(min(limit, LISTED))
+        ).all()
+    return [
+        Quarantined(
+            at=row.at,
+            peer=row.peer,
+            message_id=row.message_id,
+            reason=row.reason,
+            detail=row.detail,
+        )
+        for row in rows
+    ]

@@ -1,27 +1,45 @@
 """What people and programs look at: inbox, sent, message, case timeline."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BindParameter, literal
-from sqlmodel import Session, col, func, select, tuple_
+from sqlmodel import Session, col, select
 
-from console.storage.columns import Moment
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.domain.states import DECIDABLE, Handling
+from node.domain.states import Handling
+from node.service.audit import note_seen, record
+from node.service.cases.strands import find_beginning
 from node.service.context import NodeContext, NotFoundError
 from node.service.holding import HELD_BACK
 from node.service.owing import owe_read
-from node.service.records import IN, add_event, list_with_files, load_message
+from node.service.permitting import (
+    find_seen_case,
+    find_seen_message,
+    is_event_seen,
+    is_seen,
+    list_channels,
+    require,
+)
+from node.service.records import (
+    IN,
+    add_event,
+    list_with_files,
+    load_message,
+    load_references,
+    load_rows,
+)
+from node.store import message_lists
+from node.store.bulk import in_parts
 from node.store.tables import (
     CaseRow,
     EventRow,
     EvidenceRow,
     MessageRow,
     OutboxRow,
-    QuarantineRow,
     ReceiptRow,
 )
 from protocol.envelope import SignedPayload
@@ -126,16 +144,6 @@ class CaseView:
     timeline: tuple[TimelineEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CaseSummary:
-    """One line of the list of cases."""
-
-    case_id: str
-    reference: CaseReference
-    created_at: datetime
-    last_event_at: datetime
-
-
 def _item(row: MessageRow, reference: str | None) -> Item:
     return Item(
         message_id=row.message_id,
@@ -159,85 +167,61 @@ def _item(row: MessageRow, reference: str | None) -> Item:
     )
 
 
-def list_items(
+def list_items(  # noqa: PLR0913 - which items, for whom, from where
     context: NodeContext,
     *,
+    who: Principal,
     direction: str,
     open_only: bool = False,
     limit: int = PAGE,
     after: str | None = None,
 ) -> list[Item]:
-    """List received (``in``) or sent (``out``) messages.
+    """List received (``in``) or sent (``out``) messages of the caller's channels.
 
     ``open_only``: those that wait for a decision, nearest deadline first; otherwise newest first.
     ``after`` is the message id at which the previous page ended; raises ``NotFoundError`` if there
     is no such message.
     """
-    due = func.coalesce(MessageRow.answer_by, MessageRow.expires_at)
-    place = (
-        tuple_(due, col(MessageRow.message_id))
-        if open_only
-        else tuple_(col(MessageRow.stored_at), col(MessageRow.message_id))
-    )
-    statement = (
-        select(MessageRow, CaseRow.reference)
-        .join(CaseRow, col(CaseRow.case_id) == col(MessageRow.case_id), isouter=True)
-        .where(MessageRow.direction == direction)
-    )
-    if open_only:
-        statement = statement.where(col(MessageRow.handling).in_(DECIDABLE)).order_by(
-            due, col(MessageRow.message_id)
-        )
-    else:
-        statement = statement.order_by(
-            col(MessageRow.stored_at).desc(), col(MessageRow.message_id).desc()
-        )
+    require(who, Permission.READ_CASES)
+    channels, most = list_channels(who), min(limit, PAGE)
     with context.database.reading() as session:
-        if after is not None:
-            last = session.get(MessageRow, after)
-            if last is None:
-                raise NotFoundError("The list has changed: begin again without 'after'.")
-            if open_only:
-                here = tuple_(_literal(last.answer_by or last.expires_at), last.message_id)
-                statement = statement.where(place > here)
-            else:
-                statement = statement.where(
-                    place < tuple_(_literal(last.stored_at), last.message_id)
-                )
-        rows = session.exec(statement.limit(min(limit, PAGE))).all()
-    return [_item(row, reference) for row, reference in rows]
-
-
-def _literal(moment: datetime) -> BindParameter[datetime]:
-    return literal(moment, Moment())
-
-
-def list_cases(context: NodeContext, *, limit: int = PAGE) -> list[CaseSummary]:
-    """List cases, the one in which something happened last first."""
-    last = func.max(EventRow.at).label("last")
-    statement = (
-        select(CaseRow, last)
-        .join(EventRow, col(EventRow.case_id) == col(CaseRow.case_id))
-        .group_by(col(CaseRow.case_id))
-        .order_by(last.desc())
-        .limit(min(limit, PAGE))
-    )
-    with context.database.reading() as session:
-        return [
-            CaseSummary(
-                case_id=case.case_id,
-                reference=CaseReference(case.reference),
-                created_at=case.created_at,
-                last_event_at=moment,
+        place = None if after is None else _find_place(session, after, who=who, by_due=open_only)
+        found = (
+            message_lists.list_due(
+                session, direction=direction, channels=channels, limit=most, after=place
             )
-            for case, moment in session.exec(statement)
-        ]
+            if open_only
+            else message_lists.list_newest(
+                session, direction=direction, channels=channels, limit=most, after=place
+            )
+        )
+        rows = load_rows(session, found)
+        references = load_references(session, {row.case_id for row in rows if row.case_id})
+    return [_item(row, references.get(row.case_id or "")) for row in rows]
 
 
-def get_message(context: NodeContext, message_id: str) -> MessageView:
+def _find_place(
+    session: Session, message_id: str, *, who: Principal, by_due: bool
+) -> tuple[datetime, str]:
+    last = find_seen_message(session, message_id, who=who)
+    if last is None:
+        raise NotFoundError("The list has changed: begin again without 'after'.")
+    moment = (last.answer_by or last.expires_at) if by_due else last.stored_at
+    return moment, last.message_id
+
+
+def get_message(context: NodeContext, message_id: str, *, who: Principal) -> MessageView:
     """Return a message with its evidence; raises ``NotFoundError``. Does not mark it as opened."""
+    require(who, Permission.READ_CASES)
+    view = load_view(context, message_id, who=who)
+    note_seen(context, who, Act.MESSAGE_SEEN, message_id)
+    return view
+
+
+def load_view(context: NodeContext, message_id: str, *, who: Principal) -> MessageView:
+    """Return what :func:`get_message` returns, for those who note by themselves who saw what."""
     with context.database.reading() as session:
-        stored = load_message(context, session, message_id)
+        stored = load_message(context, session, message_id, who=who)
         row = stored.row
         case = session.get(CaseRow, row.case_id) if row.case_id else None
         outbox = session.get(OutboxRow, message_id)
@@ -294,11 +278,13 @@ class Evidence:
     signed_receipts: tuple[SignedPayload, ...]
 
 
-def get_evidence(context: NodeContext, message_id: str) -> Evidence:
+def get_evidence(context: NodeContext, message_id: str, *, who: Principal) -> Evidence:
     """Return the evidence of a message; raises ``NotFoundError``."""
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
-        stored = load_message(context, session, message_id)
+        stored = load_message(context, session, message_id, who=who)
         receipts = _list_evidence(session, [message_id])
+    note_seen(context, who, Act.EVIDENCE_EXPORTED, message_id)
     return Evidence(
         signed_payload=stored.signed,
         signed_receipts=tuple(
@@ -318,34 +304,52 @@ _PROVEN_BY: Final = {
 }
 
 
-def get_case(context: NodeContext, case_id: str) -> CaseView:
-    """Return a case with its timeline, newest first; raises ``NotFoundError``."""
+def get_case(context: NodeContext, case_id: str, *, who: Principal) -> CaseView:
+    """Return a case with its timeline, newest first; raises ``NotFoundError``.
+
+    What is in other channels than the caller's is left out, and so is that it happened.
+    """
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
-        case = session.get(CaseRow, case_id)
+        case = find_seen_case(session, case_id, who=who)
         if case is None:
             raise NotFoundError("There is no such case here: open it again from the list.")
         rows = session.exec(
             select(MessageRow)
-            .where(MessageRow.case_id == case_id)
+            .where(MessageRow.case_id == case_id, is_seen(who))
             .order_by(col(MessageRow.stored_at), col(MessageRow.message_id))
         ).all()
         events = session.exec(
             select(EventRow)
-            .where(EventRow.case_id == case_id)
+            .where(EventRow.case_id == case_id, is_event_seen(who))
             .order_by(col(EventRow.event_id).desc())
         ).all()
         evidence = _list_evidence(session, [row.message_id for row in rows])
         with_files = list_with_files(session, [row.message_id for row in rows])
+        began_at = find_beginning(session, case, who=who)
+    note_seen(context, who, Act.CASE_SEEN, case_id)
     items = {row.message_id: _item(row, case.reference) for row in rows}
+    peers = {row.peer for row in rows}
     proofs = {(e.message_id, e.status, e.given): _proof(e, receipt) for e, receipt in evidence}
     return CaseView(
         case_id=case.case_id,
         reference=CaseReference(case.reference),
-        created_at=case.created_at,
-        peers=tuple(sorted({row.peer for row in rows})),
+        created_at=began_at,
+        peers=tuple(sorted(peers)),
         items=tuple(items.values()),
-        timeline=tuple(_entry(event, items, proofs, with_files) for event in events),
+        timeline=tuple(
+            _entry(event, items, proofs, with_files)
+            for event in events
+            if is_entry_seen(event, items, peers)
+        ),
     )
+
+
+def is_entry_seen(event: EventRow, messages: Container[str], peers: Container[str]) -> bool:
+    """Say whether an entry is there for who sees these messages of the case and their senders."""
+    if event.message_id is not None:
+        return event.message_id in messages
+    return event.kind != EventKind.PARTICIPANT_JOINED or (event.code or "") in peers
 
 
 def _entry(
@@ -369,21 +373,39 @@ def _entry(
     )
 
 
-def handle_open(context: NodeContext, message_id: str, *, actor: str) -> MessageView:
+def describe_entries(
+    session: Session, case: CaseRow, events: Sequence[EventRow]
+) -> list[TimelineEntry]:
+    """Return these entries of a case's timeline with their messages and proofs."""
+    names = sorted({event.message_id for event in events if event.message_id is not None})
+    rows = [
+        row
+        for part in in_parts(names)
+        for row in session.exec(select(MessageRow).where(col(MessageRow.message_id).in_(part)))
+    ]
+    proofs = {
+        (e.message_id, e.status, e.given): _proof(e, r) for e, r in _list_evidence(session, names)
+    }
+    with_files = list_with_files(session, names)
+    items = {row.message_id: _item(row, case.reference) for row in rows}
+    return [_entry(event, items, proofs, with_files) for event in events]
+
+
+def handle_open(context: NodeContext, message_id: str, *, who: Principal) -> MessageView:
     """Show a message to a person: the first time, its sender is told by a signed receipt."""
+    require(who, Permission.WORK_CASES)
     with context.database.transaction() as session:
-        row = session.exec(
-            select(MessageRow).where(MessageRow.message_id == message_id).with_for_update()
-        ).one_or_none()
+        row = find_seen_message(session, message_id, who=who, lock=True)
         if row is None:
             raise NotFoundError("There is no such message here: open it again from the list.")
         first = row.direction == IN and row.opened_at is None
         if first:
-            _mark_opened(context, session, row, actor=actor)
+            _mark_opened(context, session, row, actor=who.actor)
+        record(context, session, who, Act.MESSAGE_SEEN, subject=message_id)
     if first:
         context.signals.outbox.notify()
         context.signals.inbox.notify()
-    return get_message(context, message_id)
+    return load_view(context, message_id, who=who)
 
 
 def _mark_opened(context: NodeContext, session: Session, row: MessageRow, *, actor: str) -> None:
@@ -400,34 +422,3 @@ def _mark_opened(context: NodeContext, session: Session, row: MessageRow, *, act
         message_id=row.message_id,
     )
     owe_read(context, session, row, at=now)
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """An envelope that was refused, as the administrator sees it."""
-
-    at: datetime
-    peer: str | None
-    message_id: str | None
-    reason: str
-    detail: str
-
-
-def list_quarantine(context: NodeContext, *, limit: int = PAGE) -> list[Quarantined]:
-    """List refused envelopes, newest first: metadata only."""
-    with context.database.reading() as session:
-        rows = session.exec(
-            select(QuarantineRow)
-            .order_by(col(QuarantineRow.quarantine_id).desc())
-            .limit(min(limit, PAGE))
-        ).all()
-    return [
-        Quarantined(
-            at=row.at,
-            peer=row.peer,
-            message_id=row.message_id,
-            reason=row.reason,
-            detail=row.detail,
-        )
-        for row in rows
-    ]

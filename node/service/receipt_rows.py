@@ -2,37 +2,87 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlmodel import Session, col, delete, select, update
+from sqlalchemy import bindparam, insert, select, update
+from sqlmodel import Session
 
 from node.domain.events import CHANGES_NOTHING, EventKind
-from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
+from node.domain.states import NOT_HELD, Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import NodeContext
 from node.service.records import IN, OUT
-from node.store.bulk import in_parts, insert_rows
-from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptRow
+from node.store.bulk import delete_rows, in_parts, insert_rows, table_of
+from node.store.tables import (
+    EventRow,
+    EvidenceRow,
+    MessageRow,
+    OutboxRow,
+    ReceiptDueRow,
+    ReceiptRow,
+)
 from protocol.envelope import SignedPayload
 from protocol.evidence.head import parse_evidence_head
 from protocol.messages.system import ReceiptItem, ReceiptStatus
 
+_MESSAGE, _EVIDENCE = table_of(MessageRow).c, table_of(EvidenceRow).c
 
-def keep_receipt(session: Session, signed: SignedPayload) -> str:
-    """Keep a receipt as it was signed, once; returns its name."""
-    receipt_id = signed.digest
-    if session.get(ReceiptRow, receipt_id) is None:
-        registry = parse_evidence_head(signed).registry
-        session.add(
-            ReceiptRow(
-                receipt_id=receipt_id,
-                signer_key_id=signed.signer,
-                signed_receipt=signed.encode(),
-                registry_version=registry.version,
-                registry_sha256=registry.sha256,
-            )
+# Made once: putting a question together costs more than asking it.
+_HELD: Final = select(_MESSAGE.message_id, _MESSAGE.wire_id, _MESSAGE.payload_sha256).where(
+    _MESSAGE.direction == IN,
+    _MESSAGE.peer == bindparam("peer"),
+    _MESSAGE.wire_id.in_(bindparam("wire_ids", expanding=True)),
+)
+_KEPT: Final = select(_EVIDENCE.message_id, _EVIDENCE.status).where(
+    _EVIDENCE.message_id.in_(bindparam("message_ids", expanding=True)),
+    _EVIDENCE.given == bindparam("given"),
+)
+_RECEIPTS: Final = select(table_of(ReceiptRow).c.receipt_id).where(
+    table_of(ReceiptRow).c.receipt_id.in_(bindparam("receipt_ids", expanding=True))
+)
+_OURS: Final = (
+    select(
+        _MESSAGE.message_id,
+        _MESSAGE.wire_id,
+        _MESSAGE.payload_sha256,
+        _MESSAGE.dispatch,
+        _MESSAGE.case_id,
+    )
+    .where(
+        _MESSAGE.direction == OUT,
+        _MESSAGE.peer == bindparam("peer"),
+        _MESSAGE.wire_id.in_(bindparam("wire_ids", expanding=True)),
+    )
+    .order_by(_MESSAGE.message_id)
+    .with_for_update()
+)
+_MOVE: Final = (
+    update(table_of(MessageRow))
+    .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
+    .values(dispatch=Dispatch.DELIVERED, row_version=_MESSAGE.row_version + 1)
+)
+
+
+def keep_receipts(session: Session, receipts: Sequence[SignedPayload]) -> None:
+    """Keep receipts as they were signed, each once; each is named by its digest."""
+    by_name = {signed.digest: signed for signed in receipts}
+    for part in in_parts(by_name):
+        kept = {name for (name,) in session.connection().execute(_RECEIPTS, {"receipt_ids": part})}
+        insert_rows(
+            session,
+            ReceiptRow,
+            [_describe_receipt(by_name[name]) for name in part if name not in kept],
         )
-        session.flush()
-    return receipt_id
+
+
+def _describe_receipt(signed: SignedPayload) -> dict[str, Any]:
+    registry = parse_evidence_head(signed).registry
+    return {
+        "receipt_id": signed.digest,
+        "signer_key_id": signed.signer,
+        "signed_receipt": signed.encode(),
+        "registry_version": registry.version,
+        "registry_sha256": registry.sha256,
+    }
 
 
 def find_evidence(
@@ -41,13 +91,8 @@ def find_evidence(
     """Return for which messages which status is kept already."""
     found: set[tuple[str, str]] = set()
     for part in in_parts(message_ids):
-        found.update(
-            session.exec(
-                select(EvidenceRow.message_id, EvidenceRow.status).where(
-                    col(EvidenceRow.message_id).in_(part), col(EvidenceRow.given).is_(given)
-                )
-            )
-        )
+        rows = session.connection().execute(_KEPT, {"message_ids": part, "given": given})
+        found.update((message_id, status) for message_id, status in rows)
     return found
 
 
@@ -62,58 +107,110 @@ def insert_evidence(
     """Keep what a receipt says about messages, by our names for them; none is kept already."""
     if not items:
         return
-    receipt_id, now = keep_receipt(session, signed), context.clock()
+    keep_receipts(session, [signed])
+    now, receipt_id = context.clock(), signed.digest
     insert_rows(
         session,
         EvidenceRow,
         [
-            {
-                "message_id": message_id,
-                "given": given,
-                "status": item.status,
-                "reason": item.reason,
-                "readable": item.readable,
-                "at": item.at,
-                "payload_sha256": item.payload_sha256,
-                "stored_at": now,
-                "receipt_id": receipt_id,
-            }
+            _describe_evidence(message_id, item, given=given, at=now, receipt_id=receipt_id)
             for message_id, item in items.items()
         ],
     )
 
 
-def keep_given(
-    context: NodeContext,
-    session: Session,
-    items: Sequence[ReceiptItem],
-    *,
-    peer: str,
-    signed: SignedPayload,
-) -> None:
-    """Keep what we said in a receipt about messages that we hold, where it is not kept yet."""
-    ours: dict[str, tuple[str, str]] = {}
-    for part in in_parts({item.message_id for item in items}):
-        for message_id, wire_id, digest in session.exec(
-            select(MessageRow.message_id, MessageRow.wire_id, MessageRow.payload_sha256).where(
-                MessageRow.direction == IN,
-                MessageRow.peer == peer,
-                col(MessageRow.wire_id).in_(part),
-            )
-        ):
-            ours[wire_id] = (message_id, digest)
+def _describe_evidence(
+    message_id: str, item: ReceiptItem, *, given: bool, at: datetime, receipt_id: str
+) -> dict[str, Any]:
+    return {
+        "message_id": message_id,
+        "given": given,
+        "status": item.status,
+        "reason": item.reason,
+        "readable": item.readable,
+        "at": item.at,
+        "payload_sha256": item.payload_sha256,
+        "stored_at": at,
+        "receipt_id": receipt_id,
+    }
+
+
+class Owed(NamedTuple):
+    """A receipt that is owed and claimed: the number of its row, to whom, and what it says."""
+
+    due_id: int
+    peer: str
+    item: ReceiptItem
+
+
+def owe_claimed(
+    session: Session, rows: Sequence[Mapping[str, Any]], *, until: datetime
+) -> list[Owed]:
+    """Insert receipts that are owed as claimed ``until`` then; none is owed already."""
+    if not rows:
+        return []
+    table = table_of(ReceiptDueRow)
+    numbers = session.connection().execute(
+        insert(table).returning(table.c.receipt_due_id, sort_by_parameter_order=True),
+        [{**row, "claimed_until": until, "attempts": 1} for row in rows],
+    )
+    return [
+        Owed(
+            number,
+            row["peer"],
+            ReceiptItem(
+                message_id=row["wire_id"],
+                payload_sha256=row["payload_sha256"],
+                status=row["status"],
+                at=row["at"],
+                readable=row["readable"],
+            ),
+        )
+        for (number,), row in zip(numbers, rows, strict=True)
+    ]
+
+
+class Given(NamedTuple):
+    """What we said in a receipt, and to whom."""
+
+    peer: str
+    items: Sequence[ReceiptItem]
+    signed: SignedPayload
+
+
+def keep_given(context: NodeContext, session: Session, given: Sequence[Given]) -> None:
+    """Keep what we said in receipts about messages that we hold, where it is not kept yet."""
+    ours = _find_held(session, given)
     kept = find_evidence(session, [message_id for message_id, _ in ours.values()], given=True)
-    # A message may have earned two things at once: one statement for each kind.
-    for status in {item.status for item in items}:
-        said = {
-            ours[item.message_id][0]: item
-            for item in items
-            if item.status is status
-            and item.message_id in ours
-            and item.payload_sha256 == ours[item.message_id][1]
-            and (ours[item.message_id][0], str(status)) not in kept
-        }
-        insert_evidence(context, session, said, signed=signed, given=True)
+    rows: list[dict[str, Any]] = []
+    now = context.clock()
+    for peer, items, signed in given:
+        for item in items:
+            message_id, digest = ours.get((peer, item.message_id), ("", ""))
+            if digest != item.payload_sha256 or (message_id, str(item.status)) in kept:
+                continue
+            kept.add((message_id, str(item.status)))
+            rows.append(
+                _describe_evidence(message_id, item, given=True, at=now, receipt_id=signed.digest)
+            )
+    named = {row["receipt_id"] for row in rows}
+    keep_receipts(session, [each.signed for each in given if each.signed.digest in named])
+    insert_rows(session, EvidenceRow, rows)
+
+
+def _find_held(session: Session, given: Sequence[Given]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return our name and the digest of received messages, by sender and name on the wire."""
+    held: dict[tuple[str, str], tuple[str, str]] = {}
+    by_peer: dict[str, set[str]] = {}
+    for each in given:
+        by_peer.setdefault(each.peer, set()).update(item.message_id for item in each.items)
+    for peer, names in by_peer.items():
+        for part in in_parts(sorted(names)):
+            for message_id, wire_id, digest in session.connection().execute(
+                _HELD, {"peer": peer, "wire_ids": part}
+            ):
+                held[(peer, wire_id)] = (message_id, digest)
+    return held
 
 
 class _Ours(NamedTuple):
@@ -136,8 +233,10 @@ def apply_delivered(
 ) -> list[ReceiptItem]:
     """Let the plain news of a receipt, that messages were delivered, move them.
 
-    Returns the other items: what was refused, opened, or is not proven by a digest.
+    Returns the other items: what was refused, opened, is not proven by a digest, or counts again
+    because we believed that they did not have it.
     """
+    session.flush()  # what follows is below the objects
     left: list[ReceiptItem] = []
     delivered: dict[str, ReceiptItem] = {}
     for item in items:
@@ -151,7 +250,7 @@ def apply_delivered(
             left.append(item)
     for part in in_parts(delivered):
         wanted = {wire_id: delivered[wire_id] for wire_id in part}
-        _apply_part(context, session, wanted, peer=peer, signed=signed)
+        left += _apply_part(context, session, wanted, peer=peer, signed=signed)
     return left
 
 
@@ -162,9 +261,11 @@ def _apply_part(
     *,
     peer: str,
     signed: SignedPayload,
-) -> None:
+) -> list[ReceiptItem]:
     """Do it for some: rows of messages are locked first, in order, then those of the outbox."""
-    found = _lock_ours(session, wanted, peer=peer)
+    ours = _lock_ours(session, wanted, peer=peer)
+    again = [wanted[row.wire_id] for row in ours.values() if row.dispatch in NOT_HELD]
+    found = {each: row for each, row in ours.items() if row.dispatch not in NOT_HELD}
     kept = {
         message_id
         for message_id, status in find_evidence(session, list(found), given=False)
@@ -172,7 +273,7 @@ def _apply_part(
     }
     fresh = {each: row for each, row in found.items() if each not in kept}
     if not fresh:
-        return
+        return again
     insert_evidence(
         context,
         session,
@@ -189,11 +290,7 @@ def _apply_part(
         is Dispatch.DELIVERED
     }
     _move(session, sorted(moved))
-    session.exec(
-        delete(OutboxRow)
-        .where(col(OutboxRow.message_id).in_(sorted(fresh)))
-        .execution_options(synchronize_session=False)
-    )
+    delete_rows(session, OutboxRow, sorted(fresh))
     now = context.clock()
     insert_rows(
         session,
@@ -203,6 +300,7 @@ def _apply_part(
             for message_id, row in fresh.items()
         ],
     )
+    return again
 
 
 def _lock_ours(
@@ -212,22 +310,7 @@ def _lock_ours(
 
     Another digest than that of what we sent proves nothing about our message: it is left out.
     """
-    rows = session.exec(
-        select(  # type: ignore[call-overload]  # SQLModel has overloads for four columns only
-            MessageRow.message_id,
-            MessageRow.wire_id,
-            MessageRow.payload_sha256,
-            MessageRow.dispatch,
-            MessageRow.case_id,
-        )
-        .where(
-            MessageRow.direction == OUT,
-            MessageRow.peer == peer,
-            col(MessageRow.wire_id).in_(list(wanted)),
-        )
-        .order_by(MessageRow.message_id)
-        .with_for_update()
-    )
+    rows = session.connection().execute(_OURS, {"peer": peer, "wire_ids": list(wanted)})
     return {
         row.message_id: row
         for row in (_Ours(*columns) for columns in rows)
@@ -237,12 +320,7 @@ def _lock_ours(
 
 def _move(session: Session, message_ids: Sequence[str]) -> None:
     if message_ids:
-        session.exec(
-            update(MessageRow)
-            .where(col(MessageRow.message_id).in_(message_ids))
-            .values(dispatch=Dispatch.DELIVERED, row_version=col(MessageRow.row_version) + 1)
-            .execution_options(synchronize_session=False)
-        )
+        session.connection().execute(_MOVE, {"message_ids": list(message_ids)})
 
 
 def _tell(row: _Ours, *, at: datetime, peer: str, changes: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from node.domain.events import CHANGES_NOTHING, EventKind
 from node.domain.states import (
+    NOT_HELD,
     OPEN_DISPATCH,
     Dispatch,
     DispatchEvent,
@@ -21,13 +22,16 @@ from node.service.context import NodeContext
 from node.service.due_rows import claim, is_due, try_later
 from node.service.machine_mail import Parcel, make_head, sign_machine_message
 from node.service.receipt_rows import (
+    Given,
+    Owed,
     apply_delivered,
     find_evidence,
     insert_evidence,
     keep_given,
 )
 from node.service.records import OUT, add_event, find_message
-from node.store.bulk import delete_rows
+from node.service.settling import recount, resettle
+from node.store.bulk import delete_rows, in_parts
 from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.envelope import SignedPayload
 from protocol.errors import RejectionCode
@@ -147,8 +151,14 @@ def _record_evidence(
     dispatch_event, kind = _EVENT_OF_STATUS[item.status]
     state = advance_dispatch(Dispatch(row.dispatch or Dispatch.QUEUED), dispatch_event)
     if state is not None:
+        was_held = row.dispatch not in NOT_HELD
         row.dispatch = state
         row.row_version += 1
+        if was_held and state in NOT_HELD:  # what they refused did nothing there
+            recount(context, session, row, actor=row.peer)
+        elif not was_held and state not in NOT_HELD:  # they have it after all, and so it counts
+            session.flush()
+            resettle(context, session, row)
     if item.status is ReceiptStatus.READ and row.handling == Handling.NEW:
         row.handling = Handling.OPENED
     outbox = session.get(OutboxRow, row.message_id, with_for_update=True)
@@ -248,21 +258,35 @@ def _claim(context: NodeContext, session: Session, *, now: datetime) -> Sequence
 def _sign_parcel(
     context: NodeContext, peer: ParticipantCode, rows: Sequence[ReceiptDueRow], *, now: datetime
 ) -> ReceiptParcel:
-    items = tuple(
-        ReceiptItem(
-            message_id=row.wire_id,
-            payload_sha256=row.payload_sha256,
-            status=ReceiptStatus(row.status),
-            at=row.at,
-            reason=RejectionCode(row.reason) if row.reason else None,
-            readable=row.readable,
+    items = [
+        (
+            row.receipt_due_id or 0,
+            ReceiptItem(
+                message_id=row.wire_id,
+                payload_sha256=row.payload_sha256,
+                status=ReceiptStatus(row.status),
+                at=row.at,
+                reason=RejectionCode(row.reason) if row.reason else None,
+                readable=row.readable,
+            ),
         )
         for row in rows
-    )
+    ]
+    return _sign_items(context, peer, items, now=now)
+
+
+def _sign_items(
+    context: NodeContext,
+    peer: ParticipantCode,
+    numbered: Sequence[tuple[int, ReceiptItem]],
+    *,
+    now: datetime,
+) -> ReceiptParcel:
+    items = tuple(item for _, item in numbered)
     receipt = Receipt(**make_head(context, peer, now=now), body=ReceiptBody(items=items))
     return ReceiptParcel(
         peer=peer,
-        due_ids=tuple(row.receipt_due_id for row in rows if row.receipt_due_id is not None),
+        due_ids=tuple(due_id for due_id, _ in numbered),
         items=items,
         signed=sign_machine_message(context, receipt),
         transport_id=context.random(16).hex(),
@@ -270,17 +294,36 @@ def _sign_parcel(
 
 
 def record_receipts_sent(context: NodeContext, parcel: ReceiptParcel) -> None:
+    """Do what :func:`record_parcels_sent` does, for one."""
+    record_parcels_sent(context, [parcel])
+
+
+def record_parcels_sent(context: NodeContext, parcels: Sequence[ReceiptParcel]) -> None:
     """Keep what we signed as evidence, now that the broker has it, and owe it no longer.
 
     Should the broker lose it, the sender sends its message again and gets the receipt again.
     """
+    if not parcels:
+        return
 
     def record(session: Session) -> None:
-        delete_rows(session, ReceiptDueRow, parcel.due_ids)
-        keep_given(context, session, parcel.items, peer=parcel.peer, signed=parcel.signed)
+        delete_rows(session, ReceiptDueRow, [each for parcel in parcels for each in parcel.due_ids])
+        given = [Given(parcel.peer, parcel.items, parcel.signed) for parcel in parcels]
+        keep_given(context, session, given)
 
     # What a power cut gives back is owed again, and kept when it has been sent again.
     context.transact(record, durable=False)
+
+
+def sign_owed(context: NodeContext, owed: Sequence[Owed]) -> list[ReceiptParcel]:
+    """Sign what was claimed as it was stored, one receipt per peer and some more."""
+    now = context.clock()
+    parcels: list[ReceiptParcel] = []
+    for peer, some in groupby(sorted(owed, key=lambda each: each.peer), key=lambda each: each.peer):
+        for part in in_parts(some, _PARCEL):
+            items = [(each.due_id, each.item) for each in part]
+            parcels.append(_sign_items(context, ParticipantCode(peer), items, now=now))
+    return parcels
 
 
 def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:

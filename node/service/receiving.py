@@ -12,18 +12,22 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
+from node.domain.cases import UNKNOWN_CHANNEL
 from node.domain.events import EventKind
 from node.domain.states import Handling
 from node.service import quarantine
 from node.service.attachments.received import expect_files
+from node.service.case_content import is_erased
 from node.service.context import NodeContext
+from node.service.following import note_to_follow
 from node.service.gap_watching import note_arrival
 from node.service.link_judging import find_highest, judge_arrival, tell_arrival
 from node.service.opening import Arrival, Opened, Refused, make_expired, open_arrivals
 from node.service.owing import owe_delivered, owe_what_is_due
 from node.service.pin_watching import apply_alarm, watch_pin
 from node.service.plain_intake import PlainIntake
-from node.service.receipts import apply_receipt, owe_receipt
+from node.service.receipt_rows import Owed
+from node.service.receipts import apply_receipt, owe_receipt, sign_owed
 from node.service.records import (
     IN,
     add_event,
@@ -83,7 +87,7 @@ def store_arrivals(
     Raises if nothing was stored: then nothing may be acknowledged.
     """
 
-    def take_in(session: Session) -> list[IntakeResult]:
+    def take_in(session: Session) -> tuple[list[IntakeResult], list[Owed]]:
         plain, results = PlainIntake(context, session, opened), list[IntakeResult]()
         for arrival, outcome in zip(arrivals, opened, strict=True):
             message_id = plain.take(outcome)
@@ -94,21 +98,34 @@ def store_arrivals(
             else:
                 results.append(IntakeResult(Intake.STORED, message_id=message_id))
         plain.write()
-        return results
+        return results, plain.owed
 
-    results = context.transact(take_in)
-    _wake(context, opened, {result.intake for result in results})
+    results, owed = context.transact(take_in)
+    context.leaving.receipts.put(sign_owed(context, owed))
+    _wake(context, opened, results, signed=len(owed))
     return results
 
 
-def _wake(context: NodeContext, opened: Sequence[Opened | Refused], fates: set[Intake]) -> None:
-    """Wake who has something to do now, and nobody else: each looks into the store."""
-    signals = context.signals
+def _wake(
+    context: NodeContext,
+    opened: Sequence[Opened | Refused],
+    results: Sequence[IntakeResult],
+    *,
+    signed: int,
+) -> None:
+    """Wake who has something to do now, and nobody else: each looks into the store.
+
+    ``signed`` receipts are on their way already.
+    """
+    signals, fates = context.signals, {result.intake for result in results}
+    stored = sum(result.intake is Intake.STORED for result in results)
     if fates - {Intake.STORED, Intake.RECEIPT} or any(map(_says_more, opened)):
         signals.outbox.notify()
         signals.chunks.notify()
-    elif Intake.STORED in fates:
+    elif stored > signed:
         signals.receipts.notify()
+    if Intake.STORED in fates:
+        signals.to_follow.notify()
     signals.inbox.notify()
 
 
@@ -201,6 +218,8 @@ def _find_known(session: Session, outcome: Opened | Refused) -> MessageRow | Non
     got our receipt.
     """
     consignment = outcome.consignment
+    if isinstance(outcome, Opened) and outcome.message.type.startswith(SYSTEM_PREFIX):
+        return None  # what machines say is not kept, and nothing that is kept has its digest
     if consignment is None or (isinstance(outcome, Refused) and outcome.peer != consignment.sender):
         return None
     row = find_message(
@@ -329,15 +348,17 @@ def _store(
             actor=peer,
             case_id=case_id,
             code=peer,
+            channel=_channel_of(message),
         )
     session.add(row)
     session.flush()
+    note_to_follow(session, [message_id], at=now)
     tell_arrival(session, row, late=opened.late)
     if isinstance(message, CaseMessage) and message.attachments:
         expect_files(context, session, row, message)
     else:
         owe_delivered(context, session, row)
-    settle_ours(session, row, message)
+    settle_ours(context, session, row, message)
     if position is not None:
         note_arrival(context, session, peer=peer, position=position, highest=highest)
     if isinstance(message, Head):
@@ -348,6 +369,7 @@ def _store(
 def _fill_readable(row: MessageRow, message: CaseMessage) -> None:
     row.phase = message.phase
     row.urgency = message.urgency
+    row.channel = message.channel
     row.from_authority = message.from_authority
     row.to_authority = message.to_authority
     row.in_reply_to = message.in_reply_to
@@ -365,6 +387,37 @@ def _find_or_open_case(
     if not isinstance(message, CaseMessage | UnreadableMessage) or message.case is None:
         return None
     reference = CaseReference(message.case)
-    return find_case(session, reference) or open_case(
-        context, session, reference=reference, actor=message.sender
+    case = find_case(session, reference)
+    if case is None:
+        channel = _channel_of(message)
+        return open_case(
+            context, session, reference=reference, actor=message.sender, channel=channel
+        )
+    if is_erased(case):
+        _begin_anew(context, session, case, message)
+    return case
+
+
+def _channel_of(message: Head | UnreadableMessage) -> str:
+    """Return in whose timeline it is told that a message began something."""
+    return message.channel if isinstance(message, CaseMessage) else UNKNOWN_CHANNEL
+
+
+def _begin_anew(
+    context: NodeContext, session: Session, case: CaseRow, message: Head | UnreadableMessage
+) -> None:
+    """Give an erased case a new key: what comes is not lost, and what was erased stays erased."""
+    session.refresh(case, with_for_update=True)
+    if not is_erased(case):
+        return
+    case.wrapped_key = context.keys.make_case_key()
+    session.add(case)
+    session.flush()
+    add_event(
+        session,
+        kind=EventKind.CASE_OPENED,
+        at=context.clock(),
+        actor=message.sender,
+        case_id=case.case_id,
+        channel=_channel_of(message),
     )

@@ -1,14 +1,18 @@
 """Cases, events and stored messages: what the use cases share inside one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import exists
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from node.domain.access import Principal
 from node.domain.events import EventKind
+from node.domain.ports import StoredContentError
 from node.service.context import NodeContext, NotFoundError
+from node.service.permitting import find_seen_message
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.bulk import in_parts
 from node.store.tables import CaseRow, EventRow, MessageRow
@@ -17,6 +21,11 @@ from protocol.envelope import SignedPayload
 from protocol.identifiers import CaseReference
 from protocol.messages.catalogue import UnreadableMessage, parse_payload
 from protocol.messages.head import Head
+
+
+class ErasedError(NotFoundError, StoredContentError):
+    """What a message said was erased for good; its row and its proofs are left."""
+
 
 OUT = "out"
 IN = "in"
@@ -60,9 +69,9 @@ def lock_message(session: Session, message_id: str) -> MessageRow | None:
 
 
 def open_case(
-    context: NodeContext, session: Session, *, reference: CaseReference, actor: str
+    context: NodeContext, session: Session, *, reference: CaseReference, actor: str, channel: str
 ) -> CaseRow:
-    """Make a new case with a content key of its own."""
+    """Make a new case with a content key of its own; ``channel``: in which it begins."""
     now = context.clock()
     case = CaseRow(
         case_id=context.random(16).hex(),
@@ -72,7 +81,14 @@ def open_case(
     )
     session.add(case)
     session.flush()
-    add_event(session, kind=EventKind.CASE_OPENED, at=now, actor=actor, case_id=case.case_id)
+    add_event(
+        session,
+        kind=EventKind.CASE_OPENED,
+        at=now,
+        actor=actor,
+        case_id=case.case_id,
+        channel=channel,
+    )
     return case
 
 
@@ -85,10 +101,22 @@ def add_event(  # noqa: PLR0913 - the columns of one entry
     case_id: str | None = None,
     message_id: str | None = None,
     code: str | None = None,
+    channel: str | None = None,
 ) -> None:
-    """Write a timeline entry."""
+    """Write a timeline entry.
+
+    ``channel``: of one that points to no message, who may see it; None: whoever sees the case.
+    """
     session.add(
-        EventRow(kind=kind, at=at, actor=actor, case_id=case_id, message_id=message_id, code=code)
+        EventRow(
+            kind=kind,
+            at=at,
+            actor=actor,
+            case_id=case_id,
+            message_id=message_id,
+            code=code,
+            channel=channel,
+        )
     )
 
 
@@ -116,20 +144,48 @@ def load_signed(context: NodeContext, row: MessageRow, case: CaseRow | None) -> 
 def open_signed(
     context: NodeContext, sealed: bytes, *, wrapped_key: bytes | None, message_id: str
 ) -> SignedPayload:
-    """Decrypt and parse what a row keeps of a message."""
+    """Decrypt and parse what a row keeps of a message; raises :class:`ErasedError`."""
+    if not sealed or wrapped_key == b"":
+        raise ErasedError(
+            "This was erased here for good: what is left is when it came or went, and its proofs."
+        )
     return SignedPayload.parse(
         context.keys.decrypt(sealed, wrapped_key=wrapped_key, context=f"message:{message_id}")
     )
 
 
-def load_message(context: NodeContext, session: Session, message_id: str) -> StoredMessage:
-    """Return a stored message; raises ``NotFoundError``."""
-    row = session.get(MessageRow, message_id)
+def load_message(
+    context: NodeContext, session: Session, message_id: str, *, who: Principal
+) -> StoredMessage:
+    """Return a stored message of the caller's channels; raises ``NotFoundError``."""
+    row = find_seen_message(session, message_id, who=who)
     if row is None:
         raise NotFoundError("There is no such message here: open it again from the inbox.")
     case = session.get(CaseRow, row.case_id) if row.case_id else None
     signed = load_signed(context, row, case)
     return StoredMessage(row=row, signed=signed, message=parse_payload(signed.payload))
+
+
+def load_rows(session: Session, message_ids: Sequence[str]) -> list[MessageRow]:
+    """Return rows in the order of their identifiers here, without what their messages say."""
+    found: dict[str, MessageRow] = {}
+    for part in in_parts(message_ids):
+        statement = (
+            select(MessageRow)
+            .options(defer(MessageRow.signed_payload_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .where(col(MessageRow.message_id).in_(part))
+        )
+        found.update((row.message_id, row) for row in session.exec(statement))
+    return [found[each] for each in message_ids if each in found]
+
+
+def load_references(session: Session, case_ids: Iterable[str]) -> dict[str, str]:
+    """Return the references of cases."""
+    found: dict[str, str] = {}
+    for part in in_parts(sorted(case_ids)):
+        statement = select(CaseRow.case_id, CaseRow.reference)
+        found.update(session.exec(statement.where(col(CaseRow.case_id).in_(part))).all())
+    return found
 
 
 def list_with_files(session: Session, message_ids: Iterable[str]) -> set[str]:

@@ -13,11 +13,13 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
+from node.domain.access import Permission
 from node.service.building import Draft
 from node.service.composing import Sent, Submission, handle_send
 from node.service.context import NodeContext, NodeError
+from node.service.dispatching import ClaimAtOnce, claim_at_once
 from node.service.plain_sending import Order, Outcome, queue_plain
-from node.service.tokens import ApiCaller, TokenScope, find_callers
+from node.service.tokens import ApiCaller, find_callers
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,7 @@ class SendDesk:
 
     def _find_caller(self, session: Session, token: str) -> ApiCaller:
         caller = find_callers(self._context, session, {token}).get(token)
-        if caller is None or caller.scope is not TokenScope.MESSAGES:
+        if caller is None or not caller.who.may(Permission.WORK_CASES):
             self._known.discard(_fingerprint(token))
             raise CallerRefusedError(caller)
         return caller
@@ -100,46 +102,55 @@ class SendDesk:
     def _serve(self, batch: Sequence[_Request]) -> list[Sent | Exception]:
         """Queue what came together; returns what became of each."""
         outcomes: list[Outcome | None]
+        claim: ClaimAtOnce | None
         try:
-            outcomes = self._context.transact(lambda session: self._queue(session, batch))
+            outcomes, claim = self._context.transact(
+                lambda session: self._queue(session, batch, claim_at_once(self._context))
+            )
         except Exception as error:  # noqa: BLE001 - each is tried alone below, and says what is wrong with it
             log.warning("sent_one_by_one", count=len(batch), problem=type(error).__name__)
-            outcomes = [None] * len(batch)
-        self._context.signals.messages.notify()
+            outcomes, claim = [None] * len(batch), None
+        if claim is None:
+            self._context.signals.messages.notify()
+        else:
+            self._context.leaving.messages.put(claim.messages)
+        self._context.signals.to_follow.notify()
         self._context.signals.inbox.notify()
         return [
             outcome or self._send_alone(request)
             for request, outcome in zip(batch, outcomes, strict=True)
         ]
 
-    def _queue(self, session: Session, batch: Sequence[_Request]) -> list[Outcome | None]:
+    def _queue(
+        self, session: Session, batch: Sequence[_Request], claim: ClaimAtOnce | None
+    ) -> tuple[list[Outcome | None], ClaimAtOnce | None]:
         callers = find_callers(self._context, session, {request.token for request in batch})
         outcomes: list[Outcome | None] = [None] * len(batch)
         plain: dict[int, Order] = {}
         for number, request in enumerate(batch):
             caller = callers.get(request.token)
-            if caller is None or caller.scope is not TokenScope.MESSAGES:
+            if caller is None or not caller.who.may(Permission.WORK_CASES):
                 self._known.discard(_fingerprint(request.token))
                 outcomes[number] = CallerRefusedError(caller)
                 continue
             order = Order(
                 request.draft,
-                caller.actor,
+                caller.who,
                 Submission.of("send", request.draft, actor=caller.actor, key=request.key),
             )
             if order.is_plain:
                 plain[number] = order
-        queued = queue_plain(self._context, session, list(plain.values()))
+        queued = queue_plain(self._context, session, list(plain.values()), claim=claim)
         for number, outcome in zip(plain, queued, strict=True):
             outcomes[number] = outcome
-        return outcomes
+        return outcomes, claim
 
     def _send_alone(self, request: _Request) -> Sent | Exception:
         try:
             with self._context.database.reading() as session:
                 caller = self._find_caller(session, request.token)
             return handle_send(
-                self._context, request.draft, actor=caller.actor, submission_key=request.key
+                self._context, request.draft, who=caller.who, submission_key=request.key
             )
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
             return error

@@ -57,3 +57,11 @@ class Signals:
         self.registry_wanted = Signal()
         #: Somebody answered a reachability drill.
         self.drills = Signal()
+        #: A message was stored, and something has yet to follow from it.
+        self.to_follow = Signal()
+        #: What had to follow from stored messages is in the store: items, webhooks, words.
+        self.followed = Signal()
+        #: Webhooks may have something to tell.
+        self.hooks = Signal()
+        #: A notice waits to be mailed.
+        self.notices = Signal()

@@ -204,12 +204,14 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _verify_depth(value: Any, depth: int = 0) -> None:
-    if depth > LIMITS.json_depth:
-        raise MalformedError("The message is nested too deeply.")
     if isinstance(value, dict):
         value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
+    if not isinstance(value, list) or not value:
+        return
+    if depth >= LIMITS.json_depth:
+        raise MalformedError("The message is nested too deeply.")
+    for item in value:
+        if isinstance(item, dict | list):
             _verify_depth(item, depth + 1)
 
 

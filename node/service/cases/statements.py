@@ -1,0 +1,206 @@
+"""What is said of a case: by its messages, on either side, and by people here.
+
+Statements are kept as a history, each with who said it, when, and in which message: the newest one
+of a kind counts. Whether the rules for children apply is decided with care: one word that they do
+holds until somebody here says, later, that they do not.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, col, delete, select
+
+from node.domain.cases import StatementKind
+from node.service.case_content import open_content, seal_content
+from node.service.context import NodeContext
+from node.store.case_tables import CaseStatementRow, CaseStrandRow
+from node.store.tables import CaseRow
+from protocol.messages.codes import GuardianSituation, PersonGroup, TraffickingStatus
+from protocol.messages.fields import Line
+from protocol.messages.head import CaseManager, CaseMessage, CasePersonBody, PersonBody
+from protocol.messages.identification import FormalStatusBody
+from protocol.messages.person import PersonFacts
+
+
+class Post(BaseModel):
+    """A post with official contacts: never a private person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    post: Line
+    authority: str | None = Field(default=None, max_length=120)
+    telephone: Line | None = None
+    mailbox: Line | None = None
+    reachable: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement before it is kept."""
+
+    kind: StatementKind
+    code: str | None = None
+    details: Post | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as it is shown."""
+
+    kind: StatementKind
+    participant: str
+    channel: str
+    code: str | None
+    details: Post | None
+    at: datetime
+    message_id: str | None
+    actor: str | None
+
+
+def gather_statements(message: CaseMessage) -> Iterator[Said]:
+    """Yield what a message says of its case, one of each kind at most."""
+    body = message.body
+    if isinstance(body, PersonFacts | FormalStatusBody):
+        yield Said(StatementKind.PERSON_STATUS, TraffickingStatus(body.status))
+    if body.treated_as_child:
+        yield Said(StatementKind.PERSON_GROUP, PersonGroup.CHILD)
+    elif isinstance(body, PersonBody | CasePersonBody):
+        yield Said(StatementKind.PERSON_GROUP, PersonGroup.ADULT)
+    if isinstance(body, PersonBody) and body.child is not None:
+        yield Said(StatementKind.GUARDIAN, GuardianSituation(body.child.guardian))
+    manager = next(_find_managers(body), None)
+    if manager is not None:
+        yield Said(StatementKind.MANAGER, details=Post.model_validate(manager.model_dump()))
+
+
+def _find_managers(body: Any) -> Iterator[CaseManager]:
+    parts = (getattr(body, name, None) for name in ("question", "information", "answer"))
+    for part in (body, *parts):
+        found = getattr(part, "case_manager", None)
+        if isinstance(found, CaseManager):
+            yield found
+
+
+def keep_statement(  # noqa: PLR0913 - who said what of which case, where and when
+    context: NodeContext,
+    session: Session,
+    said: Said,
+    *,
+    case: CaseRow,
+    strand: CaseStrandRow,
+    participant: str,
+    at: datetime,
+    message_id: str | None = None,
+    actor: str | None = None,
+) -> None:
+    """Keep a statement; one of the same message and kind is kept once."""
+    if message_id is not None:
+        known = select(CaseStatementRow.statement_id).where(
+            CaseStatementRow.message_id == message_id, CaseStatementRow.kind == said.kind
+        )
+        if session.exec(known).first() is not None:
+            return
+    sealed = None
+    if said.details is not None:
+        sealed = seal_content(context, case, said.details, place=_place(case.case_id, said.kind))
+    session.add(
+        CaseStatementRow(
+            case_id=case.case_id,
+            channel=strand.channel,
+            kind=said.kind,
+            participant=participant,
+            code=said.code,
+            details_sealed=sealed,
+            at=at,
+            message_id=message_id,
+            actor=actor,
+        )
+    )
+    session.flush()
+
+
+def sum_up(session: Session, strand: CaseStrandRow) -> None:
+    """Let a strand say what its statements amount to."""
+    rows = session.exec(
+        select(CaseStatementRow).where(
+            CaseStatementRow.case_id == strand.case_id,
+            CaseStatementRow.channel == strand.channel,
+            col(CaseStatementRow.kind).in_(
+                [StatementKind.PERSON_STATUS, StatementKind.PERSON_GROUP]
+            ),
+        )
+    ).all()
+    newest = _newest(row for row in rows if row.kind == StatementKind.PERSON_STATUS)
+    strand.person_status = newest.code if newest else None
+    strand.treated_as_child = judge_child(
+        [row for row in rows if row.kind == StatementKind.PERSON_GROUP]
+    )
+    session.add(strand)
+
+
+def judge_child(rows: Sequence[CaseStatementRow]) -> bool | None:
+    """Say whether the rules for children apply; None if nobody said anything of it."""
+    if not rows:
+        return None
+    own = _newest(row for row in rows if row.actor is not None)
+    counting = [row for row in rows if own is None or _age(row) >= _age(own)]
+    return any(row.code == PersonGroup.CHILD for row in counting)
+
+
+def forget_statements(session: Session, message_id: str) -> None:
+    """Take back what a message said that never left."""
+    rows = session.exec(
+        select(CaseStatementRow).where(CaseStatementRow.message_id == message_id)
+    ).all()
+    session.execute(delete(CaseStatementRow).where(col(CaseStatementRow.message_id) == message_id))
+    for case_id, channel in {(row.case_id, row.channel) for row in rows}:
+        strand = session.get(CaseStrandRow, (case_id, channel), with_for_update=True)
+        if strand is not None:
+            sum_up(session, strand)
+
+
+def list_newest(
+    context: NodeContext, session: Session, case: CaseRow, *, channels: Sequence[str]
+) -> list[Statement]:
+    """Return the newest statement of each kind and Participant in these channels."""
+    rows = session.exec(
+        select(CaseStatementRow)
+        .where(
+            CaseStatementRow.case_id == case.case_id, col(CaseStatementRow.channel).in_(channels)
+        )
+        .order_by(col(CaseStatementRow.at), col(CaseStatementRow.statement_id))
+    ).all()
+    newest = {(row.kind, row.participant): row for row in rows}
+    return [_show(context, case, row) for row in newest.values()]
+
+
+def _show(context: NodeContext, case: CaseRow, row: CaseStatementRow) -> Statement:
+    details = None
+    if row.details_sealed is not None:
+        place = _place(case.case_id, StatementKind(row.kind))
+        details = open_content(context, case, row.details_sealed, place=place, kind=Post)
+    return Statement(
+        kind=StatementKind(row.kind),
+        participant=row.participant,
+        channel=row.channel,
+        code=row.code,
+        details=details,
+        at=row.at,
+        message_id=row.message_id,
+        actor=row.actor,
+    )
+
+
+def _place(case_id: str, kind: StatementKind) -> str:
+    return f"statement:{case_id}:{kind}"
+
+
+def _age(row: CaseStatementRow) -> tuple[datetime, int]:
+    return row.at, row.statement_id or 0
+
+
+def _newest(rows: Iterable[CaseStatementRow]) -> CaseStatementRow | None:
+    return max(rows, key=_age, default=None)

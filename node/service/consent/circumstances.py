@@ -1,0 +1,173 @@
+"""What the policy asks of a case beyond its messages: a child, a guardian, a shelter, protection.
+
+One document for each case, sealed. What nobody said keeps its default. It is changed as a whole,
+by whoever saw its newest version.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
+from node.domain.events import EventKind
+from node.service.audit import record
+from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.cases.child import is_child_in_any, say_of_case
+from node.service.context import NodeContext, StaleError
+from node.service.records import add_event
+from node.store.consent_tables import CircumstancesRow
+from node.store.tables import CaseRow
+
+
+class Circumstances(BaseModel):
+    """What is known of a case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    treated_as_child: bool = False
+    guardian_appointed: bool = False
+    guardian_is_case_manager: bool = False
+    in_shelter: bool = False
+    in_witness_protection: bool = False
+    #: Codes of shelters that came from others in this case.
+    shelter_codes: tuple[str, ...] = Field(default=(), max_length=50)
+
+    def add(self, said: Self) -> Self:
+        """Return what is known once more was said: what was true stays true."""
+        flags = {
+            name: getattr(self, name) or getattr(said, name)
+            for name in type(self).model_fields
+            if name != "shelter_codes"
+        }
+        codes = tuple(dict.fromkeys((*self.shelter_codes, *said.shelter_codes)))
+        return self.model_copy(update=flags | {"shelter_codes": codes})
+
+
+NOTHING_KNOWN = Circumstances()
+
+
+@dataclass(frozen=True, slots=True)
+class CircumstancesView:
+    """What is known, and its version; 0: nobody said anything yet."""
+
+    circumstances: Circumstances
+    row_version: int
+
+
+def get_circumstances(context: NodeContext, case_id: str, *, who: Principal) -> CircumstancesView:
+    """Return what is known of a case. Raises ``NotFoundError``, ``ForbiddenError``."""
+    with context.database.reading() as session:
+        case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
+        row = session.get(CircumstancesRow, case_id)
+        return _view(context, case, row)
+
+
+def handle_set_circumstances(
+    context: NodeContext,
+    case_id: str,
+    circumstances: Circumstances,
+    *,
+    who: Principal,
+    row_version: int | None = None,
+) -> CircumstancesView:
+    """Say what is known now; ``row_version`` is what was seen (``StaleError`` if it changed)."""
+
+    def work(session: Session) -> CircumstancesView:
+        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+        row = session.get(CircumstancesRow, case_id, with_for_update=True)
+        if row_version is not None and row_version != (row.row_version if row else 0):
+            raise StaleError(
+                "Somebody changed this meanwhile: nothing was changed. Read it again, then say "
+                "what is different."
+            )
+        known = _view(context, case, row).circumstances
+        said = _say_in_strands(context, session, case, known, circumstances, who=who)
+        set_circumstances(context, session, case, said, who=who)
+        return _view(context, case, session.get(CircumstancesRow, case_id))
+
+    return context.transact(work)
+
+
+def _say_in_strands(  # noqa: PLR0913 - what is said of which case instead of what, by whom
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    known: Circumstances,
+    said: Circumstances,
+    *,
+    who: Principal,
+) -> Circumstances:
+    """Let lists say the same; a strand that says otherwise, and is not theirs to see, counts."""
+    child, guardian = said.treated_as_child, said.guardian_appointed
+    say_of_case(
+        context,
+        session,
+        case,
+        child=child if child != known.treated_as_child else None,
+        guardian=guardian if guardian != known.guardian_appointed else None,
+        who=who,
+    )
+    is_child = child or is_child_in_any(session, case.case_id)
+    return said.model_copy(update={"treated_as_child": is_child})
+
+
+def load_circumstances(context: NodeContext, session: Session, case: CaseRow) -> Circumstances:
+    """Return what is known of a case."""
+    return _view(context, case, session.get(CircumstancesRow, case.case_id)).circumstances
+
+
+def set_circumstances(
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    circumstances: Circumstances,
+    *,
+    who: Principal,
+) -> None:
+    """Say in the caller's transaction what is known now; what is known already changes nothing."""
+    row = session.get(CircumstancesRow, case.case_id, with_for_update=True)
+    if _view(context, case, row).circumstances == circumstances:
+        return
+    now = context.clock()
+    sealed = seal_content(context, case, circumstances, place=_place(case.case_id))
+    if row is None:
+        session.add(
+            CircumstancesRow(
+                case_id=case.case_id,
+                content_sealed=sealed,
+                updated_at=now,
+                updated_by=who.actor,
+            )
+        )
+    else:
+        row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
+        row.row_version += 1
+        session.add(row)
+    session.flush()
+    add_event(
+        session,
+        kind=EventKind.CIRCUMSTANCES_CHANGED,
+        at=now,
+        actor=who.actor,
+        case_id=case.case_id,
+    )
+    record(context, session, who, Act.CIRCUMSTANCES_CHANGED, subject=case.case_id)
+
+
+def open_circumstances(context: NodeContext, case: CaseRow, sealed: bytes) -> Circumstances:
+    """Return what a row says."""
+    return open_content(context, case, sealed, place=_place(case.case_id), kind=Circumstances)
+
+
+def _place(case_id: str) -> str:
+    return f"circumstances:{case_id}"
+
+
+def _view(context: NodeContext, case: CaseRow, row: CircumstancesRow | None) -> CircumstancesView:
+    if row is None:
+        return CircumstancesView(NOTHING_KNOWN, 0)
+    content = open_circumstances(context, case, row.content_sealed)
+    return CircumstancesView(content, row.row_version)

@@ -1,0 +1,35 @@
+"""Who works on each stored message, in which order. See :mod:`node.service.following`."""
+
+from typing import Final
+
+from node.service.cases.following import follow_case
+from node.service.context import NodeContext
+from node.service.deletions import follow_deletions
+from node.service.following import AT_ONCE, BatchFollower, Follower, follow_due
+from node.service.returns import follow_returns
+from node.service.search.indexing import follow_words
+from node.service.work.message_items import follow_items
+
+FOLLOWERS: Final[tuple[Follower, ...]] = (
+    follow_case,
+    follow_deletions,
+    follow_returns,
+)
+"""One line each. The order matters where one reads what another wrote: the course of cases first,
+then items, and what is told to others last."""
+
+BATCH_FOLLOWERS: Final[tuple[BatchFollower, ...]] = (follow_items, follow_words)
+"""Asked after all of those, for all messages of a transaction at once."""
+
+
+def follow_next(context: NodeContext) -> int:
+    """Work on the next messages that are due; returns how many were looked at."""
+    return follow_due(context, FOLLOWERS, in_batches=BATCH_FOLLOWERS, limit=AT_ONCE)
+
+
+def follow_all(context: NodeContext) -> int:
+    """Work on everything that is due now; returns how many messages were looked at."""
+    total = 0
+    while looked_at := follow_next(context):
+        total += looked_at
+    return total

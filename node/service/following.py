@@ -1,0 +1,268 @@
+"""What follows from a stored message: items, the course of its case, webhooks, words to search for.
+
+Whoever stores a message, received or sent, alone or with others, notes it (:func:`note_to_follow`)
+in the same transaction. A worker takes the notes in the order of storing, opens each message once,
+and hands it to every follower in one transaction that also takes the note away. So intake and
+sending stay as quick as they are, and nothing that should follow is ever lost.
+
+A follower is asked **at least once**: a crash, or another follower that fails, makes it be asked
+again in a new transaction, so it looks for what it did before. One that raises delays its own
+message alone, with growing pauses, and shows as an alarm. Followers work on the store and on
+nothing else: no network, no waiting.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, or_, select, update
+
+from console.process.tasks import describe_failure
+from node.service.context import NodeContext
+from node.service.records import IN, open_signed
+from node.store.bulk import delete_rows, in_parts, insert_rows
+from node.store.tables import CaseRow, MessageRow
+from node.store.work_tables import MessageToFollowRow
+from protocol.identifiers import Channel
+from protocol.messages.catalogue import UnreadableMessage, parse_payload
+from protocol.messages.head import CaseMessage, Head
+
+log = structlog.get_logger(__name__)
+
+#: Messages of one transaction: few, because SQLite has one writer at a time and sending needs it.
+AT_ONCE: Final = 32
+#: Pauses after an attempt that failed; the last one repeats.
+_PAUSES: Final = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3_600))
+#: Failures after which people are told.
+_TOLD_AFTER: Final = 3
+_ERROR_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedMessage:
+    """A stored message, as followers get it."""
+
+    #: Its row, of the follower's session: it may be changed. Its sealed payload is not loaded.
+    row: MessageRow
+    #: What it says; unreadable: of an unknown type, or of a newer version.
+    message: Head | UnreadableMessage
+
+    @property
+    def is_incoming(self) -> bool:
+        """Whether it was received, not sent."""
+        return self.row.direction == IN
+
+    @property
+    def case_message(self) -> CaseMessage | None:
+        """The message if people exchange such messages and this version reads it, else None."""
+        return self.message if isinstance(self.message, CaseMessage) else None
+
+    @property
+    def channel(self) -> Channel | None:
+        """Its channel; None if it cannot be read."""
+        return self.message.channel if isinstance(self.message, CaseMessage) else None
+
+
+Follower = Callable[[NodeContext, Session, FollowedMessage], None]
+"""What is done about each stored message. Idempotent; raises if it has to be asked again."""
+
+BatchFollower = Callable[[NodeContext, Session, Sequence[FollowedMessage]], None]
+"""The same for all messages of one transaction, after the others: it takes its locks last."""
+
+
+def note_to_follow(session: Session, message_ids: Iterable[str], *, at: datetime) -> None:
+    """Note messages that are stored in this transaction, in their order.
+
+    Notify ``signals.to_follow`` after the commit.
+    """
+    rows = [{"message_id": message_id, "next_attempt_at": at} for message_id in message_ids]
+    insert_rows(session, MessageToFollowRow, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Followers:
+    """Who is asked."""
+
+    singly: Sequence[Follower]
+    in_batches: Sequence[BatchFollower]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A claimed note whose message was opened."""
+
+    follow_id: int
+    message_id: str
+    message: Head | UnreadableMessage
+
+
+def follow_due(
+    context: NodeContext,
+    followers: Sequence[Follower],
+    *,
+    in_batches: Sequence[BatchFollower] = (),
+    limit: int = AT_ONCE,
+) -> int:
+    """Let followers work on what is due; returns how many messages were looked at.
+
+    Zero: nothing is due, or another process works on it.
+    """
+    claimed = _claim(context, limit=limit)
+    if not claimed:
+        return 0
+    opened = _open_all(context, claimed)
+    all_of_them = _Followers(followers, in_batches)
+    try:
+        context.transact(lambda session: _apply(context, session, opened, all_of_them))
+    except Exception:  # noqa: BLE001 - each is tried alone, where what fails is recorded and shown
+        for each in opened:
+            _follow_alone(context, each, all_of_them)
+    return len(claimed)
+
+
+def _follow_alone(context: NodeContext, opened: _Opened, followers: "_Followers") -> None:
+    try:
+        context.transact(lambda session: _apply(context, session, [opened], followers))
+    except Exception as error:  # noqa: BLE001 - recorded with the message, shown, tried again
+        _put_off(context, opened.follow_id, opened.message_id, error)
+
+
+def _claim(context: NodeContext, *, limit: int) -> list[tuple[int, str]]:
+    """Claim what is due; looks before it takes the write lock for nothing."""
+    now = context.clock()
+    due = or_(
+        col(MessageToFollowRow.next_attempt_at) <= now,
+        # Written by a clock that was set back since.
+        col(MessageToFollowRow.next_attempt_at) > now + _PAUSES[-1],
+    )
+    free = or_(
+        col(MessageToFollowRow.claimed_until).is_(None),
+        col(MessageToFollowRow.claimed_until) < now,
+        col(MessageToFollowRow.claimed_until) > now + context.rules.lease,
+    )
+    wanted = (
+        select(MessageToFollowRow.follow_id, MessageToFollowRow.message_id)
+        .where(due, free)
+        .order_by(col(MessageToFollowRow.follow_id))
+        .limit(limit)
+    )
+    with context.database.reading() as session:
+        if session.exec(wanted).first() is None:
+            return []
+
+    def take(session: Session) -> list[tuple[int, str]]:
+        found = [
+            (follow_id, message_id)
+            for follow_id, message_id in session.exec(wanted.with_for_update(skip_locked=True))
+            if follow_id is not None
+        ]
+        session.exec(
+            update(MessageToFollowRow)
+            .where(col(MessageToFollowRow.follow_id).in_([follow_id for follow_id, _ in found]))
+            .values(claimed_until=now + context.rules.lease)
+        )
+        return found
+
+    return context.transact(take, durable=False)
+
+
+def _open_all(context: NodeContext, claimed: Sequence[tuple[int, str]]) -> list[_Opened]:
+    """Open messages; without those that do not open now, or are not there any more."""
+    sealed: dict[str, tuple[bytes, bytes | None]] = {}
+    with context.database.reading() as session:
+        for part in in_parts([message_id for _, message_id in claimed]):
+            found = session.exec(
+                select(MessageRow.message_id, MessageRow.signed_payload_sealed, CaseRow.wrapped_key)
+                .join(CaseRow, col(CaseRow.case_id) == col(MessageRow.case_id), isouter=True)
+                .where(col(MessageRow.message_id).in_(part))
+            )
+            sealed.update((message_id, (payload, key)) for message_id, payload, key in found)
+    gone = [follow_id for follow_id, message_id in claimed if message_id not in sealed]
+    if gone:  # erased meanwhile: nothing follows from them any more
+        context.transact(
+            lambda session: delete_rows(session, MessageToFollowRow, gone), durable=False
+        )
+    opened = []
+    for follow_id, message_id in claimed:
+        if message_id not in sealed:
+            continue
+        payload, key = sealed[message_id]
+        try:
+            signed = open_signed(context, payload, wrapped_key=key, message_id=message_id)
+            opened.append(_Opened(follow_id, message_id, parse_payload(signed.payload)))
+        except Exception as error:  # noqa: BLE001 - a damaged row holds up nobody else: recorded, shown, tried again
+            _put_off(context, follow_id, message_id, error)
+    return opened
+
+
+def _apply(
+    context: NodeContext,
+    session: Session,
+    opened: Sequence[_Opened],
+    followers: _Followers,
+) -> None:
+    """Let every follower work on messages whose notes are still there; take the notes away."""
+    notes, rows = set[int](), dict[str, MessageRow]()
+    for part in in_parts(opened):
+        still = select(MessageToFollowRow.follow_id).where(
+            col(MessageToFollowRow.follow_id).in_([each.follow_id for each in part])
+        )
+        kept = session.exec(still.with_for_update()).all()
+        notes.update(name for name in kept if name is not None)
+        found = session.exec(
+            select(MessageRow)
+            .options(defer(MessageRow.signed_payload_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .where(col(MessageRow.message_id).in_([each.message_id for each in part]))
+        )
+        rows.update((row.message_id, row) for row in found)
+    batch: list[FollowedMessage] = []
+    for each in opened:
+        row = rows.get(each.message_id)
+        if each.follow_id not in notes or row is None:
+            continue  # another process was quicker, or it was erased
+        followed = FollowedMessage(row=row, message=each.message)
+        batch.append(followed)
+        for follow in followers.singly:
+            follow(context, session, followed)
+    session.flush()
+    for follow_batch in followers.in_batches:
+        follow_batch(context, session, batch)
+    delete_rows(session, MessageToFollowRow, [each.follow_id for each in opened])
+
+
+def _put_off(context: NodeContext, follow_id: int, message_id: str, error: BaseException) -> None:
+    """Record that a message could not be followed, and when it is tried again."""
+    described, now = describe_failure(error), context.clock()
+
+    def record(session: Session) -> int:
+        row = session.get(MessageToFollowRow, follow_id, with_for_update=True)
+        if row is None:
+            return 0
+        row.next_attempt_at = now + _PAUSES[min(row.attempts, len(_PAUSES) - 1)]
+        row.attempts += 1
+        row.last_error = described[:_ERROR_LENGTH]
+        row.claimed_until = None
+        session.add(row)
+        return row.attempts
+
+    failures = context.transact(record)
+    log.warning("message_not_followed", message=message_id, error=described, failures=failures)
+
+
+def list_following_notices(session: Session) -> list[str]:
+    """Say which messages nothing follows from although it should; empty if there are none."""
+    rows = session.exec(
+        select(MessageToFollowRow)
+        .where(MessageToFollowRow.attempts >= _TOLD_AFTER)
+        .order_by(col(MessageToFollowRow.follow_id))
+        .limit(20)
+    )
+    return [
+        f"message {row.message_id}: it is stored, but its work items, notices and search words are "
+        f"missing: this node's software failed on it {row.attempts} times ({row.last_error}). It "
+        "is tried again by itself; open the message by hand, and report this to the makers"
+        for row in rows
+    ]

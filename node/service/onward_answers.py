@@ -1,0 +1,78 @@
+"""What the sender of data answered when it was asked whether its data may be passed on."""
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session
+
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
+from node.domain.events import EventKind
+from node.service.audit import record
+from node.service.context import NodeContext, NotFoundError, RefusedDraftError
+from node.service.permitting import find_seen_message, require
+from node.service.records import IN, add_event
+from node.store.consent_tables import OnwardPermissionRow
+from protocol.messages.fields import AuthorityField, MessageIdField
+
+
+class OnwardAnswer(BaseModel):
+    """The answer: for this authority, yes or no, and in which message of theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: AuthorityField
+    allowed: bool
+    #: The received message in which they said so; nothing: they said it another way.
+    answer_message: MessageIdField | None = None
+
+
+def handle_record_onward_answer(
+    context: NodeContext, message_id: str, answer: OnwardAnswer, *, who: Principal
+) -> str:
+    """Record it; the newest answer for an authority counts. Returns its identifier.
+
+    Raises ``NotFoundError`` for a message that is not there, ``RefusedDraftError`` if the answer is
+    said to stand in a message of somebody else, or of another case.
+    """
+    require(who, Permission.WORK_CASES)
+
+    def work(session: Session) -> str:
+        row = find_seen_message(session, message_id, who=who)
+        if row is None or row.direction != IN or row.case_id is None:
+            raise NotFoundError("There is no such received message here: open it from its case.")
+        if answer.answer_message is not None:
+            said = find_seen_message(session, answer.answer_message, who=who)
+            if said is None or (said.direction, said.peer, said.case_id) != (
+                IN,
+                row.peer,
+                row.case_id,
+            ):
+                raise RefusedDraftError(
+                    "The answer stands in a message of the same sender in the same case: choose it "
+                    "from the case, or leave it out."
+                )
+        permission_id = context.random(16).hex()
+        session.add(
+            OnwardPermissionRow(
+                permission_id=permission_id,
+                case_id=row.case_id,
+                source_message=message_id,
+                target=answer.target,
+                allowed=answer.allowed,
+                answer_message=answer.answer_message,
+                recorded_at=context.clock(),
+                recorded_by=who.actor,
+            )
+        )
+        add_event(
+            session,
+            kind=EventKind.ONWARD_ALLOWED if answer.allowed else EventKind.ONWARD_DENIED,
+            at=context.clock(),
+            actor=who.actor,
+            case_id=row.case_id,
+            message_id=message_id,
+            code=answer.target[:60],
+        )
+        record(context, session, who, Act.ONWARD_ANSWER_RECORDED, subject=permission_id)
+        return permission_id
+
+    return context.transact(work)

@@ -1,0 +1,1 @@
+"""The policy in front of sending: gathering what it asks for, and letting it decide."""

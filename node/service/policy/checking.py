@@ -1,0 +1,192 @@
+"""What would become of a draft if it were sent now: the decision, the desk, its hours.
+
+Nothing is written. The same gate stands in front of sending and is asked again then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import Session
+
+from contact_registry.directory import Directory
+from contact_registry.models import Authority
+from contact_registry.standing_in import judge_duty
+from node.domain.access import Permission, Principal
+from node.service.attachments.staging import load_staged
+from node.service.building import Draft, build_message
+from node.service.case_content import is_erased
+from node.service.composing import Referring, parse_target, refer
+from node.service.context import NodeContext, NotFoundError, RefusedDraftError
+from node.service.permitting import find_seen_case, require
+from node.service.policy.gate import Gate, Sending, add_files
+from node.service.policy.statements import complete_basis, preview_known
+from node.service.records import find_case
+from node.service.storing import verify_reachable
+from node.store.tables import CaseRow
+from protocol.errors import MalformedError
+from protocol.identifiers import (
+    AuthorityId,
+    get_participant_of,
+    make_case_reference,
+    parse_case_reference,
+)
+from protocol.links import LinkPosition
+from protocol.messages.fields import Sensitivity
+from protocol.messages.head import CaseMessage
+from protocol.policy.decision import Decision
+from protocol.policy.facts import MessageFacts
+from protocol.policy.gathering import gather_message_facts
+
+_FIRST: Final = LinkPosition(generation=1, seq=1, prev="0" * 64)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """The desk that a draft would go to, and whether somebody is there now."""
+
+    authority: AuthorityId
+    name: str
+    post: str
+    time_zone: str
+    available_24_7: bool
+    #: ``on``, ``off`` or ``unknown``, and why.
+    duty: str
+    reason: str
+    #: When its hours begin next (UTC), if that is known.
+    next_opening: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What would become of a draft."""
+
+    decision: Decision
+    message: CaseMessage
+    desk: DeskView | None
+
+
+def check_draft(
+    context: NodeContext,
+    draft: Draft,
+    *,
+    who: Principal,
+    file_classes: Sequence[Sensitivity] | None = None,
+) -> Check:
+    """Say what would become of a draft now.
+
+    ``file_classes``: what is said of its files, where the caller knows it; else it is looked up.
+
+    Raises ``RefusedDraftError`` if it is no message of its type, ``NotFoundError`` for a case or
+    message that is not there for who asks, ``ForbiddenError``.
+    """
+    require(who, Permission.WORK_CASES)
+    directory = context.directory.current()
+    with context.database.reading() as session:
+        case = _find_or_imagine(context, session, draft, who=who)
+        judged = judge_draft(
+            context,
+            session,
+            draft,
+            case=case,
+            who=who,
+            directory=directory,
+            file_classes=file_classes,
+        )
+    desk = directory.authority(AuthorityId(judged.message.to_authority))
+    return Check(
+        judged.decision,
+        judged.message,
+        None if desk is None else _describe(desk, directory, at=context.clock()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A draft as the gate sees it."""
+
+    decision: Decision
+    message: CaseMessage
+    facts: MessageFacts
+
+
+def judge_draft(  # noqa: PLR0913 - a draft, who sends it, where
+    context: NodeContext,
+    session: Session,
+    draft: Draft,
+    *,
+    case: CaseRow,
+    who: Principal,
+    directory: Directory,
+    file_classes: Sequence[Sensitivity] | None = None,
+) -> Judged:
+    """Build what a draft would be and let the gate decide, as if its statements were recorded."""
+    recipient, entry = parse_target(draft)
+    verify_reachable(directory, recipient)
+    now = context.clock().replace(microsecond=0)
+    gate = Gate(context, session, directory, now=now, is_preview=True)
+    known = preview_known(draft, gate.know(case))
+    gate.note(case, known)
+    filled = complete_basis(draft, known, None, now=now)
+    referring: Referring = refer(context, session, filled, case=case, who=who)
+    message = build_message(
+        context,
+        referring.draft,
+        entry=entry,
+        case=case,
+        position=_FIRST,
+        seen=None,
+        now=now,
+        directory=directory,
+    )
+    if file_classes is None:
+        file_classes = _list_classes(context, draft.files, who=who)
+    facts = add_files(gather_message_facts(message), file_classes)
+    sending: Sending = referring.say_sending(case=case, who=who, given=None)
+    return Judged(gate.judge(facts, sending), message, facts)
+
+
+def _find_or_imagine(
+    context: NodeContext, session: Session, draft: Draft, *, who: Principal
+) -> CaseRow:
+    """Return the draft's case; for one that would be opened, a row that is never stored."""
+    if draft.case is None:
+        return CaseRow(
+            case_id=context.random(16).hex(),
+            reference=make_case_reference(context.random),
+            created_at=context.clock(),
+            wrapped_key=context.keys.make_case_key(),
+        )
+    try:
+        case = find_case(session, parse_case_reference(draft.case))
+    except MalformedError as error:
+        raise RefusedDraftError(str(error)) from error
+    seen = case and not is_erased(case) and find_seen_case(session, case.case_id, who=who)
+    if case is None or not seen:
+        raise NotFoundError("This node has no case with that reference: look it up in the list.")
+    return case
+
+
+def _list_classes(
+    context: NodeContext, file_ids: Sequence[str], *, who: Principal
+) -> list[Sensitivity]:
+    return [
+        load_staged(context, file_id, owner=who.actor).description.sensitivity
+        for file_id in file_ids
+    ]
+
+
+def _describe(desk: Authority, directory: Directory, *, at: datetime) -> DeskView:
+    calendar = directory.contacts[get_participant_of(desk.id)].calendar
+    state = judge_duty(desk, days_off=calendar.days_off if calendar else frozenset(), at=at)
+    return DeskView(
+        authority=desk.id,
+        name=desk.name,
+        post=desk.post,
+        time_zone=desk.time_zone,
+        available_24_7=desk.available_24_7,
+        duty=state.duty.value,
+        reason=state.reason,
+        next_opening=state.next_opening,
+    )

@@ -1,0 +1,161 @@
+"""What this node knows of cases, as the policy takes it: one statement for a whole batch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import sqlmodel
+from sqlalchemy import CompoundSelect, Row, literal, null, select, type_coerce, union_all
+from sqlmodel import Session, col
+
+from console.storage.columns import Moment
+from node.domain.returns import NOTHING_PREPARED, ReturnJourney
+from node.service.case_content import is_erased, open_content
+from node.service.consent.circumstances import (
+    NOTHING_KNOWN,
+    Circumstances,
+    open_circumstances,
+)
+from node.service.consent.exceptions import describe_exception, open_exception
+from node.service.consent.records import describe_consent, open_consent
+from node.service.context import NodeContext
+from node.store.bulk import in_parts
+from node.store.consent_tables import (
+    CircumstancesRow,
+    ConsentRow,
+    ExceptionRow,
+    ReturnJourneyRow,
+)
+from node.store.tables import CaseRow
+from protocol.messages.head import ExceptionGround
+from protocol.policy.facts import ConsentRecord, ExceptionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is recorded of a case. The newest exception of a ground counts."""
+
+    consents: tuple[ConsentRecord, ...] = ()
+    exceptions: Mapping[ExceptionGround, ExceptionRecord] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    circumstances: Circumstances = NOTHING_KNOWN
+    journey: ReturnJourney = NOTHING_PREPARED
+
+
+NOTHING: Final = Known()
+
+_CONSENT, _EXCEPTION, _CIRCUMSTANCES, _RETURN = range(4)
+
+
+def place_of_return(case_id: str) -> str:
+    """Return what binds a sealed return to its row."""
+    return f"return:{case_id}"
+
+
+def load_known(
+    context: NodeContext, session: Session, cases: Iterable[CaseRow]
+) -> dict[str, Known]:
+    """Return what is recorded of these cases; one of which nothing is recorded is not in it."""
+    by_id = {case.case_id: case for case in cases if not is_erased(case)}
+    found: dict[str, list[Row[Any]]] = {}
+    for part in in_parts(sorted(by_id)):
+        for row in session.execute(_ask(part)):
+            found.setdefault(row.case_id, []).append(row)
+    return {case_id: _read(context, by_id[case_id], rows) for case_id, rows in found.items()}
+
+
+def hold_consents(session: Session, found: Mapping[str, Known]) -> dict[str, Known]:
+    """Hold the consents that were found until this transaction ends, and say which still stand.
+
+    A withdrawal takes the same rows: whoever comes second sees what the first one did. So nothing
+    is queued on a consent whose withdrawal could not see it. Where only one writes at a time,
+    there is nothing to hold.
+    """
+    cases = sorted(case_id for case_id, known in found.items() if known.consents)
+    if not cases or session.get_bind().dialect.name == "sqlite":
+        return dict(found)
+    withdrawn: dict[str, datetime | None] = {}
+    for part in in_parts(cases):
+        withdrawn.update(
+            session.exec(
+                sqlmodel.select(ConsentRow.consent_id, ConsentRow.withdrawn_at)
+                .where(col(ConsentRow.case_id).in_(part))
+                .order_by(col(ConsentRow.recorded_at), col(ConsentRow.consent_id))
+                .with_for_update(read=True)
+            ).all()
+        )
+    return {
+        case_id: replace(
+            known,
+            consents=tuple(
+                replace(each, withdrawn_at=withdrawn.get(each.reference, each.withdrawn_at))
+                for each in known.consents
+            ),
+        )
+        for case_id, known in found.items()
+    }
+
+
+def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
+    """Ask four tables at once: a message that comes alone waits for one answer, not for four."""
+    wanted = tuple(case_ids)
+    never = type_coerce(null(), Moment)
+    question: CompoundSelect[Any] = union_all(
+        select(
+            literal(_CONSENT).label("kind"),
+            col(ConsentRow.case_id).label("case_id"),
+            col(ConsentRow.consent_id).label("own_id"),
+            col(ConsentRow.content_sealed).label("sealed"),
+            col(ConsentRow.recorded_at).label("at"),
+            col(ConsentRow.withdrawn_at).label("withdrawn_at"),
+        ).where(col(ConsentRow.case_id).in_(wanted)),
+        select(
+            literal(_EXCEPTION),
+            col(ExceptionRow.case_id),
+            col(ExceptionRow.exception_id),
+            col(ExceptionRow.content_sealed),
+            col(ExceptionRow.recorded_at),
+            never,
+        ).where(col(ExceptionRow.case_id).in_(wanted)),
+        select(
+            literal(_CIRCUMSTANCES),
+            col(CircumstancesRow.case_id),
+            col(CircumstancesRow.case_id),
+            col(CircumstancesRow.content_sealed),
+            col(CircumstancesRow.updated_at),
+            never,
+        ).where(col(CircumstancesRow.case_id).in_(wanted)),
+        select(
+            literal(_RETURN),
+            col(ReturnJourneyRow.case_id),
+            col(ReturnJourneyRow.case_id),
+            col(ReturnJourneyRow.content_sealed),
+            col(ReturnJourneyRow.updated_at),
+            never,
+        ).where(col(ReturnJourneyRow.case_id).in_(wanted)),
+    )
+    return question.order_by("at", "own_id")
+
+
+def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Known:
+    consents, exceptions = [], dict[ExceptionGround, ExceptionRecord]()
+    circumstances, journey = NOTHING_KNOWN, NOTHING_PREPARED
+    for row in rows:
+        if row.kind == _CONSENT:
+            content = open_consent(context, case, row.own_id, row.sealed)
+            consents.append(
+                describe_consent(content, reference=row.own_id, withdrawn_at=row.withdrawn_at)
+            )
+        elif row.kind == _EXCEPTION:
+            record = open_exception(context, case, row.own_id, row.sealed)
+            exceptions[record.ground] = describe_exception(record)
+        elif row.kind == _CIRCUMSTANCES:
+            circumstances = open_circumstances(context, case, row.sealed)
+        else:
+            journey = open_content(
+                context, case, row.sealed, place=place_of_return(case.case_id), kind=ReturnJourney
+            )
+    return Known(tuple(consents), MappingProxyType(exceptions), circumstances, journey)

@@ -1,0 +1,264 @@
+"""Telling every desk that has data of a person that it must be deleted; what each of them owes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, func, select
+
+from node.domain.access import Principal
+from node.domain.audit import Act
+from node.domain.events import EventKind
+from node.domain.states import Dispatch
+from node.domain.withdrawals import DeletionState
+from node.service.audit import record
+from node.service.building import Draft
+from node.service.case_content import seal_content
+from node.service.composing import Sent, queue_message
+from node.service.context import NodeContext, RefusedDraftError
+from node.service.records import OUT, add_event, load_signed
+from node.store.consent_tables import DeletionRow, UntoldRow, WithdrawalRow
+from node.store.tables import CaseRow, MessageRow
+from protocol.identifiers import Channel
+from protocol.messages.catalogue import parse_payload
+from protocol.messages.codes import Urgency
+from protocol.messages.head import CaseMessage
+
+WITHDRAWN: Final = "general.consent_withdrawn"
+ERASURE: Final = "general.erasure"
+_AT_LEAST: Final = timedelta(days=1)
+TELL_AGAIN_AFTER: Final = timedelta(hours=1)
+"""After this long it is tried again to tell who could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A recipient that was told, or could not be."""
+
+    peer: str
+    authority: str
+    #: What tells it; ``None``: it could not be told by message, for ``reason``.
+    message_id: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """A message of ours that was not taken back, and what it says."""
+
+    row: MessageRow
+    message: CaseMessage
+
+
+class Word(BaseModel):
+    """What is told to everybody who has the data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    body: dict[str, Any]
+    note: str | None = None
+    #: Whether it names the messages that each recipient has.
+    lists: bool = False
+
+    def make_body(self, held: Iterable[HeldMessage]) -> dict[str, Any]:
+        """Return what one recipient is told."""
+        body = dict(self.body)
+        if self.lists:
+            body["messages"] = [each.row.wire_id for each in held]
+        if self.note is not None:
+            body["procedure_note"] = self.note
+        return body
+
+
+class Untold(BaseModel):
+    """What a desk that could not be told has, and was to be told. Kept sealed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    word: Word
+    held: tuple[str, ...]
+
+
+def place_of_untold(untold_id: str) -> str:
+    """Return what binds sealed content to a desk that was not told."""
+    return f"untold:{untold_id}"
+
+
+def load_sent(context: NodeContext, session: Session, case: CaseRow) -> list[HeldMessage]:
+    """Return what was sent in a case, the oldest first, without what was taken back or erased."""
+    found = []
+    for row in session.exec(
+        select(MessageRow)
+        .where(
+            MessageRow.case_id == case.case_id,
+            MessageRow.direction == OUT,
+            col(MessageRow.dispatch) != Dispatch.CANCELLED,
+            func.length(MessageRow.signed_payload_sealed) > 0,
+        )
+        .order_by(col(MessageRow.stored_at), col(MessageRow.message_id))
+    ).all():
+        message = parse_payload(load_signed(context, row, case).payload)
+        if isinstance(message, CaseMessage):
+            found.append(HeldMessage(row, message))
+    return found
+
+
+def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    *,
+    held: Iterable[HeldMessage],
+    who: Principal,
+    withdrawal_id: str | None,
+) -> tuple[Told, ...]:
+    """Tell every desk that has one of these messages, once each; note what it owes.
+
+    Everything is written before the withdrawal's own row: the caller adds that first if it names
+    one. One that cannot be told by message is named in the answer, and in the case.
+    """
+    desks: dict[tuple[str, str, Channel], list[HeldMessage]] = {}
+    for each in held:
+        desks.setdefault(
+            (each.message.recipient, each.message.to_authority, each.message.channel), []
+        ).append(each)
+    if withdrawal_id is not None:
+        session.add(
+            WithdrawalRow(
+                withdrawal_id=withdrawal_id,
+                case_id=case.case_id,
+                type=word.type,
+                content_sealed=b"",
+                recorded_at=context.clock(),
+                recorded_by=who.actor,
+            )
+        )
+        session.flush()
+    return tuple(
+        _tell(context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id)
+        for theirs in desks.values()
+    )
+
+
+def _tell(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    theirs: Sequence[HeldMessage],
+    *,
+    who: Principal,
+    withdrawal_id: str | None,
+) -> Told:
+    newest = theirs[-1].message
+    try:
+        sent = ask_to_delete(
+            context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id
+        )
+    except RefusedDraftError as error:
+        _note_untold(context, session, case, word, theirs, withdrawal_id=withdrawal_id)
+        add_event(
+            session,
+            kind=EventKind.DELETION_ESCALATED,
+            at=context.clock(),
+            actor=who.actor,
+            case_id=case.case_id,
+            code=newest.recipient,
+            channel=newest.channel,
+        )
+        return Told(newest.recipient, newest.to_authority, None, str(error))
+    return Told(newest.recipient, sent.to_authority, sent.message_id)
+
+
+def _note_untold(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    theirs: Sequence[HeldMessage],
+    *,
+    withdrawal_id: str | None,
+) -> None:
+    """Leave a row that is tried again, and that somebody looks after."""
+    newest, untold_id = theirs[-1].message, context.random(16).hex()
+    content = Untold(word=word, held=tuple(each.row.message_id for each in theirs))
+    session.add(
+        UntoldRow(
+            untold_id=untold_id,
+            withdrawal_id=withdrawal_id,
+            case_id=case.case_id,
+            peer=newest.recipient,
+            authority=newest.to_authority,
+            channel=newest.channel,
+            type=word.type,
+            content_sealed=seal_content(context, case, content, place=place_of_untold(untold_id)),
+            since=context.clock(),
+            try_again_at=context.clock() + TELL_AGAIN_AFTER,
+        )
+    )
+
+
+def ask_to_delete(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    theirs: Sequence[HeldMessage],
+    *,
+    who: Principal,
+    withdrawal_id: str | None,
+) -> Sent:
+    """Queue what tells one desk, and note what it owes; raises ``RefusedDraftError``."""
+    newest = theirs[-1].message
+    sent = _queue(context, session, case, word, theirs, who=who)
+    session.add(
+        DeletionRow(
+            message_id=sent.message_id,
+            direction=OUT,
+            withdrawal_id=withdrawal_id,
+            case_id=case.case_id,
+            peer=newest.recipient,
+            channel=newest.channel,
+            type=word.type,
+            state=DeletionState.OPEN,
+            confirm_by=sent.answer_by or context.clock() + _AT_LEAST,
+        )
+    )
+    record(context, session, who, Act.DELETION_ASKED, subject=sent.message_id)
+    return sent
+
+
+def _queue(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    theirs: Sequence[HeldMessage],
+    *,
+    who: Principal,
+) -> Sent:
+    newest = theirs[-1].message
+    draft = Draft(
+        type=word.type,
+        recipient=newest.recipient,
+        case=case.reference,
+        channel=newest.channel,
+        phase=newest.phase,
+        urgency=Urgency.URGENT,
+        from_authority=newest.from_authority,
+        to_authority=newest.to_authority,
+        legal_basis={"kind": "no_personal_data"},
+        body=word.make_body(theirs),
+    )
+    listed = context.directory.current()
+    if any(
+        listed.authority(name) is None  # type: ignore[arg-type]  # the model checked each
+        for name in (newest.from_authority, newest.to_authority)
+    ):
+        # A desk has gone from the registry since: whoever took over has its files.
+        draft = draft.model_copy(update={"from_authority": None, "to_authority": None})
+    return queue_message(context, session, draft, who=who)

@@ -1,0 +1,329 @@
+"""Withdrawing consent, and asking others to delete: what stops, who is told, who confirmed.
+
+One transaction withdraws the consents, takes back what has not left, and queues the word to every
+desk that has data of the person. What each of them owes, a confirmation that it deleted, is a row
+with a deadline (:mod:`node.service.deletions`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, select
+
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
+from node.domain.events import EventKind
+from node.domain.states import Dispatch
+from node.service.audit import record
+from node.service.cancelling import cancel_message
+from node.service.case_content import get_case_of, seal_content
+from node.service.consent.records import ConsentDraft, PlainInstant, lock_consents, open_consent
+from node.service.context import NodeContext, NotFoundError, StaleError
+from node.service.records import add_event
+from node.service.telling import (
+    ERASURE,
+    WITHDRAWN,
+    HeldMessage,
+    Told,
+    Word,
+    load_sent,
+    tell_recipients,
+)
+from node.store.consent_tables import ConsentRow, WithdrawalRow
+from node.store.tables import CaseRow
+from protocol.identifiers import Channel, Phase
+from protocol.messages.fields import Line, Sensitivity
+from protocol.messages.general import ErasureGround
+from protocol.messages.head import CaseMessage, ConsentBasis, ConsentGiver, ExceptionBasis
+from protocol.policy.consent import AFTER_WITHDRAWAL
+
+
+class WithdrawalDraft(BaseModel):
+    """What a person withdrew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The consents on file that are withdrawn; none named: all of them.
+    consents: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    withdrawn_by: ConsentGiver
+    #: Nothing: now.
+    withdrawn_at: PlainInstant | None = None
+    delete_received: bool = True
+    procedure_note: Line | None = None
+
+
+class ErasureDraft(BaseModel):
+    """What others are asked to delete: the whole case, or messages of ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ground: ErasureGround
+    #: None named: whatever they have of this case.
+    messages: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    procedure_note: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a withdrawal did."""
+
+    withdrawal_id: str
+    #: Messages of ours that were taken back before they left.
+    taken_back: tuple[str, ...]
+    told: tuple[Told, ...]
+
+
+class Reach(BaseModel):
+    """What a withdrawal speaks of; everything where all that there is was withdrawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    is_all: bool
+    classes: frozenset[Sensitivity]
+    phases: frozenset[Phase]
+    recipients: frozenset[str]
+
+    @classmethod
+    def of(cls, withdrawn: Sequence[ConsentDraft], *, is_all: bool) -> "Reach":
+        """Sum up what the withdrawn consents covered."""
+        return cls(
+            is_all=is_all,
+            classes=frozenset(mark for each in withdrawn for mark in each.classes),
+            phases=frozenset(phase for each in withdrawn for phase in each.phases),
+            recipients=frozenset(code for each in withdrawn for code in each.recipients),
+        )
+
+    def covers(self, message: CaseMessage) -> bool:
+        """Whether a message of ours holds data that it speaks of."""
+        marks = {mark for _, mark in message.list_classified()} - {Sensitivity.NONE}
+        if self.is_all:
+            return bool(marks)
+        return (
+            bool(marks & self.classes)
+            and message.phase in self.phases
+            and message.recipient in self.recipients
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the part of the message's body that says so."""
+        if self.is_all:
+            return {"scope": "all"}
+        return {
+            "scope": "part",
+            "classes": [mark.value for mark in Sensitivity if mark in self.classes],
+            "phases": [phase.value for phase in Phase if phase in self.phases],
+        }
+
+
+class Withdrawn(BaseModel):
+    """What is kept of a withdrawal, sealed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    draft: WithdrawalDraft
+    reach: Reach
+
+
+def handle_withdraw(
+    context: NodeContext, case_id: str, draft: WithdrawalDraft, *, who: Principal
+) -> Stopped:
+    """Withdraw consent: stop what is queued, and tell every recipient of the data.
+
+    Recipients in channels that who asks does not see are told all the same. Raises
+    ``NotFoundError``, ``ForbiddenError``, ``StaleError`` if nothing is left to withdraw.
+    """
+
+    def work(session: Session) -> Stopped:
+        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+        at = min(draft.withdrawn_at or context.clock(), context.clock())
+        reach = _withdraw(context, session, case, draft, at=at, who=who)
+        body = {
+            **reach.describe(),
+            "withdrawn_by": draft.withdrawn_by.value,
+            "withdrawn_at": at.replace(microsecond=0).isoformat(),
+            "delete_received": draft.delete_received,
+            "tell_onward_recipients": True,
+        }
+        stopped = _stop_and_tell(
+            context,
+            session,
+            case,
+            Word(type=WITHDRAWN, body=body, note=draft.procedure_note),
+            held=[each for each in load_sent(context, session, case) if reach.covers(each.message)],
+            who=who,
+        )
+        content = Withdrawn(draft=draft, reach=reach)
+        _keep(context, session, case, stopped, content=content, type_=WITHDRAWN, who=who)
+        return stopped
+
+    stopped = context.transact(work)
+    context.signals.outbox.notify()
+    context.signals.to_follow.notify()
+    context.signals.inbox.notify()
+    return stopped
+
+
+def handle_ask_erasure(
+    context: NodeContext, case_id: str, draft: ErasureDraft, *, who: Principal
+) -> Stopped:
+    """Ask every recipient to delete the whole case, or the messages named. Raises as above."""
+
+    def work(session: Session) -> Stopped:
+        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+        held = [each for each in load_sent(context, session, case) if _is_meant(each, draft, who)]
+        if not held or (draft.messages and len(held) != len(set(draft.messages))):
+            raise NotFoundError(
+                "Nothing was sent in this case that others could delete, or one of these messages "
+                "is not there: choose them again from the case."
+            )
+        body: dict[str, Any] = {
+            "scope": "listed_messages" if draft.messages else "whole_case",
+            "ground": draft.ground.value,
+            "tell_onward_recipients": True,
+        }
+        word = Word(type=ERASURE, body=body, note=draft.procedure_note, lists=bool(draft.messages))
+        stopped = _stop_and_tell(context, session, case, word, held=held, who=who)
+        _keep(context, session, case, stopped, content=draft, type_=ERASURE, who=who)
+        return stopped
+
+    stopped = context.transact(work)
+    context.signals.outbox.notify()
+    context.signals.to_follow.notify()
+    context.signals.inbox.notify()
+    return stopped
+
+
+def _is_meant(held: HeldMessage, draft: ErasureDraft, who: Principal) -> bool:
+    if draft.messages:
+        return held.row.message_id in draft.messages and who.sees(held.message.channel)
+    return not held.message.type.startswith("general.")
+
+
+def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    draft: WithdrawalDraft,
+    *,
+    at: datetime,
+    who: Principal,
+) -> Reach:
+    """Withdraw the consents; returns what they covered."""
+    standing = [row for row in lock_consents(session, case.case_id) if row.withdrawn_at is None]
+    chosen = [row for row in standing if not draft.consents or row.consent_id in draft.consents]
+    if not (standing or draft.consents) and _rests_on_claims(context, session, case):
+        return Reach.of((), is_all=True)
+    if not chosen or (draft.consents and len(chosen) != len(set(draft.consents))):
+        raise StaleError(
+            "There is no such consent on file, or it was withdrawn before: look at the list of "
+            "consents of this case."
+        )
+    for row in chosen:
+        row.withdrawn_at = at
+        row.row_version += 1
+        session.add(row)
+        record(context, session, who, Act.CONSENT_WITHDRAWN, subject=row.consent_id)
+    session.flush()
+    add_event(
+        session,
+        kind=EventKind.CONSENT_WITHDRAWN,
+        at=context.clock(),
+        actor=who.actor,
+        case_id=case.case_id,
+    )
+    contents = [open_consent(context, case, row.consent_id, row.content_sealed) for row in chosen]
+    return Reach.of(contents, is_all=len(chosen) == len(standing))
+
+
+def _rests_on_claims(context: NodeContext, session: Session, case: CaseRow) -> bool:
+    """Whether messages left on consents of which nothing was put on file, and none was withdrawn.
+
+    Such were sent before consents were kept here. Who gave them may take them back all the same.
+    """
+    return (
+        session.exec(select(ConsentRow).where(ConsentRow.case_id == case.case_id)).first() is None
+        and session.exec(
+            select(WithdrawalRow).where(
+                WithdrawalRow.case_id == case.case_id, WithdrawalRow.type == WITHDRAWN
+            )
+        ).first()
+        is None
+        and any(
+            isinstance(each.message.legal_basis, ConsentBasis)
+            for each in load_sent(context, session, case)
+        )
+    )
+
+
+def _stop_and_tell(  # noqa: PLR0913 - who tells whom what of which case
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    *,
+    held: Sequence[HeldMessage],
+    who: Principal,
+) -> Stopped:
+    everywhere = replace(who, channels=frozenset(Channel))
+    taken_back, left = [], []
+    for each in held:
+        if take_back(context, session, each, who=everywhere):
+            taken_back.append(each.row.message_id)
+        else:
+            left.append(each)
+    withdrawal_id = context.random(16).hex()
+    told = tell_recipients(
+        context, session, case, word, held=left, who=everywhere, withdrawal_id=withdrawal_id
+    )
+    return Stopped(withdrawal_id, tuple(taken_back), told)
+
+
+def take_back(context: NodeContext, session: Session, held: HeldMessage, *, who: Principal) -> bool:
+    """Take a message back if it has not left; false if anybody may have it.
+
+    One that is being handed over at this moment may come back: see
+    :func:`node.service.recalling.recall_what_waits`.
+    """
+    basis = held.message.legal_basis
+    if held.row.dispatch != Dispatch.QUEUED or (
+        isinstance(basis, ExceptionBasis) and basis.ground in AFTER_WITHDRAWAL
+    ):
+        return False
+    try:
+        return cancel_message(context, session, held.row.message_id, who=who).certain
+    except StaleError:  # it is being handed over at this moment
+        return False
+
+
+def place_of_withdrawal(withdrawal_id: str) -> str:
+    """Return what binds a sealed withdrawal to its row."""
+    return f"withdrawal:{withdrawal_id}"
+
+
+def _keep(  # noqa: PLR0913 - the columns of one row
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    stopped: Stopped,
+    *,
+    content: BaseModel,
+    type_: str,
+    who: Principal,
+) -> None:
+    """Keep what was recorded, sealed, and say so in the case."""
+    row = session.get_one(WithdrawalRow, stopped.withdrawal_id)
+    row.content_sealed = seal_content(
+        context, case, content, place=place_of_withdrawal(stopped.withdrawal_id)
+    )
+    session.add(row)
+    add_event(
+        session,
+        kind=EventKind.WITHDRAWAL_RECORDED,
+        at=context.clock(),
+        actor=who.actor,
+        case_id=case.case_id,
+        code=type_,
+    )
