@@ -1,0 +1,56 @@
+"""Deadlines: items are made and settled as the store says, and people are told by the ladders."""
+
+import asyncio
+from typing import Final
+
+from node.service.context import NodeContext
+from node.service.work.escalation import hurry_where_owners_are_gone, look_at_due
+from node.service.work.other_sources import reconcile
+from node.workers.waiting import wait_for_event
+
+#: Looks at least this often, in seconds: far less than the shortest rung of a ladder, and a jump of
+#: the clock is seen so soon.
+_LONGEST_WAIT: Final = 15.0
+#: How many looks there are between two looks through the whole store.
+_RECONCILED_EVERY: Final = 4
+
+
+class Deadlines:
+    """One worker. Several processes may share one database: each item is looked at by one."""
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._wake = context.signals.followed.listen()
+        self._round = 0
+
+    async def run_round(self) -> None:
+        """Look at what is due; then wait until something changed, or for a short while."""
+        await asyncio.to_thread(keep_deadlines, self._context, whole=self._is_whole())
+        await wait_for_event(self._wake, at_most=_LONGEST_WAIT)
+
+    def _is_whole(self) -> bool:
+        self._round += 1
+        return self._round % _RECONCILED_EVERY == 1
+
+
+def keep_deadlines(context: NodeContext, *, whole: bool = True) -> int:
+    """Make and settle items (``whole``: whatever they are about), and tell whom it is time to tell.
+
+    Returns how many items were looked at. Blocking.
+    """
+    try:
+        if whole:
+            reconcile(context)
+    finally:  # whatever is wrong with the store, people are told of what is known to wait
+        looked_at = _tell(context)
+    return looked_at
+
+
+def _tell(context: NodeContext) -> int:
+    hurry_where_owners_are_gone(context)
+    looked_at = 0
+    while found := look_at_due(context):
+        looked_at += found
+    if looked_at:
+        context.signals.notices.notify()
+    return looked_at
