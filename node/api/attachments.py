@@ -4,7 +4,6 @@ As in the IETF draft "Resumable Uploads for HTTP" a piece says where it belongs 
 and an answer how far it got. Messages then name files by their identifier.
 """
 
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -13,6 +12,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 
+from node.api.doors import Doors
+from node.api.shapes import GREATEST_INTEGER, Id
+from node.domain.access import Permission, Principal
 from node.service.attachments.staging import (
     FileDraft,
     FileWriter,
@@ -24,7 +26,6 @@ from node.service.attachments.staging import (
 )
 from node.service.attachments.streaming import SilentLineError, take_stream
 from node.service.context import NodeContext
-from node.service.tokens import ApiCaller
 from protocol.messages.fields import Sensitivity
 
 
@@ -57,10 +58,10 @@ class FileBody(BaseModel):
         )
 
 
-def create_files(context: NodeContext, authenticate: Callable[..., ApiCaller]) -> APIRouter:
+def create_files(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about files that are brought in."""
     router = APIRouter(prefix="/files")
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
     segment = context.file_rules.segment
 
     def describe(file: StagedFile, response: Response) -> FileBody:
@@ -70,32 +71,34 @@ def create_files(context: NodeContext, authenticate: Callable[..., ApiCaller]) -
         return FileBody.of(file, segment=segment)
 
     @router.post("", status_code=HTTPStatus.CREATED)
-    def begin(draft: FileDraft, caller: Caller, response: Response) -> FileBody:
+    def begin(draft: FileDraft, who: Worker, response: Response) -> FileBody:
         """Announce a file; with a recipient, what their node does not take is refused now."""
-        file = handle_begin_file(context, draft, owner=caller.actor)
+        file = handle_begin_file(context, draft, owner=who.actor)
         response.headers["Location"] = f"/api/v1/files/{file.file_id}"
         return describe(file, response)
 
     @router.get("")
-    def list_files(caller: Caller) -> list[FileBody]:
+    def list_files(who: Worker) -> list[FileBody]:
         """List files that no message took yet, the oldest first."""
         return [
-            FileBody.of(file, segment=segment) for file in list_staged(context, owner=caller.actor)
+            FileBody.of(file, segment=segment) for file in list_staged(context, owner=who.actor)
         ]
 
     @router.get("/{file_id}")
     @router.head("/{file_id}", include_in_schema=False)
-    def get_file(file_id: str, caller: Caller, response: Response) -> FileBody:
+    def get_file(file_id: Id, who: Worker, response: Response) -> FileBody:
         """Say how far it got."""
-        return describe(load_staged(context, file_id, owner=caller.actor), response)
+        return describe(load_staged(context, file_id, owner=who.actor), response)
 
     @router.patch("/{file_id}")
     async def append(
-        file_id: str,
-        caller: Caller,
+        file_id: Id,
+        who: Worker,
         request: Request,
         response: Response,
-        upload_offset: Annotated[int, Header(ge=0, description="Where the piece belongs.")],
+        upload_offset: Annotated[
+            int, Header(ge=0, le=GREATEST_INTEGER, description="Where the piece belongs.")
+        ],
     ) -> FileBody:
         """Take the bytes that follow, as the body of the request.
 
@@ -104,7 +107,7 @@ def create_files(context: NodeContext, authenticate: Callable[..., ApiCaller]) -
         try:
             file = await take_stream(
                 request.stream(),
-                partial(FileWriter, context, file_id, owner=caller.actor, offset=upload_offset),
+                partial(FileWriter, context, file_id, owner=who.actor, offset=upload_offset),
             )
         except (ClientDisconnect, SilentLineError) as error:  # what came is kept
             raise HTTPException(
@@ -113,8 +116,8 @@ def create_files(context: NodeContext, authenticate: Callable[..., ApiCaller]) -
         return describe(file, response)
 
     @router.delete("/{file_id}", status_code=HTTPStatus.NO_CONTENT)
-    def discard(file_id: str, caller: Caller) -> None:
+    def discard(file_id: Id, who: Worker) -> None:
         """Delete a file that no message took."""
-        handle_discard_file(context, file_id, owner=caller.actor)
+        handle_discard_file(context, file_id, owner=who.actor)
 
     return router

@@ -7,7 +7,7 @@ directory key, and brings it back. Every step names the row version that the pro
 import hashlib
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -29,15 +29,19 @@ from node.api.change_edits import (
     EndingEdit,
     describe_body,
 )
+from node.api.doors import Doors
+from node.api.shapes import GREATEST_INTEGER, Id
+from node.domain.access import Permission, Principal
 from node.service.context import NodeContext
-from node.service.tokens import ApiCaller
 from protocol.identifiers import AuthorityId
 
 _JSON: Final = "application/json"
 _ID_DIGITS: Final = 32
 _LONGEST: Final = MAX_DOCUMENT_BYTES + 50_000  # a document, and why it changes
 
-RowVersion = Annotated[int, Query(ge=1, description="The version that you saw.")]
+RowVersion = Annotated[
+    int, Query(ge=1, le=GREATEST_INTEGER, description="The version that you saw.")
+]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -84,25 +88,25 @@ async def _read_body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(_read_body)]
 
 
-def _derive_id(caller: ApiCaller, key: str | None) -> ChangeId | None:
+def _derive_id(who: Principal, key: str | None) -> ChangeId | None:
     """Return the identifier that every repetition of a program's request has."""
     if key is None:
         return None
-    named = f"change\n{caller.actor}\n{key}".encode()
+    named = f"change\n{who.actor}\n{key}".encode()
     return ChangeId(hashlib.sha256(named).hexdigest()[:_ID_DIGITS])
 
 
-def create_changes(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
-    """Build the routes; ``authenticate`` lets in who may keep the directory."""
+def create_changes(context: NodeContext, desk: ChangeDesk, doors: Doors) -> APIRouter:
+    """Build the routes, for those who keep the directory."""
     router = APIRouter(prefix="/directory")
-    router.include_router(_create_reading(context, desk, authenticate))
-    router.include_router(_create_drafting(context, desk, authenticate))
-    router.include_router(_create_signing(desk, authenticate))
+    router.include_router(_create_reading(context, desk, doors))
+    router.include_router(_create_drafting(context, desk, doors))
+    router.include_router(_create_signing(desk, doors))
     return router
 
 
-def _create_reading(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(authenticate)])
+def _create_reading(context: NodeContext, desk: ChangeDesk, doors: Doors) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(doors.who(Permission.KEEP_DIRECTORY))])
 
     @router.get("/contacts")
     def get_contacts() -> ContactsBody:
@@ -126,12 +130,12 @@ def _create_reading(context: NodeContext, desk: ChangeDesk, authenticate: Any) -
         return [ChangeLine.of(change) for change in found.changes]
 
     @router.get("/changes/{change_id}")
-    def get_change(change_id: str) -> ChangeBody:
+    def get_change(change_id: Id) -> ChangeBody:
         """Return a change: what it changes, what was found, who signed, what can be done."""
         return ChangeBody.of_view(desk.look(ChangeId(change_id)))
 
     @router.get("/changes/{change_id}/signing-file")
-    def get_signing_file(change_id: str) -> Response:
+    def get_signing_file(change_id: Id) -> Response:
         """Return the file that whoever holds the directory key looks at and signs."""
         data = desk.export_signing_file(ChangeId(change_id))
         name = signing_file_name(desk.look(ChangeId(change_id)).change)
@@ -141,40 +145,38 @@ def _create_reading(context: NodeContext, desk: ChangeDesk, authenticate: Any) -
     return router
 
 
-def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) -> APIRouter:
+def _create_drafting(context: NodeContext, desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.post("/changes", status_code=HTTPStatus.CREATED)
-    def begin(new: NewChange, caller: Caller, idempotency_key: IdempotencyKey = None) -> ChangeLine:
+    def begin(new: NewChange, who: Editor, idempotency_key: IdempotencyKey = None) -> ChangeLine:
         """Begin a change of what is published now."""
         change = desk.begin(
             context.participant,
             title=new.title,
-            actor=caller.actor,
+            actor=who.actor,
             is_renewal=new.is_renewal,
-            change_id=_derive_id(caller, idempotency_key),
+            change_id=_derive_id(who, idempotency_key),
         )
         return ChangeLine.of(change)
 
     @router.put("/changes/{change_id}/document", openapi_extra=describe_body(DocumentEdit))
-    def put_document(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body
-    ) -> ChangeLine:
+    def put_document(change_id: Id, row_version: RowVersion, who: Editor, body: Body) -> ChangeLine:
         """Let the draft say this, all of it."""
         edit = parse_document(DocumentEdit, body, longest=_LONGEST)
         change = desk.put_document(
             ChangeId(change_id),
             edit.document,
             seen=row_version,
-            actor=caller.actor,
+            actor=who.actor,
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
     @router.put("/changes/{change_id}/authorities", openapi_extra=describe_body(AuthorityEdit))
     def put_authority(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body
+        change_id: Id, row_version: RowVersion, who: Editor, body: Body
     ) -> ChangeLine:
         """List an authority, or let the entry of this identifier say this."""
         edit = parse_document(AuthorityEdit, body, longest=_LONGEST)
@@ -182,7 +184,7 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
             ChangeId(change_id),
             edit.authority,
             seen=row_version,
-            actor=caller.actor,
+            actor=who.actor,
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
@@ -192,7 +194,7 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
         openapi_extra=describe_body(EndingEdit),
     )
     def end_authority(
-        change_id: str, authority_id: str, row_version: RowVersion, caller: Caller, body: Body
+        change_id: Id, authority_id: Id, row_version: RowVersion, who: Editor, body: Body
     ) -> ChangeLine:
         """Set an authority's last day."""
         edit = parse_document(EndingEdit, body, longest=_LONGEST)
@@ -201,29 +203,27 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
             AuthorityId(authority_id),
             last_day=edit.last_day,
             seen=row_version,
-            actor=caller.actor,
+            actor=who.actor,
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
     @router.put("/changes/{change_id}/calendar", openapi_extra=describe_body(CalendarEdit))
-    def put_calendar(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body
-    ) -> ChangeLine:
+    def put_calendar(change_id: Id, row_version: RowVersion, who: Editor, body: Body) -> ChangeLine:
         """Set weekend and holidays."""
         edit = parse_document(CalendarEdit, body, longest=_LONGEST)
         change = desk.put_calendar(
             ChangeId(change_id),
             edit.calendar,
             seen=row_version,
-            actor=caller.actor,
+            actor=who.actor,
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
 
     @router.put("/changes/{change_id}/agreements", openapi_extra=describe_body(AgreementEdit))
     def put_agreement(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body
+        change_id: Id, row_version: RowVersion, who: Editor, body: Body
     ) -> ChangeLine:
         """State an agreement, or what became of it."""
         edit = parse_document(AgreementEdit, body, longest=_LONGEST)
@@ -231,7 +231,7 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
             ChangeId(change_id),
             edit.statement,
             seen=row_version,
-            actor=caller.actor,
+            actor=who.actor,
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
@@ -239,57 +239,55 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, authenticate: Any) 
     return router
 
 
-def _create_signing(desk: ChangeDesk, authenticate: Any) -> APIRouter:
+def _create_signing(desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/changes/{change_id}")
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.post("/prepare")
     def prepare(
-        change_id: str, preparing: Preparing, row_version: RowVersion, caller: Caller
+        change_id: Id, preparing: Preparing, row_version: RowVersion, who: Editor
     ) -> ChangeLine:
         """Make the signing file; refused while a blocking finding stands."""
         lasts = timedelta(days=preparing.days)
-        change = desk.prepare(
-            ChangeId(change_id), seen=row_version, actor=caller.actor, lasts=lasts
-        )
+        change = desk.prepare(ChangeId(change_id), seen=row_version, actor=who.actor, lasts=lasts)
         return ChangeLine.of(change)
 
     @router.post("/signatures")
     def take_signing_file(
-        change_id: str, row_version: RowVersion, caller: Caller, body: Body
+        change_id: Id, row_version: RowVersion, who: Editor, body: Body
     ) -> ChangeLine:
         """Bring a signed file back."""
         change = desk.take_signing_file(
-            ChangeId(change_id), body, seen=row_version, actor=caller.actor
+            ChangeId(change_id), body, seen=row_version, actor=who.actor
         )
         return ChangeLine.of(change)
 
     @router.post("/publish")
-    def publish(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+    def publish(change_id: Id, row_version: RowVersion, who: Editor) -> ChangeLine:
         """Send a signed change to the registry host; it is sent again until the host answers."""
-        change = desk.publish(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        change = desk.publish(ChangeId(change_id), seen=row_version, actor=who.actor)
         return ChangeLine.of(change)
 
     @router.post("/resolve")
     def resolve(
-        change_id: str, resolving: Resolving, row_version: RowVersion, caller: Caller
+        change_id: Id, resolving: Resolving, row_version: RowVersion, who: Editor
     ) -> ChangeLine:
         """Decide every conflict."""
         change = desk.resolve(
-            ChangeId(change_id), resolving.choices, seen=row_version, actor=caller.actor
+            ChangeId(change_id), resolving.choices, seen=row_version, actor=who.actor
         )
         return ChangeLine.of(change)
 
     @router.post("/reopen")
-    def reopen(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+    def reopen(change_id: Id, row_version: RowVersion, who: Editor) -> ChangeLine:
         """Take a change back to the draft; its signatures are dropped."""
-        change = desk.reopen(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        change = desk.reopen(ChangeId(change_id), seen=row_version, actor=who.actor)
         return ChangeLine.of(change)
 
     @router.post("/withdraw")
-    def withdraw(change_id: str, row_version: RowVersion, caller: Caller) -> ChangeLine:
+    def withdraw(change_id: Id, row_version: RowVersion, who: Editor) -> ChangeLine:
         """Give a change up."""
-        change = desk.withdraw(ChangeId(change_id), seen=row_version, actor=caller.actor)
+        change = desk.withdraw(ChangeId(change_id), seen=row_version, actor=who.actor)
         return ChangeLine.of(change)
 
     return router

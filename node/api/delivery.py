@@ -1,6 +1,5 @@
 """Dead letters for programs: metadata, never content. Tokens of the scope ``delivery`` only."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -8,6 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from node.api.conditional import SeenVersion
+from node.api.doors import Doors
+from node.api.shapes import Id
+from node.domain.access import Permission, Principal
 from node.service.context import NodeContext
 from node.service.dead_letters import (
     DeadLetter,
@@ -20,7 +23,6 @@ from node.service.dead_letters import (
 )
 from node.service.letter_acts import RetryOutcome, SettleReason, handle_retry, handle_settle
 from node.service.reading import PAGE
-from node.service.tokens import ApiCaller
 
 
 class LetterBody(BaseModel):
@@ -68,19 +70,14 @@ class SettleBody(BaseModel):
     reason: SettleReason
 
 
-Version = Annotated[
-    int | None, Query(description="The version you saw; refused if it changed since.")
-]
-
-
-def create_delivery(context: NodeContext, authenticate: Callable[..., ApiCaller]) -> APIRouter:
+def create_delivery(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes of dead letters."""
     router = APIRouter(prefix="/delivery/dead-letters")
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Watcher = Annotated[Principal, Depends(doors.who(Permission.WATCH_DELIVERY))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("")
     def list_all(
-        _caller: Caller,
+        _who: Watcher,
         *,
         open_only: Annotated[bool, Query(description="Only what nobody settled yet.")] = True,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
@@ -90,24 +87,22 @@ def create_delivery(context: NodeContext, authenticate: Callable[..., ApiCaller]
         return [LetterBody.of(letter) for letter in letters]
 
     @router.get("/{letter_id}")
-    def get(letter_id: str, _caller: Caller) -> LetterWithEventsBody:
+    def get(letter_id: Id, _who: Watcher) -> LetterWithEventsBody:
         """Return one, with what was done about it."""
         letter = load_dead_letter(context, letter_id)
         events = list_letter_events(context, letter_id)
         return LetterWithEventsBody(**LetterBody.of(letter).model_dump(), events=events)
 
     @router.post("/{letter_id}/retry")
-    def retry(letter_id: str, caller: Caller, version: Version = None) -> RetriedBody:
+    def retry(letter_id: Id, who: Watcher, version: SeenVersion) -> RetriedBody:
         """Try it again now: hand it over, or take it in."""
-        outcome = handle_retry(context, letter_id, actor=caller.actor, version=version)
+        outcome = handle_retry(context, letter_id, actor=who.actor, version=version)
         return RetriedBody(outcome=outcome)
 
     @router.post("/{letter_id}/settle")
-    def settle(
-        letter_id: str, body: SettleBody, caller: Caller, version: Version = None
-    ) -> LetterBody:
+    def settle(letter_id: Id, body: SettleBody, who: Watcher, version: SeenVersion) -> LetterBody:
         """Give it up: no further attempt is made, and it leaves the list."""
-        handle_settle(context, letter_id, reason=body.reason, actor=caller.actor, version=version)
+        handle_settle(context, letter_id, reason=body.reason, actor=who.actor, version=version)
         return LetterBody.of(load_dead_letter(context, letter_id))
 
     return router

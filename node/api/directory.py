@@ -13,9 +13,10 @@ from contact_registry.errors import RegistryRefusedError
 from contact_registry.models import Telephone
 from contact_registry.routing import Desk, Gap, resolve
 from contact_registry.standing_in import DutyState, StandIn
+from node.api.doors import Doors
+from node.domain.access import Principal
 from node.service.context import NodeContext, NotFoundError
 from node.service.registry_as_of import NotKeptError, find_directory
-from node.service.tokens import ApiCaller
 from protocol.errors import MalformedError
 from protocol.identifiers import Channel, Phase, parse_participant_code
 
@@ -124,16 +125,16 @@ class DeskBody(BaseModel):
 
 def create_directory(
     context: NodeContext,
-    authenticate: Callable[..., ApiCaller],
+    doors: Doors,
     refresh_registry: Callable[[], Awaitable[None]],
 ) -> APIRouter:
     """Build the routes about the registry."""
     router = APIRouter()
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("/directory/desk")
     def find_desk(  # noqa: PLR0913 - the parts of one question, all by name
-        _caller: Caller,
+        _who: Anybody,
         participant: Annotated[str, Query(max_length=8)],
         phase: Phase,
         *,
@@ -169,7 +170,7 @@ def create_directory(
         return DeskBody.of(answer, directory, at=moment)
 
     @router.post("/registry/refresh", status_code=HTTPStatus.NO_CONTENT)
-    async def refresh(_caller: Caller) -> None:
+    async def refresh(_who: Anybody) -> None:
         """Look for a newer registry now."""
         await refresh_registry()
 

@@ -1,6 +1,5 @@
 """Reachability drills, for programs that keep the directory: what is asked, and answering."""
 
-from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -9,9 +8,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from contact_registry.drills.states import DrillState
+from node.api.doors import Doors
+from node.api.shapes import Id
+from node.domain.access import Permission, Principal
 from node.service.context import NodeContext
 from node.service.drills import AnswerStanding, GivenAnswer, OwnDrill, handle_answer, list_own
-from node.service.tokens import ApiCaller
 from protocol.drill_answer import AnsweredBy, DrillOutcome
 from protocol.identifiers import Phase
 
@@ -68,25 +69,25 @@ class DrillBody(BaseModel):
         )
 
 
-def create_drills(context: NodeContext, authenticate: Callable[..., ApiCaller]) -> APIRouter:
-    """Build the routes about drills; ``authenticate`` says who asks, or refuses."""
+def create_drills(context: NodeContext, doors: Doors) -> APIRouter:
+    """Build the routes about drills."""
     router = APIRouter()
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("/drills")
-    def list_drills(_caller: Caller) -> list[DrillBody]:
+    def list_drills(_who: Editor) -> list[DrillBody]:
         """List the questions about our desks: those that wait for us first."""
         return [DrillBody.of(own) for own in list_own(context)]
 
     @router.post("/drills/{drill_id}/answer", status_code=HTTPStatus.CREATED)
-    def answer(drill_id: str, body: AnswerBody, caller: Caller) -> GivenAnswerBody:
+    def answer(drill_id: Id, body: AnswerBody, who: Editor) -> GivenAnswerBody:
         """Sign an answer and send it; the same answer again is the same answer."""
         given = handle_answer(
             context,
             drill_id,
             outcome=body.outcome,
             answered_by=body.answered_by,
-            actor=caller.actor,
+            actor=who.actor,
         )
         return GivenAnswerBody.of(given)
 

@@ -1,6 +1,5 @@
 """Files of messages for programs: how far they are, and their content."""
 
-from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -9,13 +8,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from console.downloads import Download, answer_download, begins_at_start
+from node.api.doors import Doors
+from node.api.shapes import Id
+from node.domain.access import Permission, Principal
 from node.domain.file_states import Arrival, Scan
 from node.service.attachments.showing import FileView, list_files
 from node.service.attachments.states import SentState
 from node.service.attachments.taking import open_copy
 from node.service.context import NodeContext
 from node.service.reading import get_message
-from node.service.tokens import ApiCaller
 
 
 class MessageFileBody(BaseModel):
@@ -56,17 +57,15 @@ class MessageFileBody(BaseModel):
         )
 
 
-def create_received_files(
-    context: NodeContext, authenticate: Callable[..., ApiCaller]
-) -> APIRouter:
+def create_received_files(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about files of messages."""
     router = APIRouter()
-    Caller = Annotated[ApiCaller, Depends(authenticate)]  # noqa: N806 - a type, in FastAPI's idiom
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("/messages/{message_id}/files")
-    def list_message_files(message_id: str, _caller: Caller) -> list[MessageFileBody]:
+    def list_message_files(message_id: Id, who: Reader) -> list[MessageFileBody]:
         """List the files of a message, and how far they are."""
-        view = get_message(context, message_id)
+        view = get_message(context, message_id, who=who)
         return [MessageFileBody.of(file) for file in list_files(context, view)]
 
     @router.get(
@@ -79,7 +78,7 @@ def create_received_files(
         },
     )
     def get_content(
-        request: Request, file_id: str, caller: Caller, *, accept_unscanned: bool = False
+        request: Request, file_id: Id, who: Reader, *, accept_unscanned: bool = False
     ) -> Response:
         """Return a received file, or one range of its bytes.
 
@@ -88,7 +87,7 @@ def create_received_files(
         copy = open_copy(
             context,
             file_id,
-            actor=caller.actor,
+            who=who,
             is_first_part=begins_at_start(request.headers),
             accepts_unscanned=accept_unscanned,
         )

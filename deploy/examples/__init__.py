@@ -1,0 +1,1 @@
+"""Worked examples of programs that use a node."""

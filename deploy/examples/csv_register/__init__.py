@@ -1,0 +1,1 @@
+"""A national register in two CSV files, kept in step with a node."""
