@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -15,9 +14,10 @@ import uvicorn
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from console.accounts.national import NationalLoginError
 from console.face import ConsoleSettingsError
 from console.process.file_modes import OWNER_ONLY, ExposedFileError, verify_private_folder
-from console.process.logs import configure_logs, route_library_logs
+from console.process.logs import LogFormat, configure_logs, route_library_logs
 from console.storage.migrating import SchemaError
 from contact_registry.errors import RegistryError
 from contact_registry.trust.signers import save_public_key
@@ -29,32 +29,26 @@ from node.adapters.keystore import (
     save_keystore,
 )
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
-from node.bootstrap import (
+from node.bootstrap import create_app
+from node.cli_keys import mount_write_keys
+from node.cli_people import find_reader, mount_people
+from node.cli_search import mount_rebuild_search
+from node.parts import (
     HTTP_TIMEOUT,
     NodeParts,
     NodeSetupError,
     build_parts,
-    create_app,
     migrate_database,
     read_unlock,
     utc_now,
 )
-from node.cli_keys import mount_write_keys
 from node.service import restoring
 from node.service.context import NodeError
 from node.service.evidence import export_case, export_message
-from node.service.people import (
-    LINK_PATH,
-    handle_add_account,
-    handle_make_sign_in_link,
-    list_accounts,
-)
-from node.service.tokens import TokenScope, handle_make_token, handle_revoke_tokens
 from node.settings import KeyStoreSettings, NodeSettings
 from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import ProtocolError
 from protocol.identifiers import parse_case_reference, parse_participant_code
-from protocol.policy.facts import Role
 
 _USAGE: Final = 2
 
@@ -95,6 +89,7 @@ _KNOWN: Final = (
     ExposedFileError,
     KeyStoreError,
     KeysNotPublishedError,
+    NationalLoginError,
     NodeError,
     NodeSetupError,
     ProtocolError,
@@ -152,6 +147,9 @@ def _with_parts(use: Callable[[NodeParts], None]) -> None:
             use(parts)
         finally:
             parts.close()
+
+
+mount_rebuild_search(app, with_parts=_with_parts)
 
 
 @app.command()
@@ -221,115 +219,36 @@ def publish_keys() -> None:
         print(f"Published: registry version {version} lists this node's keys.")
 
 
-@app.command()
-def add_user(
-    name: Annotated[str, typer.Argument(help="Sign-in name.")],
-    role: Annotated[
-        list[Role],
-        typer.Option(help="What they may do; may be repeated."),
-    ],
-    display_name: Annotated[str, typer.Option(help="How the person is shown.")] = "",
-) -> None:
-    """Add a person. They get in by 'trm-node sign-in-link NAME' the first time."""
-
-    def use(parts: NodeParts) -> None:
-        handle_add_account(
-            parts.context, sign_in_name=name, display_name=display_name or name, roles=role
-        )
-        print(f"Added {name}. Next: trm-node sign-in-link {name}")
-
-    _with_parts(use)
-
-
-@app.command()
-def sign_in_link(
-    name: Annotated[str, typer.Argument(help="Sign-in name.")],
-    hours: Annotated[float, typer.Option(min=0.1, max=72, help="How long it works.")] = 1,
-) -> None:
-    """Make a one-time sign-in: for a first sign-in, or after a lost password or second factor.
-
-    It works once. Hand it over in person or by telephone, never by e-mail together with the name.
-    """
-
-    def use(parts: NodeParts) -> None:
-        one_time = handle_make_sign_in_link(parts.context, name, timedelta(hours=hours))
-        print(parts.settings.effective_public_url.rstrip("/") + LINK_PATH + one_time)
-
-    _with_parts(use)
-
-
-@app.command()
-def token(
-    label: Annotated[str, typer.Argument(help="Which program it is for, such as case-system.")],
-    days: Annotated[float, typer.Option(min=0.01, max=366, help="How long it works.")] = 90,
-    scope: Annotated[
-        TokenScope, typer.Option(help="What it opens: messages and cases, or the directory.")
-    ] = TokenScope.MESSAGES,
-) -> None:
-    """Make a token for a program that uses the JSON interface (/api/v1). Shown once."""
-
-    def use(parts: NodeParts) -> None:
-        made = handle_make_token(
-            parts.context, label=label, lifetime=timedelta(days=days), scope=scope
-        )
-        print(made)
-
-    _with_parts(use)
-
-
-@app.command()
-def revoke_token(
-    label: Annotated[str, typer.Argument(help="The label that the token was made with.")],
-) -> None:
-    """Take back every token of a label: the programs that hold one are out at once."""
-
-    def use(parts: NodeParts) -> None:
-        count = handle_revoke_tokens(parts.context, label=label)
-        print(f"Took back {count} token{'s' if count > 1 else ''} of {label}.")
-
-    _with_parts(use)
-
-
-@app.command()
-def users() -> None:
-    """List the people: sign-in name, roles, and whether they may sign in."""
-
-    def use(parts: NodeParts) -> None:
-        accounts = list_accounts(parts.context)
-        width = max((len(account.sign_in_name) for account in accounts), default=0)
-        for account in accounts:
-            state = "active" if account.is_active else "not active"
-            print(f"{account.sign_in_name:{width}}  {state:10}  {', '.join(sorted(account.roles))}")
-        if not accounts:
-            print("Nobody yet: add the first person with 'trm-node add-user NAME --role ...'.")
-
-    _with_parts(use)
+mount_people(app, _with_parts)
 
 
 @app.command()
 def export_evidence(
     out: Annotated[Path, typer.Option(help="The bundle to write; it must not exist yet.")],
+    reader: Annotated[str, typer.Option("--for", help="The person who asks for it: sign-in name.")],
     message: Annotated[str | None, typer.Option(help="A message, by its identifier.")] = None,
     case: Annotated[str | None, typer.Option(help="A whole case, by its reference.")] = None,
 ) -> None:
     """Write what proves a message or a case to somebody who trusts neither hub nor node.
 
-    The bundle holds the messages in clear: hand it over as carefully as the case itself. Whoever
+    It is made for a person who reads cases, and holds what they may see; the audit log names them
+    and your login. The messages are in clear: hand it over as carefully as the case itself. Whoever
     gets it checks it with 'trm-verify BUNDLE --root 1.root.json'. Ends with 1 if registry files are
     missing that it needs; then it is written all the same.
 
     \b
     Example:
-      trm-node export-evidence --case TRM-7G1A0-2C028-R --out evidence.zip
+      trm-node export-evidence --case TRM-7G1A0-2C028-R --for officer --out evidence.zip
     """
 
     def use(parts: NodeParts) -> None:
         parts.directory.complete_archive()
+        who = find_reader(parts.context, reader)
         if message is not None:
-            made = export_message(parts.context, parts.archive, message)
+            made = export_message(parts.context, parts.archive, message, who=who)
         else:
             reference = parse_case_reference(case or "")
-            made = export_case(parts.context, parts.archive, reference)
+            made = export_case(parts.context, parts.archive, reference, who=who)
         with out.open("xb") as file:
             file.write(made.data)
         print(f"{out}: {made.messages} messages, {made.receipts} receipts.")
@@ -436,6 +355,7 @@ def run() -> None:
         host=chosen.host,
         port=chosen.port,
         loop="uvloop",
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -447,4 +367,6 @@ def run() -> None:
 def main() -> None:
     """Run the command line. What it writes is for its owner only."""
     os.umask(OWNER_ONLY)
+    # Until 'run' says otherwise: what a command answers stands alone on standard output.
+    configure_logs(LogFormat.JSON, strict=False, quiet=True)
     app()

@@ -11,7 +11,7 @@ import typer
 from contact_registry.files import using
 from node.adapters.keystore import FileKeyStore
 from node.adapters.registry import sign_keys
-from node.bootstrap import utc_now
+from node.parts import utc_now
 
 
 def mount_write_keys(

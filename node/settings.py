@@ -1,6 +1,7 @@
 """What an administrator can set. Each comes from the environment, prefix ``TRM_NODE_``."""
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,15 @@ from contact_registry.trust.staleness import (
     LEAST_AGE_LIMIT,
     AgeLimits,
 )
+from node.domain.hooks import Network
 from protocol.limits import LIMITS
+
+
+class SmtpTls(StrEnum):
+    """How the way to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
 
 
 class KeyStoreSettings(BaseSettings):
@@ -141,11 +150,74 @@ class NodeSettings(KeyStoreSettings):
         description="Kinds of files that this node takes, separated by commas, told to all in the "
         "registry, such as application/pdf,image/jpeg (default: whatever may be sent).",
     )
+    calendar_file: Path | None = Field(
+        default=None,
+        description="TOML file of days off that the built-in calendar of this Participant lacks or "
+        "has too many of; see docs/duty.md.",
+    )
+    smtp_host: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9.:-]{1,253}$",
+        description="Mail server for notices that something waits. Default: none are sent.",
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_tls: SmtpTls = Field(
+        default=SmtpTls.STARTTLS,
+        description="starttls (port 587), or tls from the first byte (port 465). Never in clear.",
+    )
+    smtp_ca: Path | None = Field(
+        default=None, description="CA certificates (PEM) of the mail server; default: the system's."
+    )
+    smtp_from: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s<>]{1,64}@[A-Za-z0-9.-]{1,253}$",
+        description="Address that notices come from; needed with a mail server.",
+    )
+    smtp_user: str | None = Field(default=None, description="Name to sign in there with, if any.")
+    smtp_password_file: Path | None = Field(
+        default=None, description="File that holds the password for it."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        max_length=300,
+        description="Issuer of the national login (OpenID Connect), as it names itself. People "
+        "link their account to it once. Default: none. See docs/access.md.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, max_length=200, description="This node's name there."
+    )
+    oidc_client_secret_file: Path | None = Field(
+        default=None, description="File that holds this node's secret there."
+    )
+    oidc_name: str = Field(
+        default="National login", max_length=60, description="What people call it."
+    )
+    oidc_acr_values: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Levels (acr) that count as two factors, separated by commas. Default: none, "
+        "and the code of the own app is asked for besides.",
+    )
+    oidc_amr_values: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Methods (amr) that together count as two factors, separated by commas.",
+    )
+    webhook_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Private networks whose programs may receive webhooks, also without TLS, "
+        "separated by commas, such as 10.20.0.0/16 (default: none, public addresses only).",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.JSON, description="Log lines: json for programs, console for people."
     )
 
-    @field_validator("broker_servers", "attachment_types", mode="before")
+    @field_validator(
+        "broker_servers",
+        "attachment_types",
+        "webhook_networks",
+        "oidc_acr_values",
+        "oidc_amr_values",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (

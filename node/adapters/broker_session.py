@@ -21,6 +21,8 @@ _CLOSE_SECONDS: Final = 3.0
 #: How long work under way may take on a connection that is replaced.
 _HANDOVER_SECONDS: Final = 5.0
 
+_NO_RESPONDERS: Final = "503"
+
 _log = structlog.get_logger()
 _T = TypeVar("_T")
 
@@ -36,11 +38,16 @@ class BrokerSession:
         self._pulls = {traffic: MailboxPull(client, account, traffic) for traffic in TrafficClass}
         self._pulling = {traffic: asyncio.Lock() for traffic in TrafficClass}
         self._active: set[asyncio.Future[Any]] = set()
+        self._inbox = ""
+        self._questions = 0
+        self._asked: dict[str, asyncio.Future[Msg]] = {}
 
     async def start(self) -> None:
         """Listen for messages; returns after one round trip to the broker."""
         for pull in self._pulls.values():
             await pull.start()
+        self._inbox = self.client.new_inbox()
+        await self.client.subscribe(f"{self._inbox}.*", cb=self._on_answer)
         await self.client.flush()
 
     def end(self, reason: str) -> None:
@@ -48,6 +55,46 @@ class BrokerSession:
         for future in (self._retired, self.over):
             if not future.done():
                 future.set_result(reason)
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(LinkDownError(f"The connection to the broker ended: {reason}"))
+
+    async def ask(
+        self,
+        subject: str,
+        content: bytes,
+        *,
+        seconds: float,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """Publish, and return the broker's answer; raises :class:`LinkDownError`.
+
+        What :meth:`run` does for any work, for the two things that are done for every message:
+        without tasks of its own, since those cost more than the question.
+        """
+        if self.over.done():
+            raise LinkDownError(f"The connection to the broker ended: {self.over.result()}")
+        self._questions += 1
+        reply = f"{self._inbox}.{self._questions}"
+        answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._asked[reply] = answered
+        try:
+            async with asyncio.timeout(seconds):
+                await self.client.publish(subject, content, reply=reply, headers=headers)
+                return _verify_heard(await answered)
+        except (nats.errors.Error, OSError) as error:  # a timeout is an OSError, too
+            raise LinkDownError(
+                f"The broker did not confirm ({_name(error)}): try again."
+            ) from error
+        finally:
+            if not answered.cancel() and not answered.cancelled():
+                answered.exception()  # seen: the question itself may have failed before
+            del self._asked[reply]
+
+    async def _on_answer(self, message: Msg) -> None:
+        asked = self._asked.get(message.subject)
+        if asked is not None and not asked.done():
+            asked.set_result(message)
 
     async def run(self, work: Awaitable[_T]) -> _T:
         """Do ``work``; raises :class:`LinkDownError` at once when the connection ends meanwhile."""
@@ -81,8 +128,8 @@ class BrokerSession:
         if not self._retired.done():
             self._retired.set_result("renewed")
         try:
-            if self._active:
-                await asyncio.wait(self._active, timeout=_HANDOVER_SECONDS)
+            if under_way := {*self._active, *self._asked.values()}:
+                await asyncio.wait(under_way, timeout=_HANDOVER_SECONDS)
         finally:
             await self.close()
 
@@ -94,3 +141,14 @@ class BrokerSession:
                 await self.client.close()
         except (TimeoutError, OSError, nats.errors.Error) as error:
             _log.warning("broker_connection_not_closed_cleanly", error=str(error))
+
+
+def _verify_heard(answer: Msg) -> Msg:
+    """Return the answer, unless it says that nobody was there to hear the question."""
+    if not answer.data and (answer.headers or {}).get("Status") == _NO_RESPONDERS:
+        raise nats.errors.NoRespondersError
+    return answer
+
+
+def _name(error: Exception) -> str:
+    return str(error) or type(error).__name__

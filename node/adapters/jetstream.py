@@ -57,6 +57,8 @@ _STORE_FAILED: Final = 10077
 #: Characters of the broker's own words that are logged and shown.
 _LONGEST_REASON: Final = 200
 _MALFORMED_DELAY: Final = 3600.0
+#: "I have it" (``AckAck``), said with a question: the broker answers when it has forgotten.
+_FORGET: Final = b"+ACK"
 
 _log = structlog.get_logger()
 
@@ -104,7 +106,7 @@ class Delivery:
 
         Raises :class:`~node.domain.ports.LinkDownError`: it will be delivered again.
         """
-        await self._session.run(self._message.ack_sync(timeout=ANSWER_SECONDS))
+        await self._session.ask(self._message.reply, _FORGET, seconds=ANSWER_SECONDS)
 
     async def delay(self, seconds: float) -> None:
         """Ask for it again after ``seconds``; raises :class:`~node.domain.ports.LinkDownError`."""
@@ -269,10 +271,8 @@ class BrokerLink:
             traffic=choose_class(traffic, envelope_bytes=len(envelope)),
         )
         try:
-            answer = await session.run(
-                session.client.request(
-                    subject, envelope, timeout=timeout, headers={"Nats-Msg-Id": transport_id}
-                )
+            answer = await session.ask(
+                subject, envelope, seconds=timeout, headers={"Nats-Msg-Id": transport_id}
             )
         except LinkDownError as error:
             if isinstance(error.__cause__, nats.errors.NoRespondersError):

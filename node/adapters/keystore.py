@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -156,10 +157,15 @@ class FileKeyStore:
     _listed: frozenset[KeyId] | None = None
     _unwrapped: dict[bytes, bytes] = field(default_factory=dict)
     _openers: dict[KeyId, OpeningKey] = field(init=False)
+    _search_key: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Bring the opening keys to hand."""
+        """Bring the opening keys to hand, and make the key of the index."""
         self._openers = _by_key_id(self.epochs)
+        # A key for this purpose alone: what the index shows says nothing of what the other opens.
+        self._search_key = blake2b(
+            key=self._node_key, person=b"trm search words", digest_size=KEY_BYTES
+        ).digest()
 
     @classmethod
     def generate(
@@ -218,6 +224,10 @@ class FileKeyStore:
     def decrypt(self, stored: bytes, *, wrapped_key: bytes | None, context: str) -> bytes:
         """Decrypt content of the place named by ``context``; raises ``StoredContentError``."""
         return _unseal(self._content_key(wrapped_key), stored, context=context)
+
+    def derive_search_key(self, term: str) -> bytes:
+        """Return the keyed hash of a term (BLAKE2b, RFC 7693), under a key made of the node key."""
+        return blake2b(term.encode(), key=self._search_key, digest_size=KEY_BYTES).digest()
 
     def _content_key(self, wrapped_key: bytes | None) -> bytes:
         if wrapped_key is None:

@@ -23,7 +23,10 @@ class FileIntakeRules:
     #: for once the message is here. The broker hands out 64 before one must be settled.
     early_of_one: int = 8
     early: int = 24
-    early_pauses: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 8.0, 18.0)
+    early_pauses: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 1.0, 3.0, 8.0, 18.0)
+    #: Of these, what is no longer than this is waited out here, with the chunks in hand: few of
+    #: one sender in half a minute, so that nobody slows the others' files down by it.
+    early_here: float = 0.2
     #: Files that are opened, or scanned, in one round.
     round: int = 16
 

@@ -151,6 +151,10 @@ class KeyStore(Protocol):
         """Undo :meth:`encrypt`; raises ``StoredContentError`` if it was altered or moved."""
         ...
 
+    def derive_search_key(self, term: str) -> bytes:
+        """Return 32 bytes that stand for a term in the index: nobody else can compute them."""
+        ...
+
 
 class StoredContentError(Exception):
     """Stored content does not decrypt: it was altered, or belongs to another key store."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.accounts.models import SignedIn
 from node.service.cancelling import foresee_certain, handle_cancel, is_cancellable
 from node.service.context import NotFoundError, StaleError
 from node.service.reading import MessageView, get_message
@@ -20,8 +21,8 @@ def create_cancelling_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/cancel/{message_id}")
-    def ask(request: Request, _who: FocalPoint, message_id: str) -> Response:
-        view = _get_sent(site, message_id)
+    def ask(request: Request, who: FocalPoint, message_id: str) -> Response:
+        view = _get_sent(site, message_id, who)
         if not is_cancellable(view.item.dispatch):
             return go_to(f"/message/{message_id}")
         return _show(site, request, view)
@@ -32,18 +33,18 @@ def create_cancelling_router(site: Site) -> APIRouter:
             handle_cancel(
                 site.context,
                 message_id,
-                actor=who.account.id,
+                who=site.principal(who),
                 row_version=get_version(form, "row_version"),
             )
         except StaleError:
-            return _show(site, request, _get_sent(site, message_id), is_stale=True)
+            return _show(site, request, _get_sent(site, message_id, who), is_stale=True)
         return go_to(f"/message/{message_id}")
 
     return router
 
 
-def _get_sent(site: Site, message_id: str) -> MessageView:
-    view = get_message(site.context, message_id)
+def _get_sent(site: Site, message_id: str, who: SignedIn) -> MessageView:
+    view = get_message(site.context, message_id, who=site.principal(who))
     if view.item.direction != OUT:
         raise NotFoundError("This was received, not sent: there is nothing to take back.")
     return view

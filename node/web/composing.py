@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.accounts.models import SignedIn
+from node.domain.audit import Act
 from node.domain.states import OPEN_DISPATCH, Handling
 from node.service.attachments.staging import handle_discard_file, list_staged
+from node.service.audit import note_seen
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, handle_discard_draft, list_drafts
-from node.service.reading import get_message
+from node.service.reading import load_view
 from node.service.records import OUT
 from node.web.composition import PLANS, Purpose, Screen
 from node.web.desks import make_card
@@ -126,8 +128,8 @@ def _describe_draft(draft: OpenDraft) -> Any:
 
 
 def _add_following(router: APIRouter, site: Site) -> None:
-    def describe(message_id: str) -> dict[str, Any]:
-        view = get_message(site.context, message_id)
+    def describe(message_id: str, who: SignedIn) -> dict[str, Any]:
+        view = load_view(site.context, message_id, who=site.principal(who))
         if view.item.direction != OUT:
             raise NotFoundError("This was received, not sent: open it from the inbox.")
         names = site.names()
@@ -145,9 +147,10 @@ def _add_following(router: APIRouter, site: Site) -> None:
         }
 
     @router.get("/sent/{message_id}")
-    def show_sent(request: Request, _who: FocalPoint, message_id: str) -> Response:
-        return site.page(request, "sent.html", **describe(message_id))
+    def show_sent(request: Request, who: FocalPoint, message_id: str) -> Response:
+        note_seen(site.context, site.principal(who), Act.MESSAGE_SEEN, message_id)
+        return site.page(request, "sent.html", **describe(message_id, who))
 
     @router.get("/live/sent/{message_id}")
-    def show_state(request: Request, _who: FocalPoint, message_id: str) -> Response:
-        return site.fragment(request, "sent_state.html", **describe(message_id))
+    def show_state(request: Request, who: FocalPoint, message_id: str) -> Response:
+        return site.fragment(request, "sent_state.html", **describe(message_id, who))

@@ -19,6 +19,8 @@ from console.i18n import Message, msg
 from contact_registry.directory import Directory
 from contact_registry.routing import Desk, Gap, resolve
 from node.service.building import Draft
+from node.service.consent.circumstances import Circumstances
+from node.service.consent.records import ConsentStatement
 from node.service.drafts import OpenDraft
 from node.web.fields import (
     Control,
@@ -32,7 +34,7 @@ from node.web.fields import (
 from node.web.labels import CODE_LABELS
 from protocol.errors import MalformedError
 from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
-from protocol.messages.codes import AgeGroup, Urgency
+from protocol.messages.codes import AgeGroup, GuardianSituation, Urgency
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.general import TextBody
 from protocol.messages.head import ConsentGiver
@@ -263,7 +265,28 @@ class Composition:
             from_authority=our_desk,
             to_authority=self.draft.get("to_authority") or None,
             legal_basis=basis,
-            body=self.body(our_desk=our_desk),
+            body=(body := self.body(our_desk=our_desk)),
+            consent=self._state_consent(body) if self.has_consent else None,
+            circumstances=self._state_circumstances(body) if self.has_consent else None,
+        )
+
+    def _state_circumstances(self, body: Mapping[str, Any]) -> Circumstances | None:
+        """Say that a child has a guardian where the form says so: only then one consents."""
+        child = body.get("child") or {}
+        if child.get("guardian") != GuardianSituation.APPOINTED:
+            return None
+        return Circumstances(treated_as_child=True, guardian_appointed=True)
+
+    def _state_consent(self, body: Mapping[str, Any]) -> ConsentStatement:
+        """Say of the consent what the form says where it is chosen, so that it goes on file."""
+        child = body.get("child") or {}
+        return ConsentStatement(
+            is_free=True,
+            is_informed=True,
+            is_written=True,
+            is_on_file=True,
+            giver_is_suspect=TriState.NO,
+            child_informed=child.get("child_informed") == TriState.YES,
         )
 
     def givers(self) -> list[tuple[str, Message]]:

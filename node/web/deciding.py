@@ -49,15 +49,15 @@ def create_deciding_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/decide/{message_id}")
-    def ask(request: Request, _who: FocalPoint, message_id: str) -> Response:
-        view = _get_received(site, message_id)
+    def ask(request: Request, who: FocalPoint, message_id: str) -> Response:
+        view = _get_received(site, message_id, who)
         if view.item.handling not in DECIDABLE or not view.item.readable:
             return go_to(f"/message/{message_id}")
         return _show(site, request, view, _prefill(site, view))
 
     @router.post("/decide/{message_id}")
     def decide(request: Request, who: FocalPoint, form: Form, message_id: str) -> Response:
-        view = _get_received(site, message_id)
+        view = _get_received(site, message_id, who)
         answer = Answer({name: clean_text(get_text(form, name)) for name in _FIELDS})
         errors = _find_errors(site, answer, view)
         if errors:
@@ -66,19 +66,20 @@ def create_deciding_router(site: Site) -> APIRouter:
             _decide(site, answer, view, form, who)
         except StaleError:
             # Nothing was sent, nothing is lost: what changed stands above what was typed.
-            newest = _get_received(site, message_id)
-            return _show(site, request, newest, answer, is_stale=True)
+            newest = _get_received(site, message_id, who)
+            decided = _describe_decision(site, newest, who)
+            return _show(site, request, newest, answer, decided=decided, is_stale=True)
         except RefusedDraftError as error:
             refused = msg("It cannot be sent as it is. %(reason)s", reason=str(error))
             return _show(site, request, view, answer, errors={"outcome": refused})
         return go_to(f"/done/{message_id}")
 
     @router.get("/done/{message_id}")
-    def show_done(request: Request, _who: FocalPoint, message_id: str) -> Response:
-        view = _get_received(site, message_id)
+    def show_done(request: Request, who: FocalPoint, message_id: str) -> Response:
+        view = _get_received(site, message_id, who)
         if view.decided_by_message is None:
             return go_to(f"/message/{message_id}")
-        waiting = list_waiting(site.context, limit=1)
+        waiting = list_waiting(site.context, who=site.principal(who), limit=1)
         return site.page(
             request,
             "done.html",
@@ -93,8 +94,8 @@ def create_deciding_router(site: Site) -> APIRouter:
     return router
 
 
-def _get_received(site: Site, message_id: str) -> MessageView:
-    view = get_message(site.context, message_id)
+def _get_received(site: Site, message_id: str, who: SignedIn) -> MessageView:
+    view = get_message(site.context, message_id, who=site.principal(who))
     if view.item.direction != IN:
         raise NotFoundError("This was sent, not received: there is nothing to decide.")
     return view
@@ -167,7 +168,7 @@ def _decide(site: Site, answer: Answer, view: MessageView, form: Form, who: Sign
         site.context,
         view.item.message_id,
         decision,
-        actor=who.account.id,
+        who=site.principal(who),
         row_version=get_version(form, "row_version"),
         submission_key=get_text(form, "key") or None,
     )
@@ -180,6 +181,7 @@ def _show(  # noqa: PLR0913 - what the page of a decision shows
     answer: Answer,
     *,
     errors: FormErrors = NO_ERRORS,
+    decided: dict[str, Any] | None = None,
     is_stale: bool = False,
 ) -> Response:
     context: dict[str, Any] = {
@@ -192,18 +194,19 @@ def _show(  # noqa: PLR0913 - what the page of a decision shows
         "own_desks": list(_list_own(site, view).items()),
         "is_stale": is_stale,
         "is_open": view.item.handling in DECIDABLE,
-        "decided": _describe_decision(site, view) if is_stale else None,
+        "decided": decided,
     }
     status = HTTPStatus.CONFLICT if is_stale else HTTPStatus.OK
     return site.page(request, "decide.html", errors=errors, status=status, **context)
 
 
-def _describe_decision(site: Site, view: MessageView) -> dict[str, Any] | None:
+def _describe_decision(site: Site, view: MessageView, who: SignedIn) -> dict[str, Any] | None:
     """Say who decided what, and when."""
     if view.decided_by_message is None or view.item.case_id is None:
         return None
-    decision = get_message(site.context, view.decided_by_message)
-    case = get_case(site.context, view.item.case_id)
+    principal = site.principal(who)
+    decision = get_message(site.context, view.decided_by_message, who=principal)
+    case = get_case(site.context, view.item.case_id, who=principal)
     actors = [
         entry.actor
         for entry in case.timeline

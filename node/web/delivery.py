@@ -12,7 +12,7 @@ from node.service.attachments.showing import count_quarantined_files
 from node.service.attention import list_outbox
 from node.service.dead_letters import count_dead_letters
 from node.service.holding import HELD_BACK, count_held_back
-from node.service.reading import list_quarantine
+from node.service.quarantine import list_quarantine
 from node.web.labels import say_known
 from node.web.site import NodeAdmin, PageRoute, Site
 from node.web.states import Look

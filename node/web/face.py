@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from starlette.requests import Request
 
 from console.accounts.models import SignedIn
+from console.accounts.national import NationalLogin
 from console.accounts.passwords import ARGON2ID, Passwords
 from console.app import Console, Wiring
 from console.face import ConsoleSettings, Face, NavigationItem, is_loopback
@@ -18,10 +19,13 @@ from console.i18n import Catalogues, Message, load_catalogues, msg
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
 from directory_pages.templating import DIRECTORY_BODIES, DIRECTORY_STATIC, DIRECTORY_TEMPLATES
+from node.domain.access import Permission
+from node.service.accounts import open_accounts, open_factors, open_sessions
 from node.service.attention import count_waiting
 from node.service.context import NodeContext
 from node.service.drills import count_unanswered
-from node.store.accounts import SqlAccounts, SqlFailures, SqlSessions
+from node.service.principals import describe_person
+from node.store.accounts import SqlFailures
 from protocol.limits import LIMITS
 from protocol.policy.facts import Role
 
@@ -47,13 +51,14 @@ ROLE_NAMES: Final[dict[str, Message]] = {
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-def build_console(
+def build_console(  # noqa: PLR0913 - what a console is put together from, each by its name
     context: NodeContext,
     *,
     public_url: str,
     version: str,
     hasher: PasswordHasher = ARGON2ID,
     catalogues: Catalogues | None = None,
+    national: NationalLogin | None = None,
 ) -> Console:
     """Put the console of this node together.
 
@@ -76,9 +81,11 @@ def build_console(
             streamed_paths=(ATTACH_FORM,),
         ),
         wiring=Wiring(
-            accounts=SqlAccounts(context.database, context.keys),
-            sessions=SqlSessions(context.database, context.keys),
+            accounts=open_accounts(context),
+            sessions=open_sessions(context),
             failures=SqlFailures(context.database),
+            factors=open_factors(context),
+            national=national,
             catalogues=catalogues or load_catalogues(),
             passwords=Passwords(hasher),
             clock=context.clock,
@@ -134,14 +141,15 @@ def _find_place(context: NodeContext) -> tuple[str, ZoneInfo, str]:
 
 def _list_navigation(context: NodeContext, signed_in: SignedIn) -> Sequence[NavigationItem]:
     items = []
-    if Role.FOCAL_POINT in signed_in.account.roles:
-        waiting = count_waiting(context)
+    principal = describe_person(context, signed_in.account)
+    if principal.may(Permission.WORK_CASES):
+        waiting = count_waiting(context, who=principal)
         items += [
             NavigationItem(label=msg("Inbox"), path="/", icon="inbox", count=waiting),
             NavigationItem(label=msg("New message"), path="/new", icon="pencil"),
             NavigationItem(label=msg("Cases"), path="/cases", icon="list-checks"),
         ]
-    if Role.NODE_ADMIN in signed_in.account.roles:
+    if principal.may(Permission.WATCH_DELIVERY):
         items.append(NavigationItem(label=msg("Delivery"), path="/delivery", icon="send"))
     items.append(NavigationItem(label=msg("Directory"), path="/directory", icon="building-2"))
     drills = count_unanswered(context)

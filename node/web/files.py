@@ -11,6 +11,7 @@ from starlette.responses import Response
 from console.downloads import Download, answer_download, begins_at_start
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
+from node.domain.access import Principal
 from node.domain.file_states import Arrival, Scan
 from node.service.attachments.scanning import handle_scan_again
 from node.service.attachments.showing import (
@@ -24,7 +25,7 @@ from node.service.attachments.showing import (
 from node.service.attachments.states import SentState
 from node.service.attachments.taking import FileCopy, Withheld, WithheldFileError, open_copy
 from node.service.context import NodeContext, StaleError
-from node.service.reading import MessageView, get_message
+from node.service.reading import MessageView, load_view
 from node.web.file_words import WITHHELD, look_of_file, say_detail, say_size
 from node.web.site import FocalPoint, Form, NodeAdmin, PageRoute, Site, get_text, go_to
 
@@ -36,9 +37,9 @@ def create_files_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/live/files/{message_id}")
-    def refresh(request: Request, _who: FocalPoint, message_id: str) -> Response:
+    def refresh(request: Request, who: FocalPoint, message_id: str) -> Response:
         """Show how far the files of a message are; it does not count as opened."""
-        view = get_message(site.context, message_id)
+        view = load_view(site.context, message_id, who=site.principal(who))
         return site.fragment(request, "files.html", **describe_files(site.context, view))
 
     @router.get("/file/{file_id}")
@@ -47,7 +48,7 @@ def create_files_router(site: Site) -> APIRouter:
             copy = open_copy(
                 site.context,
                 file_id,
-                actor=who.account.id,
+                who=site.principal(who),
                 is_first_part=begins_at_start(request.headers),
             )
             return answer_download(request.headers, _describe_download(copy))
@@ -55,16 +56,18 @@ def create_files_router(site: Site) -> APIRouter:
             return _show_withheld(site, request, error)
 
     @router.get("/file/{file_id}/unscanned")
-    def warn(request: Request, _who: FocalPoint, file_id: str) -> Response:
+    def warn(request: Request, who: FocalPoint, file_id: str) -> Response:
         """Say what it means that the scanner could not look into a file, before it is saved."""
-        return _show_unscanned(site, request, file_id)
+        return _show_unscanned(site, request, file_id, who=site.principal(who))
 
     @router.post("/file/{file_id}/unscanned")
     def take_unscanned(request: Request, who: FocalPoint, form: Form, file_id: str) -> Response:
         if get_text(form, "expected") != "yes":
-            return _show_unscanned(site, request, file_id, problem=_NOT_SAID)
+            return _show_unscanned(
+                site, request, file_id, who=site.principal(who), problem=_NOT_SAID
+            )
         try:
-            copy = open_copy(site.context, file_id, actor=who.account.id, accepts_unscanned=True)
+            copy = open_copy(site.context, file_id, who=site.principal(who), accepts_unscanned=True)
             answer = answer_download(Headers(), _describe_download(copy))
         except WithheldFileError as error:
             return _show_withheld(site, request, error)
@@ -122,7 +125,12 @@ def _show_withheld(site: Site, request: Request, error: WithheldFileError) -> Re
 
 
 def _show_unscanned(
-    site: Site, request: Request, file_id: str, *, problem: Message | None = None
+    site: Site,
+    request: Request,
+    file_id: str,
+    *,
+    who: Principal,
+    problem: Message | None = None,
 ) -> Response:
     file = find_unscanned(site.context, file_id)
     if file is None:  # scanned meanwhile, lost, or never in doubt: its own address says which
@@ -134,14 +142,14 @@ def _show_unscanned(
         status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
         errors=errors,
         file=file,
-        name=_find_name(site.context, file),
+        name=_find_name(site.context, file, who=who),
         say_size=say_size,
         say_detail=say_detail,
     )
 
 
-def _find_name(context: NodeContext, file: FileTrouble) -> str:
-    view = get_message(context, file.message_id)
+def _find_name(context: NodeContext, file: FileTrouble, *, who: Principal) -> str:
+    view = load_view(context, file.message_id, who=who)
     names = [each.name for each in list_files(context, view) if each.file_id == file.file_id]
     return names[0] if names else ""
 

@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.guard import ActiveSession
+from node.domain.access import Permission, Principal
 from node.domain.states import DECIDABLE
 from node.service.attention import count_received_since, list_sent_troubles, list_waiting
 from node.service.reading import PAGE, Item, list_items
 from node.service.records import IN, OUT
 from node.web.labels import say_type
-from node.web.site import FocalPoint, PageRoute, Site, go_to
+from node.web.site import FocalPoint, PageRoute, Site, go_to, may
 from node.web.states import look_of, look_of_urgency
 from protocol.policy.facts import Role
 
@@ -39,43 +40,45 @@ def create_inbox_router(site: Site) -> APIRouter:
 
     @router.get("/")
     def show_waiting(request: Request, who: ActiveSession) -> Response:
-        roles = who.account.roles
-        if Role.FOCAL_POINT not in roles:
-            return go_to(_find_home(roles))
-        items = list_waiting(site.context)
-        return _show(
-            site, request, items, view="waiting", troubles=list_sent_troubles(site.context)
-        )
+        if not may(who, Permission.WORK_CASES):
+            return go_to(_find_home(who.account.roles))
+        principal = site.principal(who)
+        items = list_waiting(site.context, who=principal)
+        troubles = list_sent_troubles(site.context, who=principal)
+        return _show(site, request, items, who=principal, view="waiting", troubles=troubles)
 
     @router.get("/received")
-    def show_received(request: Request, _who: FocalPoint, after: str | None = None) -> Response:
-        items = list_items(site.context, direction=IN, after=after)
-        return _show(site, request, items, view="received")
+    def show_received(request: Request, who: FocalPoint, after: str | None = None) -> Response:
+        principal = site.principal(who)
+        items = list_items(site.context, who=principal, direction=IN, after=after)
+        return _show(site, request, items, who=principal, view="received")
 
     @router.get("/sent")
-    def show_sent(request: Request, _who: FocalPoint, after: str | None = None) -> Response:
-        items = list_items(site.context, direction=OUT, after=after)
-        troubles = list_sent_troubles(site.context)
-        return _show(site, request, items, view="sent", troubles=troubles)
+    def show_sent(request: Request, who: FocalPoint, after: str | None = None) -> Response:
+        principal = site.principal(who)
+        items = list_items(site.context, who=principal, direction=OUT, after=after)
+        troubles = list_sent_troubles(site.context, who=principal)
+        return _show(site, request, items, who=principal, view="sent", troubles=troubles)
 
     @router.get("/live/new/{since}")
-    def show_news(request: Request, _who: FocalPoint, since: _Moment) -> Response:
+    def show_news(request: Request, who: FocalPoint, since: _Moment) -> Response:
         moment = _EPOCH + since * _MICROSECONDS
-        count = count_received_since(site.context, moment)
+        count = count_received_since(site.context, moment, who=site.principal(who))
         return site.fragment(request, "news.html", count=count, since=since)
 
     return router
 
 
-def _show(
+def _show(  # noqa: PLR0913 - a list, and whose it is
     site: Site,
     request: Request,
     items: list[Item],
     *,
+    who: Principal,
     view: str,
     troubles: list[Item] | None = None,
 ) -> Response:
-    newest = list_items(site.context, direction=IN, limit=1)
+    newest = list_items(site.context, who=who, direction=IN, limit=1)
     seen = newest[0].stored_at if newest else _EPOCH
     context: dict[str, Any] = {
         "items": items,

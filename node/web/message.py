@@ -32,7 +32,7 @@ def create_message_router(site: Site) -> APIRouter:
     @router.get("/message/{message_id}")
     def show_message(request: Request, who: FocalPoint, message_id: str) -> Response:
         # Shown for the first time, its sender gets the signed receipt "opened".
-        view = handle_open(site.context, message_id, actor=who.account.id)
+        view = handle_open(site.context, message_id, who=site.principal(who))
         names = site.names()
         return site.page(
             request, "message.html", names=names, **describe_message(site.context, view, names)

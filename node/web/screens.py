@@ -39,6 +39,7 @@ from node.web.desks import describe_post, explain_choice, look_of_gap, make_card
 from node.web.fields import group_by_class, show_body, sort_facts
 from node.web.file_words import say_size
 from node.web.labels import say_code, say_type
+from node.web.policy_preview import preview_policy
 from node.web.site import Form, Site, get_text, go_to
 from node.web.states import look_of_urgency
 from protocol.identifiers import ParticipantCode, Phase
@@ -258,6 +259,7 @@ class ComposingPages:
         described: dict[str, Any] = {
             "missing": missing,
             "refusal": None,
+            "policy": None,
             "shown": [],
             "what": say_type(composition.plan.tag),
             "urgency": look_of_urgency(composition.urgency),
@@ -274,11 +276,14 @@ class ComposingPages:
             return described
         try:
             draft = self._build(composition)
+            marks = [file.description.sensitivity for file in self._list_files(composition)]
+            policy = preview_policy(self.site.context, draft, file_classes=marks)
         except RefusedDraftError as error:
             return described | {"refusal": str(error)}
         body = composition.plan.body.model_validate_json(json.dumps(draft.body))
         desk = draft.to_authority
         return described | {
+            "policy": policy,
             "seen": _digest(draft),
             "shown": sort_facts(show_body(body)),
             "answer_by": self._longest(composition, draft.urgency, desk=desk) if desk else None,
@@ -326,7 +331,7 @@ class ComposingPages:
                     status=HTTPStatus.CONFLICT,
                 )
             sent = handle_send(
-                self.site.context, draft, actor=who.account.id, submission_key=draft_id
+                self.site.context, draft, who=self.site.principal(who), submission_key=draft_id
             )
         except RefusedDraftError as error:
             refused = msg("It cannot be sent as it is. %(reason)s", reason=str(error))

@@ -19,7 +19,7 @@ from typing_extensions import override
 from console.accounts.models import SignedIn
 from console.face import Face
 from console.formats import name_place
-from console.guard import require_roles
+from console.guard import require_active
 from console.i18n import Message, load_data_locale, msg
 from console.rendering import NO_ERRORS, FormErrors, Renderer
 from console.request_state import get_request_state
@@ -27,10 +27,13 @@ from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.models import Authority
 from directory_pages.drill_words import DrillFacts
+from node.domain.access import Permission, Principal, list_permissions
 from node.domain.events import SYSTEM_ACTOR
 from node.service.context import NodeContext, NotFoundError
 from node.service.holding import judge_view
 from node.service.people import list_accounts
+from node.service.permitting import ForbiddenError
+from node.service.principals import describe_person
 from node.web.last_drills import describe_last_drills
 from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, ParticipantCode
@@ -40,10 +43,28 @@ _PROGRAM: Final = "api:"
 #: More has no number that counts changes.
 _VERSION_DIGITS: Final = 9
 
+
+def may(signed_in: SignedIn, permission: Permission) -> bool:
+    """Say whether a person may do this kind of thing, as far as their roles say."""
+    return permission in list_permissions(Role(role) for role in signed_in.account.roles)
+
+
+def require_permission(permission: Permission) -> Callable[[Request], SignedIn]:
+    """Build a dependency that gives the signed-in person, or 403 without this permission."""
+
+    def let_in(request: Request) -> SignedIn:
+        signed_in = require_active(request)
+        if not may(signed_in, permission):
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+        return signed_in
+
+    return let_in
+
+
 #: The parameter of a handler whose page shows content.
-FocalPoint = Annotated[SignedIn, Depends(require_roles(Role.FOCAL_POINT))]
+FocalPoint = Annotated[SignedIn, Depends(require_permission(Permission.WORK_CASES))]
 #: The parameter of a handler whose page shows delivery.
-NodeAdmin = Annotated[SignedIn, Depends(require_roles(Role.NODE_ADMIN))]
+NodeAdmin = Annotated[SignedIn, Depends(require_permission(Permission.WATCH_DELIVERY))]
 
 
 async def _read_form(request: Request) -> FormData:
@@ -80,6 +101,8 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except (NotFoundError, MalformedError) as error:
                 raise HTTPException(HTTPStatus.NOT_FOUND) from error
+            except ForbiddenError as error:
+                raise HTTPException(HTTPStatus.FORBIDDEN) from error
             except RegistryUnavailableError as error:
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE) from error
 
@@ -137,6 +160,10 @@ class Site:
     def zone(self) -> ZoneInfo:
         """The time in which this Participant's people read and type."""
         return self.face.zone
+
+    def principal(self, signed_in: SignedIn) -> Principal:
+        """Say what this person may do and see, as of now."""
+        return describe_person(self.context, signed_in.account)
 
     def names(self) -> Names:
         """Give the names of the moment."""

@@ -10,8 +10,11 @@ from node.domain.states import Dispatch, Handling
 from node.service.cancelling import MAY_HAVE_LEFT
 from node.service.reading import Item, Proof, TimelineEntry
 from node.service.records import IN
+from node.web.consent_looks import CONSENT_LOOKS
 from node.web.labels import DECIDED, say_known, say_type
 from node.web.letter_words import say_settled
+from node.web.timeline_looks import COURSE_LOOKS, TimelineLook
+from node.web.work_looks import WORK_LOOKS
 from protocol.errors import RejectionCode
 from protocol.messages.codes import Urgency
 from protocol.messages.general import Outcome
@@ -53,6 +56,11 @@ _DECIDED: Final[Mapping[str, Look]] = {
         pmsg("message state", "Answered in part"), "info", "message-square"
     ),
     Handling.ANSWERED: Look(pmsg("message state", "Answered"), "ok", "check"),
+    Handling.FORWARDED_ELSEWHERE: Look(
+        pmsg("message state", "Forwarded to another Participant"), "info", "forward"
+    ),
+    Handling.WITHDRAWN: Look(pmsg("message state", "Taken back by its sender"), "warn", "ban"),
+    Handling.CLOSED: Look(pmsg("message state", "Closed with its case"), "neutral", "check"),
 }
 
 _RECEIVED: Final[Mapping[str, Look]] = {
@@ -99,17 +107,6 @@ def look_of_dispatch(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
                 look.icon,
             )
     return look
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineLook:
-    """How one entry of a timeline reads."""
-
-    title: Message
-    tone: str
-    icon: str
-    #: Whether the title already says which message it is about.
-    names_message: bool = False
 
 
 _DECISION_LOOKS: Final[Mapping[str, tuple[str, str]]] = {
@@ -258,7 +255,8 @@ _CANCELLED_LATE: Final = TimelineLook(
 
 def look_of_entry(entry: TimelineEntry, *, participant: Message | str) -> TimelineLook:
     """Say what happened; ``participant`` is how the other side is called."""
-    look = _ENTRIES.get(entry.kind)
+    look = _ENTRIES.get(entry.kind) or COURSE_LOOKS.get(entry.kind)
+    look = look or WORK_LOOKS.get(entry.kind) or CONSENT_LOOKS.get(entry.kind)
     if entry.kind is EventKind.MESSAGE_CANCELLED and entry.code == MAY_HAVE_LEFT:
         look = _CANCELLED_LATE
     if look is None:  # a decision: its code says which

@@ -8,6 +8,7 @@ urgent message. While chunks are stored, the next ones are fetched: a round hold
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,6 +34,15 @@ _RETRY_SECONDS: Final = 5.0
 _STORE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError, NoRoomError)
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Chunks whose fate is committed; their broker has not been told yet."""
+
+    deliveries: list[Delivery]
+    #: How long it is to keep them, in seconds; None: it may forget them.
+    pause: float | None
+
+
 class ChunkIntake:
     """One worker."""
 
@@ -47,9 +57,11 @@ class ChunkIntake:
         self._turn = asyncio.Lock()
         #: Fetched while others were stored.
         self._ahead: Sequence[Delivery] = ()
+        #: Stored; the broker is told while the next ones are stored.
+        self._settled: list[_Settled] = []
 
     async def run_round(self) -> None:
-        """Store and acknowledge what is there, and fetch the next meanwhile, if there is room.
+        """Store what is there, and meanwhile fetch the next and let the broker forget the last.
 
         Raises if nothing could be stored: everything stays in the mailbox.
         """
@@ -57,14 +69,22 @@ class ChunkIntake:
         if not deliveries:
             return
         fetching = asyncio.create_task(self._fetch())
+        settling = asyncio.create_task(self._settle())
         try:
-            await self.take_in(deliveries)
+            settled = await self._store(deliveries)
+            await settling
+            self._settled += settled
+            if not fetching.done():  # nothing is at hand to be stored meanwhile
+                await self._settle()
             await fetching
         finally:
             fetching.cancel()  # nothing happens if it has ended
-            await asyncio.wait({fetching})
+            settling.cancel()  # what the broker did not hear of comes again
+            await asyncio.wait({fetching, settling})
             if not fetching.cancelled() and fetching.exception() is None:
                 self._ahead = fetching.result()
+        if not self._ahead:
+            await self._settle()
 
     async def _fetch(self) -> Sequence[Delivery]:
         """Return what is there; nothing, after a pause, if there is no room for it."""
@@ -79,42 +99,62 @@ class ChunkIntake:
 
     async def take_in(self, deliveries: Sequence[Delivery]) -> None:
         """Take in chunks, whichever mailbox they came out of."""
+        self._settled += await self._store(deliveries)
+        await self._settle()
+
+    async def _store(self, deliveries: Sequence[Delivery]) -> list[_Settled]:
+        """Store chunks; returns what the broker is to be told."""
         arrived = [ArrivedChunk(each.sender, each.envelope) for each in deliveries]
         try:
             async with self._turn:
                 fates = await asyncio.to_thread(self._taker.take_in, arrived)
         except RegistryUnavailableError:
             log.info("chunks_wait_for_registry", count=len(arrived))
-            await self._give_back(deliveries)
-            return
+            return [_Settled(list(deliveries), _RETRY_SECONDS)]
         except _STORE_AWAY:
-            await self._give_back(deliveries)
+            await _gather(deliveries, seconds=_RETRY_SECONDS)
             raise
         except Exception as error:
             if len(deliveries) > 1:
                 log.warning("chunks_not_taken_in", problem=type(error).__name__)
-                for delivery in deliveries:
-                    await self.take_in([delivery])
-                return
+                return [each for delivery in deliveries for each in await self._store([delivery])]
             # Our own software cannot cope with it: it must not hold up the others. It is asked for
             # again, and arrives once we are mended.
             log.exception("chunk_left_aside", sender_account=deliveries[0].sender)
-            await self._acknowledge(deliveries)
-            return
+            return [_Settled(list(deliveries), None)]
+        return await self._sort(deliveries, arrived, fates)
+
+    async def _sort(
+        self,
+        deliveries: Sequence[Delivery],
+        arrived: Sequence[ArrivedChunk],
+        fates: Sequence[ChunkFate],
+    ) -> list[_Settled]:
+        """Return what the broker is to be told.
+
+        A short pause is waited out here: the message is most often a moment behind, and a chunk
+        that is handed back comes over the line once more.
+        """
         for fate, count in Counter(fates).items():
             log.info("chunks_taken_in", fate=fate, count=count)
         now = self._context.clock()
         by_pause = defaultdict[float | None, list[Delivery]](list)
         for delivery, chunk, fate in zip(deliveries, arrived, fates, strict=True):
             by_pause[self._early.find_pause(chunk, fate, now=now)].append(delivery)
-        for pause, settled in by_pause.items():
-            await _gather(settled, seconds=pause)
+        settled = list[_Settled]()
+        for pause, each in by_pause.items():
+            if pause is None or pause > self._rules.early_here:
+                settled.append(_Settled(each, pause))
+            else:
+                await asyncio.sleep(pause)
+                settled += await self._store(each)
+        return settled
 
-    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
-        await _gather(deliveries, seconds=_RETRY_SECONDS)
-
-    async def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        await _gather(deliveries, seconds=None)
+    async def _settle(self) -> None:
+        """Tell the broker; one chunk that it did not hear of comes again, and is known then."""
+        settled, self._settled = self._settled, []
+        for each in settled:
+            await _gather(each.deliveries, seconds=each.pause)
 
 
 async def _gather(deliveries: Sequence[Delivery], *, seconds: float | None) -> None:

@@ -166,7 +166,9 @@ class ChunkRelay:
     async def _relay_file(self, file: ClaimedFile) -> None:
         """Hand chunks of one file over until its turn is over."""
         held = asyncio.create_task(self._hold(file))
-        turn = _Turn(self._context, self._link, file, self._window)
+        turn = _Turn(
+            self._context, self._link, file, self._window, is_careful=file.peer in self._full
+        )
         try:
             error = await turn.run()
         finally:
@@ -201,9 +203,17 @@ class _Turn:
     """Hands chunks of one file over, until none is owed, one is not taken, or time is over."""
 
     def __init__(
-        self, context: NodeContext, link: MailboxLink, file: ClaimedFile, window: Window
+        self,
+        context: NodeContext,
+        link: MailboxLink,
+        file: ClaimedFile,
+        window: Window,
+        *,
+        is_careful: bool,
     ) -> None:
         self._context, self._link, self._file, self._window = context, link, file, window
+        #: The mailbox took no more the last time.
+        self._is_careful = is_careful
         self._left = deque(file.indices)
         self._stored: list[int] = []
         self._problem: Exception | None = None
@@ -221,7 +231,8 @@ class _Turn:
         except NoRecipientKeyError as problem:
             self._problem = problem
         else:
-            await self._step(account)  # one first: all that a full mailbox costs
+            if self._is_careful:
+                await self._step(account)  # one first: all that a mailbox costs that is still full
             await self._run_lanes(account)
         if isinstance(self._problem, StoredContentError):
             await asyncio.to_thread(

@@ -11,6 +11,7 @@ from node.domain.file_intake import FILE_INTAKE, FileIntakeRules
 from node.domain.ports import MailboxLink
 from node.domain.scanning import MalwareScanner, ScannerAwayError
 from node.service.attachments.opening import OpenOutcome, list_complete, look_through, open_file
+from node.service.attachments.opening_ahead import OpeningAhead
 from node.service.attachments.scanning import list_unscanned, scan_file
 from node.service.context import NodeContext
 from node.workers.chunk_intake import ChunkIntake
@@ -52,7 +53,7 @@ def add_file_tasks(
 
 
 class FileOpening:
-    """One worker: opens files whose chunks are all here."""
+    """One worker: opens files whose chunks are all here, and large ones while they come."""
 
     def __init__(
         self,
@@ -64,16 +65,21 @@ class FileOpening:
         self._context = context
         self._has_scanner = has_scanner
         self._rules = rules
+        self._ahead = OpeningAhead(context)
         self._has_looked = False
 
     async def run_round(self) -> None:
         """Open what is complete, then wait for more. Once at first, compare rows and disk."""
         wake = self._context.signals.files.listen()
         try:
-            if await self.open_all() < self._rules.round:
+            if await self.open_all() < self._rules.round and not await self.open_ahead():
                 await wait_for_event(wake, at_most=_LOOK_SECONDS)
         finally:
             self._context.signals.files.unlisten(wake)
+
+    async def open_ahead(self) -> bool:
+        """Open what came of files that are not complete; says whether there is more at once."""
+        return await asyncio.to_thread(self._ahead.go_on)
 
     async def open_all(self) -> int:
         """Open what is complete now, up to the bound of a round; returns how many it were."""
@@ -87,7 +93,11 @@ class FileOpening:
         complete = await asyncio.to_thread(list_complete, self._context, limit=self._rules.round)
         for file_id in complete:
             outcome = await asyncio.to_thread(
-                open_file, self._context, file_id, has_scanner=self._has_scanner
+                open_file,
+                self._context,
+                file_id,
+                has_scanner=self._has_scanner,
+                begun=self._ahead.take(file_id),
             )
             level = log.info if outcome is OpenOutcome.OPENED else log.warning
             level("received_file_opened", file_id=file_id, outcome=outcome)

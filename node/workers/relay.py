@@ -7,18 +7,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
-import structlog
-
-from node.domain.ports import LinkDownError, MailboxFullError, MailboxLink, NoMailboxError
+from node.domain.ports import MailboxLink
 from node.service import dispatching, machine_mail, receipts
 from node.service.context import NodeContext
-from node.service.dispatching import (
-    Attempt,
-    AttemptOutcome,
-    Consigned,
-    FalseDuplicateError,
-    NoRecipientKeyError,
-)
+from node.service.dispatching import Attempt, Consigned
 from node.service.due_rows import DueTable, next_due
 from node.service.machine_mail import Parcel
 from node.service.mailbox_valve import MailboxValve
@@ -26,24 +18,14 @@ from node.service.receipts import ReceiptParcel
 from node.store.link_tables import MachineMailRow
 from node.store.tables import OutboxRow, ReceiptDueRow
 from node.workers.clock_watch import ClockWatch
+from node.workers.envelopes import EnvelopeSender
 from node.workers.waiting import wait_for_event
-from protocol.envelope import SignedPayload
-from protocol.identifiers import ParticipantCode
-from protocol.signing import KeyId
-from protocol.subjects import TrafficClass
-
-log = structlog.get_logger(__name__)
 
 _BATCH: Final = 128
 #: Batches on their way at once: one is prepared or recorded while the broker stores another.
 _LANES: Final = 2
-_PUBLISH_SECONDS: Final = 5.0
 #: Looks at the clock at least this often, so that a jump of the clock cannot stall it.
 _LONGEST_WAIT: Final = 2.0
-
-#: After these the envelope is in no mailbox, as far as the broker can be believed.
-_STAYED: Final = (MailboxFullError, NoMailboxError, NoRecipientKeyError)
-_EXPECTED: Final = (LinkDownError, FalseDuplicateError, *_STAYED)
 
 P = TypeVar("P", bound=Parcel)
 
@@ -100,6 +82,7 @@ class Relay:
     ) -> None:
         self._context = context
         self._link = link
+        self._sender = EnvelopeSender(context, link)
         self._kinds = tuple(kinds)
         self._wake = context.signals.outbox.listen()
         if Kind.MESSAGES in self._kinds:
@@ -179,6 +162,8 @@ class Relay:
         messages = await asyncio.to_thread(
             dispatching.claim_messages, self._context, limit=_BATCH, may_expire=may_expire
         )
+        # What is stored now has to wait behind what is more urgent, as long as so much waits.
+        self._context.leaving.messages.set_behind(is_behind=len(messages) == _BATCH)
         if len(messages) < _BATCH or lanes == 1:
             return await self._hand_over(messages)
         counts = await asyncio.gather(
@@ -188,7 +173,7 @@ class Relay:
 
     async def _hand_over(self, messages: Sequence[Consigned]) -> int:
         if messages:
-            attempts = await asyncio.gather(*(self._send_message(each) for each in messages))
+            attempts = await asyncio.gather(*(self._sender.send_message(each) for each in messages))
             await asyncio.to_thread(self._record, messages, attempts)
         return len(messages)
 
@@ -202,101 +187,7 @@ class Relay:
         await asyncio.gather(*(self._send_parcel(parcel, source) for parcel in parcels))
         return len(parcels)
 
-    async def _send_message(self, message: Consigned) -> Attempt:
-        error: str | None = None
-        outcome = AttemptOutcome.UNKNOWN
-        sealed_for: KeyId | None = None
-        try:
-            sealed_for = await self._publish(
-                peer=message.peer,
-                signed=message.signed,
-                traffic=TrafficClass.MESSAGE,
-                transport_id=message.transport_id,
-                first=message.first,
-            )
-        except Exception as problem:  # noqa: BLE001 - recorded with the message, tried again, shown
-            error, outcome = _describe(problem), _judge(problem)
-            log.warning(
-                "not_handed_over",
-                message_id=message.message_id,
-                peer=message.peer,
-                problem=type(problem).__name__,
-            )
-        return Attempt(
-            message_id=message.message_id,
-            transport_id=message.transport_id,
-            error=error,
-            outcome=outcome,
-            first=message.first,
-            sealed_for=sealed_for,
-            claimed_until=message.claimed_until,
-        )
-
     async def _send_parcel(self, parcel: P, source: ParcelSource[P]) -> None:
-        try:
-            await self._publish(
-                peer=parcel.peer,
-                signed=parcel.signed,
-                traffic=TrafficClass.RECEIPT,
-                transport_id=parcel.transport_id,
-            )
-        except Exception as problem:  # noqa: BLE001 - tried again until it succeeds, and logged
-            log.warning(
-                "parcel_not_handed_over",
-                parcel=source.kind,
-                peer=parcel.peer,
-                count=len(parcel.due_ids),
-                problem=type(problem).__name__,
-            )
-            await asyncio.to_thread(source.record_failed, self._context, parcel)
-        else:
-            await asyncio.to_thread(source.record_sent, self._context, parcel)
-
-    async def _publish(
-        self,
-        *,
-        peer: ParticipantCode,
-        signed: SignedPayload,
-        traffic: TrafficClass,
-        transport_id: str,
-        first: bool = True,
-    ) -> KeyId:
-        """Seal and hand over; returns for which key it was sealed.
-
-        ``first``: nobody has used this transport id before, so the broker cannot have it.
-        """
-        sealed = dispatching.seal_for(
-            self._context.directory.current(),
-            peer=peer,
-            signed=signed,
-            at=self._context.clock(),
-        )
-        # A long run of sealing would starve the connection's own reading and writing.
-        await asyncio.sleep(0)
-        ack = await self._link.publish(
-            recipient=sealed.recipient,
-            traffic=traffic,
-            transport_id=transport_id,
-            envelope=sealed.envelope,
-            timeout=_PUBLISH_SECONDS,
-        )
-        if ack.duplicate and first:
-            raise FalseDuplicateError(
-                "the broker says that it has this already, though it was never given to it: it is "
-                "handed over again; tell the hub's operators if this stays"
-            )
-        return sealed.sealed_for
-
-
-def _judge(problem: Exception) -> AttemptOutcome:
-    """Say what an attempt that failed so leaves open."""
-    if isinstance(problem, FalseDuplicateError):
-        return AttemptOutcome.FALSE_DUPLICATE
-    return AttemptOutcome.STAYED if isinstance(problem, _STAYED) else AttemptOutcome.UNKNOWN
-
-
-def _describe(problem: Exception) -> str:
-    """Say what went wrong: our own errors speak for themselves, others by their kind only."""
-    if isinstance(problem, _EXPECTED):
-        return str(problem)
-    return f"this node's software failed ({type(problem).__name__}): see its log"
+        is_there = await self._sender.send_parcel(parcel, kind=source.kind)
+        record = source.record_sent if is_there else source.record_failed
+        await asyncio.to_thread(record, self._context, parcel)

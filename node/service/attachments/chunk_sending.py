@@ -252,7 +252,8 @@ def record_chunks(
         message = session.get(MessageRow, row.message_id)
         return message is not None and _may_leave(row, message)
 
-    more = context.transact(record)
+    # A power cut that undoes it makes the same chunks go once more.
+    more = context.transact(record, durable=False)
     context.signals.inbox.notify()
     return more
 

@@ -11,8 +11,10 @@ from typing import Final
 from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
+from node.domain.access import SYSTEM
 from node.domain.file_states import Arrival, ArrivalEvent, Scan, ScanEvent
 from node.domain.ports import StoredContentError
+from node.service.attachments.opening_ahead import Begun
 from node.service.attachments.received import (
     ChunksLostError,
     HeldFile,
@@ -26,7 +28,6 @@ from node.service.attachments.received import (
     lose_chunks,
     move_file,
     move_scan,
-    read_file,
 )
 from node.service.attachments.sealed_files import chunk_offset
 from node.service.context import NodeContext, NotFoundError
@@ -69,8 +70,13 @@ def list_complete(context: NodeContext, *, limit: int) -> list[str]:
         )
 
 
-def open_file(context: NodeContext, file_id: str, *, has_scanner: bool) -> OpenOutcome:
-    """Open a file to its end, and record what came of it. Blocking, as long as reading it takes."""
+def open_file(
+    context: NodeContext, file_id: str, *, has_scanner: bool, begun: Begun | None = None
+) -> OpenOutcome:
+    """Open a file to its end, and record what came of it. Blocking, as long as reading it takes.
+
+    ``begun``: what was opened of it already.
+    """
     try:
         with context.database.reading() as session:
             file = load_file(context, session, file_id)
@@ -79,8 +85,7 @@ def open_file(context: NodeContext, file_id: str, *, has_scanner: bool) -> OpenO
         context.transact(partial(_record, context, file_id=file_id, event=event, has_scanner=False))
         return OpenOutcome.ERASED
     try:
-        for _ in read_file(context, file):
-            pass
+        (begun or Begun.of(file)).finish(context)
     except ChunksLostError:
         note_lost(context, file)
         return OpenOutcome.LOST
@@ -175,7 +180,7 @@ def _expect_after_update(context: NodeContext) -> None:
 
 def _expect_if_readable(context: NodeContext, session: Session, *, message_id: str) -> None:
     try:
-        stored = load_message(context, session, message_id)
+        stored = load_message(context, session, message_id, who=SYSTEM)
     except (NotFoundError, StoredContentError, ProtocolError):
         return  # its case was erased
     if isinstance(stored.message, CaseMessage) and not list_file_rows(session, message_id):

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from node.domain.access import SYSTEM
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.file_states import (
     Arrival,
@@ -108,7 +109,7 @@ def note_held(row: ReceivedFileRow, held: Iterable[int]) -> None:
 def load_file(context: NodeContext, session: Session, file_id: str) -> HeldFile:
     """Return a file with its manifest; raises ``NotFoundError``, ``StoredContentError``."""
     row = session.get(ReceivedFileRow, file_id)
-    stored = None if row is None else load_message(context, session, row.message_id)
+    stored = None if row is None else load_message(context, session, row.message_id, who=SYSTEM)
     if row is None or stored is None or not isinstance(stored.message, CaseMessage):
         raise NotFoundError("There is no such file here: open it again from its message.")
     return HeldFile(

@@ -87,6 +87,9 @@ class ChunkTaker:
         #: Files that begin with the chunks at hand, and what their senders' shares hold with them.
         self._begun: set[str] = set()
         self._shares: dict[str, int] = {}
+        #: What was found of the files of the chunks at hand.
+        self._rows: dict[tuple[ParticipantCode | None, str], Sequence[ReceivedFileRow]] = {}
+        self._assemblies: dict[str, Assembly] = {}
 
     def take_in(self, arrived: Sequence[ArrivedChunk]) -> list[ChunkFate]:
         """Store what is new, in one transaction; the results are in the same order. Blocking.
@@ -97,6 +100,8 @@ class ChunkTaker:
         directory = context.directory.current()
         self._begun.clear()
         self._shares.clear()
+        self._rows.clear()
+        self._assemblies.clear()
         with context.database.reading() as session:
             judged = [self._judge(session, directory, each) for each in arrived]
         new: dict[str, set[int]] = {}
@@ -122,17 +127,23 @@ class ChunkTaker:
         except MalformedError:
             return _Judged(ChunkFate.REFUSED)
         peer = _find_peer(directory, arrived.sender)
-        rows = session.exec(
-            select(ReceivedFileRow)
-            .where(
-                ReceivedFileRow.peer == peer, ReceivedFileRow.attachment_id == chunk.attachment_id
-            )
-            .limit(_NAMESAKES)
-        ).all()
+        rows = self._find_rows(session, peer, chunk.attachment_id)
         if not rows:
             return _Judged(ChunkFate.EARLY)
         judged = [self._judge_for(session, row, chunk) for row in rows]
         return min(judged, key=lambda each: _BEST_FIRST.index(each.fate))
+
+    def _find_rows(
+        self, session: Session, peer: ParticipantCode | None, attachment_id: str
+    ) -> Sequence[ReceivedFileRow]:
+        name = (peer, attachment_id)
+        if name not in self._rows:
+            self._rows[name] = session.exec(
+                select(ReceivedFileRow)
+                .where(ReceivedFileRow.peer == peer, ReceivedFileRow.attachment_id == attachment_id)
+                .limit(_NAMESAKES)
+            ).all()
+        return self._rows[name]
 
     def _judge_for(self, session: Session, row: ReceivedFileRow, chunk: Chunk) -> _Judged:
         if row.state not in TAKES_CHUNKS:
@@ -140,7 +151,11 @@ class ChunkTaker:
             return _Judged(ChunkFate.KNOWN if is_here else ChunkFate.REFUSED)
         try:
             manifest = self._find_manifest(session, row)
-            verdict = Assembly(manifest, held=list_held(row)).accept(chunk)
+            assembly = self._assemblies.get(row.file_id)
+            if assembly is None:
+                assembly = Assembly(manifest, held=list_held(row))
+                self._assemblies[row.file_id] = assembly
+            verdict = assembly.accept(chunk)
         except MalformedError:
             return _Judged(ChunkFate.SPOILT, row.file_id)
         except (NotFoundError, StoredContentError, ProtocolError):

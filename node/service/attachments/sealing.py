@@ -12,7 +12,8 @@ The chunks that leave, also those that are asked for again, are read from there 
 the manifest: no file is ever sealed twice under one key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +29,7 @@ from node.service.attachments.states import SentState
 from node.service.context import NodeContext
 from node.store.attachment_tables import SentFileRow, StagedFileRow
 from node.store.tables import MessageRow
-from protocol.attachment import AttachmentSealer
+from protocol.attachment import AttachmentSealer, Chunk
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import MessageId, make_message_id
 from protocol.limits import LIMITS
@@ -46,6 +47,10 @@ _GONE: Final = (
 _CLEARED: Final = (
     "The sealed file was taken off the disk before it was sent: nothing left. Send it again."
 )
+
+
+#: Chunks that are written before they are made safe.
+_SYNC_EVERY: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +152,47 @@ def _seal(  # noqa: PLR0913 - what one sealing needs
             random=context.random,
         )
         content = read_staged(context, row.file_id, wrapped_key=row.wrapped_key, size=row.size)
-        for chunk in sealer.seal(content):
-            context.blobs.write_at(
-                name, chunk_offset(chunk.index, chunk_size=limits.chunk_size), chunk.ciphertext
-            )
+        _write_sealed(context, name, sealer, content, chunk_size=limits.chunk_size)
     except FileNotFoundError as error:
         raise RefusedFileError(_GONE) from error
     except LocalProtocolError as error:
         raise RefusedFileError(str(error)) from error
     context.blobs.sync(name)
     return sealer.make_manifest()
+
+
+def _write_sealed(
+    context: NodeContext,
+    name: str,
+    sealer: AttachmentSealer,
+    content: Iterator[bytes],
+    *,
+    chunk_size: int,
+) -> None:
+    """Seal, with reading and writing beside it: a chunk of each is in memory besides."""
+
+    def write(chunk: Chunk) -> None:
+        offset = chunk_offset(chunk.index, chunk_size=chunk_size)
+        context.blobs.write_at(name, offset, chunk.ciphertext)
+        if chunk.index % _SYNC_EVERY == _SYNC_EVERY - 1:
+            context.blobs.sync(name)  # so that little is left to wait for at the end
+
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        writing = None
+        for chunk in sealer.seal(_read_beside(beside, content)):
+            if writing is not None:
+                writing.result()
+            writing = beside.submit(write, chunk)
+        if writing is not None:
+            writing.result()
+
+
+def _read_beside(beside: ThreadPoolExecutor, content: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what ``content`` gives; the next piece is being made meanwhile."""
+    coming = beside.submit(next, content, b"")
+    while piece := coming.result():
+        coming = beside.submit(next, content, b"")
+        yield piece
 
 
 def keep_sealed(

@@ -8,11 +8,13 @@ from typing import Final
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, func, select
 
+from node.domain.access import Principal
 from node.domain.file_states import Arrival, Scan, is_for_people
 from node.domain.states import Dispatch
 from node.service.attachments.sniffing import RefusedFileError, match_name
 from node.service.attachments.states import SentState
 from node.service.context import NodeContext
+from node.service.permitting import is_seen
 from node.service.reading import MessageView
 from node.service.records import IN
 from node.store.attachment_tables import ReceivedFileRow, SentFileRow
@@ -163,18 +165,18 @@ class FilesOfMessage:
         return self.parts_done * 100 // self.parts
 
 
-def count_files(context: NodeContext, case_id: str) -> dict[str, FilesOfMessage]:
+def count_files(context: NodeContext, case_id: str, *, who: Principal) -> dict[str, FilesOfMessage]:
     """Return in numbers what files the messages of a case have; messages without are left out."""
     with context.database.reading() as session:
         received = session.exec(
             select(ReceivedFileRow)
             .join(MessageRow, col(MessageRow.message_id) == col(ReceivedFileRow.message_id))
-            .where(MessageRow.case_id == case_id)
+            .where(MessageRow.case_id == case_id, is_seen(who))
         ).all()
         sent = session.exec(
             select(SentFileRow)
             .join(MessageRow, col(MessageRow.message_id) == col(SentFileRow.message_id))
-            .where(MessageRow.case_id == case_id)
+            .where(MessageRow.case_id == case_id, is_seen(who))
         ).all()
     rows: dict[str, list[ReceivedFileRow | SentFileRow]] = {}
     for incoming in received:

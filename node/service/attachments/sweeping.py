@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from node.service.attachments.states import SentState
 from node.service.context import NodeContext
 from node.store.attachment_tables import ReceivedFileRow, SentFileRow, StagedFileRow
+from node.store.consent_tables import CaseDocumentRow
 from node.store.tables import MessageRow
 
 _BATCH: Final = 200
@@ -64,6 +65,7 @@ def _without_row(context: NodeContext, names: Iterable[str]) -> set[str]:
             col(StagedFileRow.file_id),
             col(SentFileRow.file_id),
             col(ReceivedFileRow.file_id),
+            col(CaseDocumentRow.document_id),
         ):
             left -= set(session.exec(select(column).where(column.in_(left))).all())
     return left

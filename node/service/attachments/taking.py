@@ -9,13 +9,17 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from node.domain.access import Permission, Principal
+from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.domain.file_states import Arrival, Scan, is_for_people
 from node.service.attachments.opening import note_lost
 from node.service.attachments.received import ChunksLostError, HeldFile, load_file, read_file
 from node.service.attachments.scanning import say_place, tell
 from node.service.attachments.showing import find_media_type
+from node.service.audit import record
 from node.service.context import NodeContext, NodeError, NotFoundError
+from node.service.permitting import find_seen_message, require
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.tables import EventRow
 
@@ -114,7 +118,7 @@ def open_copy(
     context: NodeContext,
     file_id: str,
     *,
-    actor: str,
+    who: Principal,
     is_first_part: bool = True,
     accepts_unscanned: bool = False,
 ) -> FileCopy:
@@ -124,18 +128,22 @@ def open_copy(
     scanner, is quarantined, or could not be scanned, unless they want it all the same. Unless
     ``is_first_part``, what the same actor has begun to take just now goes on.
     """
+    require(who, Permission.READ_CASES)
     with context.database.reading() as session:
         row = session.get(ReceivedFileRow, file_id)
-        if row is None:
+        if row is None or find_seen_message(session, row.message_id, who=who) is None:
             raise NotFoundError("There is no such file here: open it again from its message.")
         _verify_for_people(row, accepts_unscanned=accepts_unscanned)
         file = load_file(context, session, file_id)
-        goes_on = not is_first_part and _is_being_taken(context, session, row, actor=actor)
+        goes_on = not is_first_part and _is_being_taken(context, session, row, actor=who.actor)
     copy = FileCopy(file=file, message_id=row.message_id, context=context)
     if not goes_on:
-        context.transact(
-            lambda session: tell(context, session, row, kind=EventKind.FILE_TAKEN, actor=actor)
-        )
+
+        def note(session: Session) -> None:
+            tell(context, session, row, kind=EventKind.FILE_TAKEN, actor=who.actor)
+            record(context, session, who, Act.FILE_TAKEN, subject=file_id)
+
+        context.transact(note)
     return copy
 
 

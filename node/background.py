@@ -1,0 +1,252 @@
+"""The background tasks of a running node: which there are, and what is wrong with them."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from console.i18n import load_catalogues
+from console.process.tasks import BackgroundTasks
+from contact_registry.directory import Directory
+from contact_registry.models import KeysDocument
+from contact_registry.trust.layout import node_role
+from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits, grade_view
+from node.adapters.broker_identity import NodeBrokerIdentity
+from node.adapters.clamd import build_scanner
+from node.adapters.drill_host import DrillHost
+from node.adapters.jetstream import BrokerLink
+from node.adapters.own_keys import OwnKeys
+from node.adapters.registry import KeysPublisher, TakenFiles
+from node.adapters.webhook_post import WebhookPoster, build_http
+from node.domain.file_intake import FileIntakeRules
+from node.parts import NodeParts, read_unlock, utc_now
+from node.service.context import NodeContext
+from node.service.holding import describe_view_age
+from node.workers.access_rounds import AccessRounds
+from node.workers.chunk_relay import ChunkRelay, FileSweep
+from node.workers.consumer import Consumer
+from node.workers.deadlines import Deadlines
+from node.workers.directory_changes import DirectoryChanges
+from node.workers.drills import DrillRounds
+from node.workers.follower import FollowerWorker
+from node.workers.fresh_relay import make_message_relay, make_receipt_relay
+from node.workers.keys_renewal import KeysRenewal
+from node.workers.link_repair import LinkRepair
+from node.workers.notices import Notices
+from node.workers.promises import PromisesWatch
+from node.workers.received_files import add_file_tasks
+from node.workers.registry_refresh import RegistryRefresh
+from node.workers.relay import Kind, Relay
+from node.workers.webhook_sender import WebhookSender
+from protocol.identifiers import ParticipantCode
+from protocol.subjects import AccountId, TrafficClass
+
+#: How long a task may need for a round of work, whatever else it waits for.
+_PATIENCE: Final = timedelta(minutes=2)
+#: Pause between two looks at what links miss: short beside the pauses between two questions.
+_LINK_REPAIR: Final = timedelta(seconds=30)
+#: Pause between two looks at changes of our contacts that the hub has not answered.
+_DIRECTORY_CHANGES: Final = timedelta(seconds=15)
+#: Our keys are published three weeks ahead (SPEC 12.2). If the registry lists them for less than
+#: this, it does not show what we publish, and soon nobody can seal to us.
+_KEYS_AHEAD: Final = timedelta(days=10)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTasks:
+    """The background tasks of a running node; enter ``owner`` to run them."""
+
+    link: BrokerLink
+    owner: BackgroundTasks
+    refresh: RegistryRefresh
+    #: The way to receivers of webhooks: to be closed when the tasks have ended.
+    receivers: WebhookPoster
+
+    @classmethod
+    def build(cls, parts: NodeParts) -> "NodeTasks":
+        """Compose them; call inside the event loop."""
+        settings, context = parts.settings, parts.context
+        link = _build_link(parts)
+        refresh = RegistryRefresh(
+            context, refresh=parts.directory.refresh, interval=settings.registry_refresh
+        )
+        renewal = KeysRenewal(
+            context,
+            OwnKeys(
+                parts.keystore,
+                path=settings.keystore_path,
+                unlock=read_unlock(settings),
+                publisher=KeysPublisher(
+                    hub_url=str(settings.hub_url),
+                    http=parts.registry,
+                    takes=TakenFiles(settings.max_attachment_bytes, settings.attachment_types),
+                ),
+            ),
+            wait_for_registry=refresh.wait_until_refreshed,
+        )
+        # Receipts never wait for messages that are on their way.
+        relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
+        receipt_relay = Relay(context, link, kinds=(Kind.RECEIPTS,))
+        fresh = {
+            "fresh_messages_1": make_message_relay(context, link).run_round,
+            "fresh_messages_2": make_message_relay(context, link).run_round,
+            "fresh_receipts": make_receipt_relay(context, link).run_round,
+        }
+        chunk_relay, file_sweep = ChunkRelay(context, link), FileSweep(context)
+        owner = BackgroundTasks(clock=utc_now)
+        intake = add_file_tasks(
+            owner,
+            context,
+            link,
+            scanner=build_scanner(
+                settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
+            ),
+            rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
+        )
+        consumers = {
+            traffic: Consumer(
+                context,
+                link,
+                traffic=traffic,
+                refresh_registry=refresh.refresh_now,
+                hand_chunks=intake.take_in,
+            )
+            for traffic in (TrafficClass.MESSAGE, TrafficClass.RECEIPT, TrafficClass.LARGE)
+        }
+        owner.add_service("broker_link", link.run)
+        owner.add_service("chunk_relay", chunk_relay.run)
+        for task, work, overdue_after in (
+            # These wait by themselves for something to do.
+            ("registry_refresh", refresh.run_round, 3 * settings.registry_refresh + _PATIENCE),
+            ("relay", relay.run_round, _PATIENCE),
+            ("receipt_relay", receipt_relay.run_round, _PATIENCE),
+            *((task, work, _PATIENCE) for task, work in fresh.items()),
+            *(
+                (f"consumer_{traffic.name.lower()}", consumer.run_round, _PATIENCE)
+                for traffic, consumer in consumers.items()
+            ),
+        ):
+            owner.add_round(task, work, every=timedelta(0), overdue_after=overdue_after)
+        _add_work_tasks(owner, context)
+        receivers = WebhookPoster(build_http(), allowed=settings.webhook_networks)
+        owner.add_round(
+            "webhooks",
+            WebhookSender(context, receivers).run_round,
+            every=timedelta(0),
+            overdue_after=_PATIENCE,
+        )
+        owner.add_round(
+            "access",
+            AccessRounds(context).run_round,
+            every=AccessRounds.EVERY,
+            overdue_after=_PATIENCE,
+        )
+        owner.add_round(
+            "promises",
+            PromisesWatch(context).run_round,
+            every=PromisesWatch.EVERY,
+            overdue_after=_PATIENCE,
+        )
+        owner.add_round("file_sweep", file_sweep.run_round, every=FileSweep.EVERY)
+        owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
+        owner.add_round(
+            "link_repair",
+            LinkRepair(context).run_round,
+            every=min(_LINK_REPAIR, context.rules.repair.pauses[0] / 4),
+            overdue_after=_LINK_REPAIR + _PATIENCE,
+        )
+        drills = DrillRounds(
+            context,
+            DrillHost(str(settings.hub_url), parts.registry),
+            interval=settings.drills_refresh.total_seconds(),
+        )
+        owner.add_round(
+            "drills",
+            drills.run_round,
+            every=timedelta(0),
+            overdue_after=settings.drills_refresh + _PATIENCE,
+        )
+        owner.add_round(
+            "directory_changes",
+            DirectoryChanges(parts.changes).run_round,
+            every=_DIRECTORY_CHANGES,
+            overdue_after=_DIRECTORY_CHANGES + _PATIENCE,
+        )
+        return cls(link=link, owner=owner, refresh=refresh, receivers=receivers)
+
+    def list_troubles(self, parts: NodeParts) -> list[str]:
+        """Say what is not as it should be; empty if the node is ready."""
+        troubles = self.owner.list_troubles()
+        if not self.link.is_up:
+            state = self.link.state
+            reason = f": {state.last_error}" if state.last_error else ""
+            troubles.append(f"broker link: {state.status.value}{reason}")
+        return troubles + list_registry_troubles(
+            parts.directory.loaded,
+            participant=parts.context.participant,
+            now=utc_now(),
+            limits=parts.context.age_limits,
+        )
+
+
+def _add_work_tasks(owner: BackgroundTasks, context: NodeContext) -> None:
+    """Add what looks after items: what follows from messages, who is told, and by which mail."""
+    work = [
+        ("follower", FollowerWorker(context).run_round),
+        ("deadlines", Deadlines(context).run_round),
+    ]
+    if context.postman is not None:
+        notices = Notices(context, context.postman, catalogues=load_catalogues())
+        work.append(("notices", notices.run_round))
+    for task, run_round in work:
+        owner.add_round(task, run_round, every=timedelta(0), overdue_after=_PATIENCE)
+
+
+def _build_link(parts: NodeParts) -> BrokerLink:
+    settings, keys = parts.settings, parts.keystore
+    tls = ssl.create_default_context(cafile=str(settings.broker_ca) if settings.broker_ca else None)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    return BrokerLink(
+        servers=settings.broker_servers,
+        tls=tls,
+        identity=NodeBrokerIdentity(
+            account=AccountId(keys.account_key.public),
+            account_signing_key=keys.account_signing_key,
+            user_key=keys.user_key,
+        ),
+        clock=utc_now,
+    )
+
+
+def list_registry_troubles(
+    directory: Directory | None,
+    *,
+    participant: ParticipantCode,
+    now: datetime,
+    limits: AgeLimits = DEFAULT_AGE_LIMITS,
+) -> list[str]:
+    """Say what is wrong with the registry as this node sees it, and with its own part of it."""
+    if directory is None:
+        return ["registry: never seen"]
+    age = grade_view(directory, now=now, limits=limits)
+    troubles = [describe_view_age(age)] if age.meaning.is_trouble else []
+    if participant not in directory.keys:
+        troubles.append("own keys: not in the registry, so nobody can send to this node")
+    else:
+        troubles += _list_ending_keys(directory.keys[participant], now=now)
+    overdue = directory.overdue.get(node_role(participant))
+    if overdue is not None:
+        troubles.append(f"own keys: their signature ran out at {overdue:%Y-%m-%d %H:%M} UTC")
+    return troubles
+
+
+def _list_ending_keys(keys: KeysDocument, *, now: datetime) -> list[str]:
+    """Say that our keys, as the registry lists them, come to their end: see :data:`_KEYS_AHEAD`."""
+    end = max((key.valid_to for key in keys.encryption_keys), default=now)
+    if end - now > _KEYS_AHEAD:
+        return []
+    line = (
+        f"own keys: the registry lists none that is good after {end:%Y-%m-%d}, although this node "
+        "publishes them three weeks ahead: ask the hub's operators why it does not show them"
+    )
+    return [line]

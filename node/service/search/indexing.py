@@ -1,0 +1,288 @@
+"""Adding to the index of words, and taking out of it. See :mod:`node.service.search.labels`."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlmodel import Session, col, delete, select, update
+
+from node.domain.search import UNKNOWN_CHANNEL, Kind, name_channel
+from node.service.context import NodeContext
+from node.service.following import FollowedMessage
+from node.service.records import load_references
+from node.service.search.labels import TermKey, count_documents, write_list
+from node.service.search.terms import list_message_terms, list_reference_terms, list_terms
+from node.store.bulk import in_parts, insert_rows
+from node.store.search_tables import SearchDocumentRow, SearchStateRow, SearchWordRow
+
+STATE: Final = 1
+_FIRST_GENERATION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Something that will be found by these terms."""
+
+    kind: Kind
+    subject_id: str
+    case_id: str | None
+    #: A channel, or ``unknown``.
+    channel: str = UNKNOWN_CHANNEL
+    terms: Collection[str] = field(repr=False)
+
+
+def find_state(session: Session) -> SearchStateRow:
+    """Return the state of the index, as it is where nothing was indexed yet."""
+    return session.get(SearchStateRow, STATE) or SearchStateRow(
+        state_id=STATE, generation=_FIRST_GENERATION, complete=True
+    )
+
+
+def lock_state(session: Session) -> SearchStateRow:
+    """Return the state and keep others from adding words until this transaction ends.
+
+    So the documents of a term are numbered without a gap, whichever process adds them. It is held
+    shortly, and taken as the last lock of a transaction.
+    """
+    state = session.get(SearchStateRow, STATE, with_for_update=True)
+    if state is None:
+        state = SearchStateRow(state_id=STATE, generation=_FIRST_GENERATION, complete=True)
+        session.add(state)
+        session.flush()
+    return state
+
+
+def make_key(
+    context: NodeContext, term: str, *, kind: Kind, channel: str, generation: int
+) -> TermKey:
+    """Return the key of a term in one channel; the confidential part has keys of its own."""
+    part = "confidential" if kind is Kind.CONFIDENTIAL else "open"
+    return TermKey(context.keys.derive_search_key(f"{generation}\n{part}\n{channel}\n{term}"))
+
+
+def index_documents(context: NodeContext, session: Session, documents: Sequence[Document]) -> None:
+    """Add documents in their order; what was there of the same things is taken out first."""
+    documents = [document for document in documents if document.terms]
+    if not documents:
+        return
+    generation = lock_state(session).generation
+    _take_out(session, [document.subject_id for document in documents], like=documents)
+    keys = [
+        [
+            make_key(context, term, kind=each.kind, channel=each.channel, generation=generation)
+            for term in sorted(each.terms)
+        ]
+        for each in documents
+    ]
+    places = count_documents(session, list(dict.fromkeys(key for each in keys for key in each)))
+    words: list[dict[str, int | None]] = []
+    for document, own in zip(documents, keys, strict=True):
+        row = _add_document(context, session, document, own, generation=generation)
+        for key in own:
+            words.append({"label": key.label(places[key]), "document": row.document})
+            places[key] += 1
+    # In the order of labels: that in which the words stood is nobody's business.
+    insert_rows(session, SearchWordRow, sorted(words, key=lambda word: word["label"] or 0))
+
+
+def _add_document(
+    context: NodeContext,
+    session: Session,
+    document: Document,
+    keys: Sequence[TermKey],
+    *,
+    generation: int,
+) -> SearchDocumentRow:
+    row = SearchDocumentRow(
+        kind=document.kind,
+        subject_id=document.subject_id,
+        case_id=document.case_id,
+        channel=document.channel,
+        generation=generation,
+        terms_sealed=context.keys.encrypt(
+            write_list(keys),
+            wrapped_key=None,
+            context=name_place(document.kind, document.subject_id, document.channel),
+        ),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def name_place(kind: str, subject_id: str, channel: str) -> str:
+    """Return what a document's own list of terms is bound to."""
+    return f"search:{kind}:{subject_id}:{channel}"
+
+
+def _take_out(session: Session, subjects: Sequence[str], *, like: Sequence[Document]) -> None:
+    """Take out what is there of the same things: in whichever channel, unless it is of a case."""
+    wanted = {(document.kind.value, document.subject_id) for document in like}
+    channels = {(d.kind.value, d.subject_id, d.channel) for d in like}
+    for part in in_parts(sorted(set(subjects))):
+        rows = session.exec(
+            select(
+                SearchDocumentRow.document,
+                SearchDocumentRow.kind,
+                SearchDocumentRow.subject_id,
+                SearchDocumentRow.channel,
+            ).where(col(SearchDocumentRow.subject_id).in_(part))
+        )
+        _forget(
+            session,
+            [
+                document
+                for document, kind, subject_id, channel in rows
+                if document is not None
+                and (kind, subject_id) in wanted
+                and (kind not in _OF_A_CASE or (kind, subject_id, channel) in channels)
+            ],
+        )
+
+
+#: One document for each channel of a case.
+_OF_A_CASE: Final = frozenset({Kind.CASE.value, Kind.CONFIDENTIAL.value})
+
+
+def _forget(session: Session, documents: Sequence[int]) -> None:
+    """Take documents out; the labels stay, empty, because later ones of their terms count on."""
+    for part in in_parts(documents):
+        session.exec(
+            update(SearchWordRow).where(col(SearchWordRow.document).in_(part)).values(document=None)
+        )
+        session.exec(delete(SearchDocumentRow).where(col(SearchDocumentRow.document).in_(part)))
+
+
+def _forget_where(session: Session, **named: str) -> None:
+    statement = select(SearchDocumentRow.document).filter_by(**named)
+    _forget(session, [found for found in session.exec(statement) if found is not None])
+
+
+def forget_case(session: Session, case_id: str) -> None:
+    """Take out a case with everything of it, for good."""
+    _forget_where(session, case_id=case_id)
+
+
+def forget_message(session: Session, message_id: str) -> None:
+    """Take out a message."""
+    _forget_where(session, kind=Kind.MESSAGE, subject_id=message_id)
+
+
+def forget_note(session: Session, note_id: str) -> None:
+    """Take out a note."""
+    _forget_where(session, kind=Kind.NOTE, subject_id=note_id)
+
+
+def forget_confidential(session: Session, *, case_id: str, channel: str) -> None:
+    """Take out the confidential part of a case."""
+    _forget_where(session, kind=Kind.CONFIDENTIAL, subject_id=case_id, channel=channel)
+
+
+def index_note(  # noqa: PLR0913 - a note and where it belongs
+    context: NodeContext, session: Session, *, note_id: str, case_id: str, channel: str, text: str
+) -> None:
+    """Add a note, or the new text of one, in the transaction that stores it."""
+    forget_note(session, note_id)
+    index_documents(
+        context,
+        session,
+        [
+            Document(
+                kind=Kind.NOTE,
+                subject_id=note_id,
+                case_id=case_id,
+                channel=channel,
+                terms=list_terms(text),
+            )
+        ],
+    )
+
+
+def index_confidential(
+    context: NodeContext, session: Session, *, case_id: str, channel: str, texts: Iterable[str]
+) -> None:
+    """Add the confidential part of a case, or its new content, where it is stored."""
+    forget_confidential(session, case_id=case_id, channel=channel)
+    terms = {term for text in texts for term in list_terms(text)}
+    index_documents(
+        context,
+        session,
+        [
+            Document(
+                kind=Kind.CONFIDENTIAL,
+                subject_id=case_id,
+                case_id=case_id,
+                channel=channel,
+                terms=terms,
+            )
+        ],
+    )
+
+
+def index_case(
+    context: NodeContext, session: Session, *, case_id: str, reference: str, channel: str
+) -> None:
+    """Add a case, which is found by its reference; nothing happens if it is there."""
+    _index_cases(context, session, {(case_id, channel): reference})
+
+
+def _index_cases(
+    context: NodeContext, session: Session, cases: dict[tuple[str, str], str]
+) -> list[Document]:
+    known = list_known(session, Kind.CASE, [case_id for case_id, _ in cases])
+    added = [
+        Document(
+            kind=Kind.CASE,
+            subject_id=case_id,
+            case_id=case_id,
+            channel=channel,
+            terms=list_reference_terms(reference),
+        )
+        for (case_id, channel), reference in cases.items()
+        if (case_id, channel) not in known
+    ]
+    index_documents(context, session, added)
+    return added
+
+
+def list_known(session: Session, kind: Kind, subjects: Iterable[str]) -> set[tuple[str, str]]:
+    """Return which of these are in the index of this generation: pairs of subject and channel."""
+    generation = find_state(session).generation
+    known = set[tuple[str, str]]()
+    for part in in_parts(sorted(set(subjects))):
+        statement = select(SearchDocumentRow.subject_id, SearchDocumentRow.channel).where(
+            SearchDocumentRow.kind == kind,
+            SearchDocumentRow.generation == generation,
+            col(SearchDocumentRow.subject_id).in_(part),
+        )
+        known.update(session.exec(statement).all())
+    return known
+
+
+def follow_words(context: NodeContext, session: Session, batch: Sequence[FollowedMessage]) -> None:
+    """Add the words of stored messages, and their cases; what is there already stays.
+
+    A message that cannot be read has no words: it is found by the reference of its case.
+    """
+    lock_state(session)
+    ids = [followed.row.message_id for followed in batch]
+    known = list_known(session, Kind.MESSAGE, ids)
+    references = load_references(session, {f.row.case_id for f in batch if f.row.case_id})
+    documents, cases = [], dict[tuple[str, str], str]()
+    for followed in batch:
+        row, channel = followed.row, name_channel(followed.channel)
+        if row.case_id is not None:
+            cases[row.case_id, channel] = references[row.case_id]
+        message = followed.case_message
+        if message is not None and (row.message_id, channel) not in known:
+            documents.append(
+                Document(
+                    kind=Kind.MESSAGE,
+                    subject_id=row.message_id,
+                    case_id=row.case_id,
+                    channel=channel,
+                    terms=list_message_terms(message),
+                )
+            )
+    _index_cases(context, session, cases)
+    index_documents(context, session, documents)

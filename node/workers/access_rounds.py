@@ -1,0 +1,26 @@
+"""What access needs done again and again: chaining the audit log, noting channels of before."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from node.service.audit import chain_due
+from node.service.channel_filling import fill_channels
+from node.service.context import NodeContext
+
+
+class AccessRounds:
+    """One worker. Several processes may run it: the end of the log is locked by one at a time."""
+
+    EVERY: Final = timedelta(seconds=1)
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._after: str | None = ""
+
+    async def run_round(self) -> None:
+        """Chain what is due, and look through some more of what was stored before."""
+        while await asyncio.to_thread(chain_due, self._context):
+            pass
+        if self._after is not None:
+            self._after = await asyncio.to_thread(fill_channels, self._context, after=self._after)
