@@ -71,6 +71,12 @@ bench-registry: ## Measure what verifying, updating and asking a large registry 
 	@scripts/bootstrap dev
 	@exec $(PYTHON) -m tests.bench.registry $(if $(filter-out 0,$(QUICK)),--quick)
 
+.PHONY: bench-size
+bench-size: ## Measure what people do with 100,000 cases beside 1,000, both databases; QUICK=1: 10,000
+	@scripts/bootstrap dev
+	@scripts/system-packages
+	@exec $(PYTHON) -m tests.bench.size $(if $(filter-out 0,$(QUICK)),--quick)
+
 .PHONY: check
 check: ## Check format, lint, types, import rules, dependencies, migrations, and what is generated
 	@scripts/bootstrap dev
@@ -89,7 +95,8 @@ check: ## Check format, lint, types, import rules, dependencies, migrations, and
 
 # What is written from the code into the tree: schemas and annex, tables of policy and attacks, vectors.
 GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py \
-	scripts/generate_attacks.py scripts/generate_malicious.py
+	scripts/generate_attacks.py scripts/generate_malicious.py scripts/generate_api_examples.py \
+	scripts/generate_access.py
 
 .PHONY: generate
 generate: ## Write what is generated from the code: schemas and annex, the table of policy, vectors

@@ -15,12 +15,13 @@ from sqlalchemy import Engine, create_engine
 import hub.store.migrating
 import node.store.migrating
 from console.storage.migrating import Migrations
+from console.storage.migration_steps import make_config
 
 
 def find_differences(engine: Engine, migrations: Migrations) -> str | None:
     """Migrate an empty database and compare it with the code; what differs, or None."""
     with engine.begin() as connection:
-        configuration = migrations.make_config(connection)
+        configuration = make_config(migrations.scripts, connection)
         command.upgrade(configuration, "head")
         try:
             configuration.stdout = io.StringIO()  # that nothing is new is no news

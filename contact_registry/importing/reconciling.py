@@ -5,6 +5,7 @@ empty cell erases nothing, another spelling renames nothing, and a desk that the
 names stays as it is and is reported.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -244,6 +245,11 @@ def _report_match(
         )
 
 
+def _words(text: str) -> list[str]:
+    """Return the words as a table holds them, whichever form of its letters the registry has."""
+    return unicodedata.normalize("NFC", text).split()
+
+
 def _identity(authority: Authority) -> tuple[str, str, str, str]:
     return authority.name, authority.unit, authority.city, authority.post
 
@@ -268,7 +274,7 @@ def _update(
         changes["available_24_7"] = listed.available_24_7
     if listed.languages and set(listed.languages) != set(authority.languages):
         changes["languages"] = listed.languages
-    if listed.note and listed.note.split() != authority.note.split():
+    if listed.note and _words(listed.note) != _words(authority.note):
         changes["note"] = listed.note
     if not changes:
         return authority, ()

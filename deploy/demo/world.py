@@ -31,12 +31,19 @@ from hub.operators.roles import Role as HubRole
 from hub.settings import HubSettings
 from node.adapters.keystore import FileKeyStore, UnlockKey, save_keystore
 from node.adapters.registry import KeysPublisher
-from node.bootstrap import build_parts, migrate_database
-from node.service.people import LINK_PATH, handle_add_account, handle_make_sign_in_link
-from node.service.tokens import handle_make_token
+from node.parts import build_parts, migrate_database
+from node.service.people import (
+    LINK_PATH,
+    NewPerson,
+    Standing,
+    handle_add_account,
+    handle_make_sign_in_link,
+)
+from node.service.principals import describe_local
+from node.service.tokens import TokenWish, handle_make_token
 from node.settings import NodeSettings
 from protocol.epochs import EpochPolicy, plan_first_keys
-from protocol.identifiers import ParticipantCode
+from protocol.identifiers import Channel, ParticipantCode
 from protocol.signing import SigningKey
 
 CONTACT_LIST: Final = "trm_contacts_2022.csv"
@@ -279,25 +286,31 @@ class DemoWorld:
         migrate_database(node.settings)
         parts = build_parts(node.settings)
         try:
-            context = parts.context
+            context, local = parts.context, describe_local("demo")
             for name, shown, roles in (
                 ("focal-point", "Focal point on duty", ["focal_point", "directory_editor"]),
                 ("administrator", "Node administrator", ["node_admin"]),
             ):
-                handle_add_account(context, sign_in_name=name, display_name=shown, roles=roles)
+                person = NewPerson(
+                    sign_in_name=name,
+                    display_name=shown,
+                    standing=Standing(roles=frozenset(roles), channels=frozenset(Channel)),
+                )
+                handle_add_account(context, person, who=local)
             node.focal_point_link = (
                 node.url
                 + LINK_PATH
-                + handle_make_sign_in_link(context, "focal-point", _LINK_LIFETIME)
+                + handle_make_sign_in_link(context, "focal-point", _LINK_LIFETIME, who=local)
             )
             node.administrator_link = (
                 node.url
                 + LINK_PATH
-                + handle_make_sign_in_link(context, "administrator", _LINK_LIFETIME)
+                + handle_make_sign_in_link(context, "administrator", _LINK_LIFETIME, who=local)
             )
-            node.api_token = handle_make_token(
-                context, label="demo-script", lifetime=timedelta(days=2)
+            wish = TokenWish(
+                label="demo-script", lifetime=timedelta(days=2), channels=frozenset(Channel)
             )
+            node.api_token = handle_make_token(context, wish, who=local)
         finally:
             parts.close()
 

@@ -73,6 +73,8 @@ VIOLATIONS = (
     one("directions", "directory_pages.intruder", "import node"),
     one("directory-pages", "directory_pages.intruder", "from protocol import messages"),
     one("directory-pages-storeless", "directory_pages.intruder", "import sqlmodel"),
+    one("client-alone", "node.client.intruder", "from node.service import tokens"),
+    one("client-alone", "node.client.intruder", "import contact_registry"),
     one("pure-protocol", "protocol.intruder", "import os"),
     one("pure-protocol", "protocol.intruder", "from time import time"),
     one("pure-protocol", "protocol.messages.intruder", "import logging"),

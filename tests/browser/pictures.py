@@ -21,9 +21,11 @@ from node.service.people import list_accounts
 from node.service.reading import handle_open, list_items
 from protocol.messages.general import DeclineReason, Outcome
 from tests.support.chromium import ARGUMENTS, find_chromium
+from tests.support.consent import ON_FILE
 from tests.support.console_face import PASSWORD, totp_code
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY, Network, make_draft
 from tests.support.node_console import FACTS, Pair, build_pair
+from tests.support.people import STAFF, acting
 from tests.support.registry import serve
 
 LARGEST = 150_000
@@ -38,17 +40,17 @@ def tell_stories(pair: Pair) -> None:
         **NOTIFICATION_BODY,
         "case_manager": {"post": "Duty officer", "authority": OFFICE, "telephone": "+355 40000001"},
     }
-    settled = handle_send(al, make_draft(body=body), actor="api:case-system")
+    settled = handle_send(al, make_draft(body=body), who=acting("api:case-system"))
     network.settle()
     network.clock.advance(hours=2)
-    handle_open(xk, settled.message_id, actor=_officer(xk))
+    handle_open(xk, settled.message_id, who=acting(_officer(xk)))
     network.clock.advance(minutes=20)
     accepted = DecisionDraft(
         outcome=Outcome.ACCEPTED,
         case_manager=CaseManagerDraft(post="Social worker on duty", telephone="+383 40000001"),
         procedure_note="A place is held from tomorrow, 9:00.",
     )
-    handle_decide(xk, settled.message_id, accepted, actor=_officer(xk))
+    handle_decide(xk, settled.message_id, accepted, who=acting(_officer(xk)))
     network.settle()
     network.clock.advance(hours=20)
     referral = {
@@ -72,8 +74,9 @@ def tell_stories(pair: Pair) -> None:
             case=settled.case_reference,
             body=referral,
             legal_basis=consent,
+            consent=ON_FILE,
         ),
-        actor=_officer(al),
+        who=acting(_officer(al)),
     )
     network.settle()
     child = {
@@ -83,17 +86,17 @@ def tell_stories(pair: Pair) -> None:
         "child": {"guardian": "not_yet_appointed", "child_informed": "yes"},
         "exploitation_forms": ["begging"],
     }
-    handle_send(al, make_draft(body=child, urgency="urgent"), actor=_officer(al))
+    handle_send(al, make_draft(body=child, urgency="urgent"), who=acting(_officer(al)))
     network.settle()
     network.clock.advance(hours=19)
     danger = {**body, "danger_now": "yes", "sex": "male"}
-    handle_send(al, make_draft(body=danger, urgency="immediate"), actor=_officer(al))
+    handle_send(al, make_draft(body=danger, urgency="immediate"), who=acting(_officer(al)))
     network.settle()
     network.clock.advance(minutes=50)
-    late = handle_send(al, make_draft(body=body), actor=_officer(al))
+    late = handle_send(al, make_draft(body=body), who=acting(_officer(al)))
     network.settle()
     declined = DecisionDraft(outcome=Outcome.DECLINED, decline_reason=DeclineReason.NOT_COMPETENT)
-    handle_decide(xk, late.message_id, declined, actor=_officer(xk))
+    handle_decide(xk, late.message_id, declined, who=acting(_officer(xk)))
     network.settle()
     _refresh_directory(network)
 
@@ -170,7 +173,7 @@ def fill_facts(page: Page) -> None:
 def take_all(camera: Camera, folder: Path) -> None:
     """Take every page, light and dark, wide and narrow."""
     xk = camera.pair.xk.context
-    waiting = list_items(xk, direction="in", open_only=True)
+    waiting = list_items(xk, direction="in", open_only=True, who=STAFF)
     for label, size, dark in (
         ("wide-light", DESKTOP, False),
         ("wide-dark", DESKTOP, True),
@@ -220,7 +223,7 @@ def take_all(camera: Camera, folder: Path) -> None:
 
 def take_documented(camera: Camera, folder: Path) -> None:
     """Take the six pictures that the documentation shows."""
-    case = list_items(camera.pair.xk.context, direction="in")[-1].case_id
+    case = list_items(camera.pair.xk.context, direction="in", who=STAFF)[-1].case_id
     for label, size in (("desktop", DESKTOP), ("phone", PHONE)):
         page = camera.open(size)
         page.screenshot(path=folder / f"node-inbox-{label}.png")

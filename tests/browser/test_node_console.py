@@ -19,6 +19,7 @@ from tests.support.console_face import PASSWORD, totp_code
 from tests.support.http_server import serve
 from tests.support.node import make_draft
 from tests.support.node_console import FACTS, Pair, build_pair
+from tests.support.people import STAFF, acting
 
 WIDE, NARROW = 1280, 360
 #: A page of the node with everything it loads the first time, compressed: fonts, styles, scripts.
@@ -141,9 +142,9 @@ def test_a_notification_and_its_decision(
 
 def test_every_page_fits_a_phone(visit: Visit, pair: Pair, xk: str) -> None:
     """At 360 pixels no page scrolls sideways, not even with long words and open parts."""
-    sent = handle_send(pair.al.context, make_draft(), actor="api:test")
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.network.settle()
-    case = list_items(pair.xk.context, direction="in")[0].case_id
+    case = list_items(pair.xk.context, direction="in", who=STAFF)[0].case_id
     page, _ = visit(f"{xk}/sign-in", width=NARROW)
     sign_in(page, pair)
     for path in (
@@ -157,7 +158,7 @@ def test_every_page_fits_a_phone(visit: Visit, pair: Pair, xk: str) -> None:
 
 def test_parts_of_a_form_open_with_their_choice(visit: Visit, pair: Pair, xk: str) -> None:
     """The case manager shows with Accept, the reason with Decline: by styles alone, no script."""
-    sent = handle_send(pair.al.context, make_draft(), actor="api:test")
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.network.settle()
     page, _ = visit(f"{xk}/sign-in", javascript=False)
     sign_in(page, pair)
@@ -197,7 +198,7 @@ def test_news_are_announced(visit: Visit, pair: Pair, xk: str) -> None:
     sign_in(page, pair)
     expect(page.locator("main")).to_contain_text("Nothing waits for you")
     pair.network.clock.advance(seconds=5)
-    handle_send(pair.al.context, make_draft(), actor="api:test")
+    handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.network.settle()
     page.evaluate("htmx.trigger('#news', 'look')")
     expect(page.locator("#news")).to_contain_text("1 new item")
@@ -240,7 +241,7 @@ def test_an_error_takes_the_focus_and_leads_to_its_field(visit: Visit, pair: Pai
 
 def test_pages_are_light(visit: Visit, pair: Pair, xk: str) -> None:
     """What a first visit loads, and what each page adds, stays small enough for a bad line."""
-    sent = handle_send(pair.al.context, make_draft(), actor="api:test")
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.network.settle()
     sizes: dict[str, int] = {}
     page, _ = visit(f"{xk}/sign-in")

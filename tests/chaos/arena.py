@@ -11,7 +11,7 @@ import shutil
 import signal
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from protocol.identifiers import ParticipantCode, Phase
 from tests.chaos.operator_hands import OperatorHands
 from tests.chaos.proxy import ProxyRoom
 from tests.chaos.small_disk import SmallDisk
+from tests.support.case_world import let_everything_pass
 
 READY_SECONDS: Final = 120.0
 BROKER: Final = "broker"
@@ -130,6 +131,12 @@ class Arena(DemoWorld):
     def keys_begin_at(self) -> datetime:
         """Return a moment before any that a clock here is set to."""
         return utc_now() - _KEYS_AGE
+
+    def found_registry(self) -> None:
+        """Let the Participants have agreed on everything, and desks that are there for it."""
+        contacts = let_everything_pass(self.contacts.contacts, parties=self.nodes)
+        self.contacts = replace(self.contacts, contacts=contacts)
+        super().found_registry()
 
     def list_desks(self) -> dict[str, str]:
         """Return a desk of each node's Participant for the phase that all traffic is in."""

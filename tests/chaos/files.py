@@ -52,7 +52,11 @@ def bring_in(
     while not over.is_set():
         try:
             if announced is None:
-                draft = {"name": "picture.png", "sensitivity": "none", "size": len(content.data)}
+                draft = {
+                    "name": "picture.png",
+                    "sensitivity": "protection",
+                    "size": len(content.data),
+                }
                 announced = _read(http.post("/files", json=draft | {"recipient": recipient}))
                 continue
             if announced["complete"]:

@@ -12,12 +12,13 @@ from sqlmodel import select
 
 from contact_registry.evidence.verdict import MessageVerdict, Outcome
 from contact_registry.evidence.verifying import verify_bundle
-from node.bootstrap import build_parts
+from node.parts import build_parts
 from node.service.evidence import export_case
 from node.settings import NodeSettings
 from node.store.tables import CaseRow, MessageRow
 from protocol.evidence.steps import Step
 from protocol.identifiers import CaseReference
+from tests.support.people import STAFF
 
 
 @dataclass(slots=True)
@@ -56,7 +57,9 @@ def collect_proofs(settings: NodeSettings, trusted_root: bytes) -> Proofs:
                 sender = _name_sender(parts.context.participant, row)
                 found.names[row.message_id] = f"{sender}-{row.wire_id}"
         for reference in cases:
-            exported = export_case(parts.context, parts.archive, CaseReference(reference))
+            exported = export_case(
+                parts.context, parts.archive, CaseReference(reference), who=STAFF
+            )
             if _judge_bundle(found, exported.data, trusted_root):
                 found.proved_cases.append(reference)
     finally:
@@ -101,7 +104,7 @@ def try_program(settings: NodeSettings, reference: str, *, root: Path, folder: P
     file = folder / f"{settings.data_dir.name}-{reference}.zip"
     parts = build_parts(settings)
     try:
-        made = export_case(parts.context, parts.archive, CaseReference(reference))
+        made = export_case(parts.context, parts.archive, CaseReference(reference), who=STAFF)
         file.write_bytes(made.data)
     finally:
         parts.close()

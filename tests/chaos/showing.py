@@ -127,9 +127,12 @@ def _ask_files(
 
 def _list(client: NodeClient, direction: str) -> Iterator[dict[str, Any]]:
     parameters = {"direction": direction}
-    while page := client.ask("/messages", **parameters):
-        yield from page
-        parameters["after"] = page[-1]["message_id"]
+    while True:
+        page = client.ask("/messages", **parameters)
+        yield from page["items"]
+        if page["next"] is None:
+            return
+        parameters["cursor"] = page["next"]
 
 
 def _ask_reason(client: NodeClient, message_id: str, state: str) -> dict[str, str]:

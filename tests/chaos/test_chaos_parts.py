@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,6 +15,12 @@ from typing import Any, cast
 
 import pytest
 
+from node.domain.returns import ReturnJourney
+from node.service.building import Draft
+from node.service.cases.opening import handle_open_case
+from node.service.policy.checking import check_draft
+from node.service.returns import handle_record_return
+from protocol.policy.decision import Outcome
 from tests.chaos.arena import Arena
 from tests.chaos.faults import FAULTS, Size, plan_faults
 from tests.chaos.gaps import GapCount, count_gaps
@@ -21,7 +28,11 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.proofs import Proofs
 from tests.chaos.proxy import FAIR, Direction, ProxyRoom, Weather
 from tests.chaos.showing import Shown
+from tests.chaos.traffic import Program, Quota, list_drafts
 from tests.chaos.verdict import Verdict, judge
+from tests.support.case_world import PREPARED, agree
+from tests.support.node import make_network, sqlite_urls
+from tests.support.people import STAFF
 
 SIZE = Size(messages=400, faults=40, codes=("AL", "XK"))
 
@@ -305,3 +316,39 @@ def test_the_proxy_makes_weather() -> None:
         server.close()
 
     asyncio.run(asyncio.wait_for(try_all(), 30))
+
+
+def test_people_would_send_nearly_every_type(tmp_path: Path) -> None:
+    """The gate lets traffic pass as it is: what is refused for want of a paper proves nothing."""
+    network = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path))
+    agree(network)
+    al = network.node("AL")
+    opened = handle_open_case(al, who=STAFF)
+    prepared = ReturnJourney.model_validate(dict(PREPARED) | {"reception_confirmed": True})
+    handle_record_return(al, opened.case_id, prepared, who=STAFF)
+    program = make_program(["AL", "XK"])
+
+    outcomes = {}
+    for tag in list_drafts():
+        draft = program.fill(tag, recipient="XK", mark="chaos AL 1") | {"case": opened.reference}
+        outcomes[tag] = check_draft(al, Draft.model_validate(draft), who=STAFF).decision.outcome
+    network.close()
+
+    refused = {tag for tag, outcome in outcomes.items() if outcome is not Outcome.ALLOW}
+    assert refused == {"return.assisted_voluntary_return"}  # a notice has to be acknowledged first
+    assert len(outcomes) >= 38
+
+
+def make_program(codes: Sequence[str]) -> Program:
+    """Return the program of the first of these, which asks nobody anything."""
+    return Program(
+        code=codes[0],
+        url="",
+        token="",
+        desks={code: f"{code}-anti-trafficking-desk" for code in codes},
+        ledger=cast("Ledger", None),
+        quota=Quota(0),
+        random=Random(1),
+        over=threading.Event(),
+        pause=0,
+    )

@@ -16,11 +16,16 @@ from typing import Any, Final
 
 import httpx
 
+from protocol.identifiers import Phase
 from protocol.messages.catalogue import CATALOGUE
+from protocol.messages.fields import Sensitivity
 from protocol.messages.head import CaseMessage
 from tests.chaos.files import Content, FileRefusedError, bring_in
 from tests.chaos.ledger import Ledger
+from tests.support.case_world import PREPARED
+from tests.support.consent import ON_FILE
 from tests.support.examples import list_good
+from tests.support.messages import CONSENT
 
 _RETRY_SECONDS: Final = 0.1
 _PACE_SECONDS: Final = 0.02
@@ -38,6 +43,14 @@ _LEFT_OUT: Final = frozenset(
         "general.case_closed",
     }
 )
+#: Of these types the first example describes a return that is not prepared yet.
+_EXAMPLES: Final = {
+    "return.arrival_reception": 2,
+    "return.assisted_voluntary_return": 2,
+    "return.return_notification": 2,
+}
+#: What a type asks for beside the case's own record: others may answer it, or have not yet.
+_RETURN: Final = "return."
 _URGENCIES: Final = ("standard", "standard", "urgent", "immediate")
 
 
@@ -51,7 +64,7 @@ def list_drafts() -> dict[str, dict[str, Any]]:
     for tag, entry in CATALOGUE.items():
         if not issubclass(entry.model, CaseMessage) or tag in _LEFT_OUT:
             continue
-        fields = list_good(tag)[0][1]
+        fields = list_good(tag)[_EXAMPLES.get(tag, 0)][1]
         drafts[tag] = {
             name: fields[name]
             for name in ("type", "kind", "channel", "phase", "legal_basis", "body")
@@ -134,7 +147,7 @@ class Program:
         usable = [tag for tag in self._drafts if tag not in self.useless]
         tag = _OPENING if is_new else self.random.choice(usable)
         mark = self._make_mark()
-        draft = self._fill(tag, recipient=recipient, mark=mark)
+        draft = self.fill(tag, recipient=recipient, mark=mark)
         if not is_new:
             draft["case"] = self.random.choice(cases[-3:])
         content = Content.make(self.random) if self.random.random() < self.files else None
@@ -152,6 +165,7 @@ class Program:
                 self._take_back(http, answer.json()["message_id"])
                 is_new = False  # nothing shall be said in a case that may not begin
             if is_new:
+                self._prepare_return(http, answer.json()["case_id"])
                 cases.append(case)
             self._length[case] = self._length.get(case, 0) + 1
             return True
@@ -160,9 +174,24 @@ class Program:
             cases.clear()
         else:
             self.ledger.note("refusal", tag=tag, text=answer.text[:300])
-            if not draft.get("files"):  # a restored node forgot the file: the type is good
+            # A restored node forgot the file, or that a return is prepared; the type is good.
+            if not draft.get("files") and not tag.startswith(_RETURN):
                 self.useless.add(tag)
         return False
+
+    def _prepare_return(self, http: httpx.Client, case_id: str) -> None:
+        """Record that everything was done for a return, as people would have before it."""
+        journey = dict(PREPARED) | {"reception_confirmed": True}
+        while not self.over.is_set():
+            try:
+                answer = http.put(f"/cases/{case_id}/return", json=journey)
+            except httpx.HTTPError:
+                time.sleep(_RETRY_SECONDS)  # a node that is away has no event
+                continue
+            if not answer.is_server_error:
+                return  # a restored node has forgotten the case: then it will say so
+            time.sleep(_RETRY_SECONDS)
+        raise TrafficOverError
 
     def _take_back(self, http: httpx.Client, message_id: str) -> None:
         """Ask until there is an answer. What has left stays as it is."""
@@ -192,24 +221,39 @@ class Program:
         self._number += 1
         return f"chaos {self.code} {self._number:06}"
 
-    def _fill(self, tag: str, *, recipient: str, mark: str) -> dict[str, Any]:
+    def fill(self, tag: str, *, recipient: str, mark: str) -> dict[str, Any]:
+        """Return what is asked of the node: an example of the type, for this recipient."""
         draft = dict(self._drafts[tag])
         body = dict(draft["body"])
         if "case_manager" in body:
             body["case_manager"] = body["case_manager"] | {"authority": self.desks[self.code]}
-        basis = dict(draft["legal_basis"])
-        if "recipients" in basis:
-            basis["recipients"] = [recipient]
-        return draft | {
-            "recipient": recipient,
-            "urgency": self.random.choice(_URGENCIES),
-            "formality": "formal",
-            "instrument": mark,
-            "from_authority": self.desks[self.code],
-            "to_authority": self.desks[recipient],
-            "legal_basis": basis,
-            "body": body,
+        if draft["legal_basis"]["kind"] == "no_personal_data":  # some types cannot have another
+            stated = {"legal_basis": draft["legal_basis"]}
+        else:
+            stated = self._consent_to_everything(recipient)
+        return (
+            draft
+            | stated
+            | {
+                "recipient": recipient,
+                "urgency": self.random.choice(_URGENCIES),
+                "formality": "formal",
+                "instrument": mark,
+                "from_authority": self.desks[self.code],
+                "to_authority": self.desks[recipient],
+                "body": body,
+            }
+        )
+
+    @staticmethod
+    def _consent_to_everything(recipient: str) -> dict[str, Any]:
+        """Return consent that is on file: so that only what is broken on purpose goes wrong."""
+        basis = dict(CONSENT) | {
+            "classes": [mark for mark in Sensitivity if mark is not Sensitivity.NONE],
+            "phases": list(Phase),
+            "recipients": [recipient],
         }
+        return {"legal_basis": basis, "consent": dict(ON_FILE)}
 
     # ------------------------------------------------------------------ what others sent
 
@@ -219,7 +263,7 @@ class Program:
             answer = http.get("/messages", params={"open_only": True, "limit": 20})
         except httpx.HTTPError:
             return False
-        waiting: Sequence[dict[str, Any]] = answer.json() if answer.is_success else []
+        waiting: Sequence[dict[str, Any]] = answer.json()["items"] if answer.is_success else []
         waiting = [item for item in waiting if item["peer"] in self.desks]
         if not waiting:
             return False

@@ -16,6 +16,7 @@ from contact_registry.directory import Directory
 from deploy.demo.scenario import NodeClient, verify_receipt
 from deploy.demo.world import DemoWorld
 from protocol.identifiers import ParticipantCode, Phase
+from tests.support.consent import on_consent
 from tests.support.files_sent import make_picture
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
 
@@ -78,10 +79,12 @@ def received(client: NodeClient) -> list[str]:
     """Return the ids of all messages that a node shows as received, page by page."""
     ids: list[str] = []
     parameters: dict[str, str] = {"direction": "in"}
-    while page := client.ask("/messages", **parameters):
-        ids += [item["message_id"] for item in page]
-        parameters["after"] = ids[-1]
-    return ids
+    while True:
+        page = client.ask("/messages", **parameters)
+        ids += [item["message_id"] for item in page["items"]]
+        if page["next"] is None:
+            return ids
+        parameters["cursor"] = page["next"]
 
 
 def send_killed(world: DemoWorld, client: NodeClient, content: bytes, *, desk: str) -> str:
@@ -91,7 +94,12 @@ def send_killed(world: DemoWorld, client: NodeClient, content: bytes, *, desk: s
         headers={"Authorization": f"Bearer {world.nodes['AL'].api_token}"},
     )
     with http:
-        draft = {"name": "map.png", "sensitivity": "none", "size": len(content), "recipient": "XK"}
+        draft = {
+            "name": "map.png",
+            "sensitivity": "protection",
+            "size": len(content),
+            "recipient": "XK",
+        }
         file_id = client.post("/files", draft)["file_id"]
         for begin in range(0, len(content), 4 * MIB):  # in pieces, as the draft of the IETF says
             http.patch(
@@ -104,7 +112,7 @@ def send_killed(world: DemoWorld, client: NodeClient, content: bytes, *, desk: s
             "type": "identification.presumed_victim_notification",
             "recipient": "XK",
             "to_authority": desk,
-            "legal_basis": {"kind": "no_personal_data"},
+            **on_consent("XK"),
             "body": body_for("AL", NOTIFICATION_BODY),
             "files": [file_id],
         },

@@ -10,7 +10,7 @@ from sqlmodel import col, delete
 
 from console.process.tls_transport import TlsClient, _BoundedParser
 from contact_registry.trust import client as registry_client
-from node import bootstrap
+from node import background
 from node.adapters import jetstream
 from node.service import dispatching, notices, opening, receipts, receiving
 from node.service.context import NodeContext
@@ -83,7 +83,7 @@ CHECKS = (
     Check("drop_everything_for_a_week", dispatching, "record_attempts", _forget_when_confirmed),
     Check("confirm_without_storing", dispatching, "record_attempts", _forget_when_confirmed),
     Check("freeze_the_registry", dispatching, "must_hold_back", _no),
-    Check("publish_no_new_keys", bootstrap, "_list_ending_keys", _empty),
+    Check("publish_no_new_keys", background, "_list_ending_keys", _empty),
     Check("sign_timestamps_of_the_future", registry_client, "require_short_timestamp", _nothing),
     Check("say_that_it_has_it_already", jetstream, "_read_publish_ack", _never_duplicate),
     Check("announce_a_gigabyte", _BoundedParser, "parse", Parser.parse),

@@ -8,6 +8,7 @@ from node.service.attachments.taking import open_copy
 from protocol.attachment import AttachmentId, Chunk
 from tests.malicious.table import Family, Outcome, Promise, attack
 from tests.malicious.wire import WireWithFiles
+from tests.support.people import acting
 from tests.support.received_files import (
     OFFICER,
     SentMessage,
@@ -35,7 +36,7 @@ def _open(wire: WireWithFiles) -> list[OpenOutcome]:
 
 def _read(wire: WireWithFiles) -> bytes:
     xk = wire.network.node("XK")
-    copy = open_copy(xk, list_received(xk)[0].file_id, actor=OFFICER)
+    copy = open_copy(xk, list_received(xk)[0].file_id, who=acting(OFFICER))
     return b"".join(copy.read(0, copy.size - 1))
 
 

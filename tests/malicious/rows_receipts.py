@@ -9,6 +9,7 @@ from protocol.signing import SigningKey
 from protocol.subjects import TrafficClass
 from tests.malicious.table import Family, Outcome, Promise, attack
 from tests.malicious.wire import Wire, damage
+from tests.support.people import STAFF, acting
 
 REFUSED, SURVIVED, DETECTED = Outcome.REFUSED, Outcome.SURVIVED, Outcome.DETECTED
 RECEIPT = TrafficClass.RECEIPT
@@ -16,7 +17,7 @@ RECEIPT = TrafficClass.RECEIPT
 
 def _receipt(wire: Wire, written: str, *, sender: str, status: str = "delivered") -> bytes:
     """Return the text of a receipt to AL about a message of AL's."""
-    view = reading.get_message(wire.network.node("AL"), written)
+    view = reading.get_message(wire.network.node("AL"), written, who=STAFF)
     directory = wire.network.directory.directory
     item = {
         "message_id": written,
@@ -182,7 +183,7 @@ def deliver_receipts_backwards_and_often(wire: Wire) -> None:
     (written,) = wire.write()
     wire.give(*wire.take(to="XK"))
     delivered = wire.take(to="AL")
-    reading.handle_open(wire.network.node("XK"), written, actor="u1")
+    reading.handle_open(wire.network.node("XK"), written, who=acting("u1"))
     read = wire.take(to="AL")
     wire.give(*read, *delivered * 10)
     assert wire.state(written) == "read"

@@ -21,8 +21,10 @@ from protocol.nkeys import Nkey, NkeyKind
 from protocol.subjects import AccountId
 from tests.malicious.table import Family, Outcome, Promise, attack
 from tests.malicious.views import Views
+from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import make_draft, make_keystore
+from tests.support.people import STAFF, acting
 from tests.support.registry import AL, MK
 from tests.support.registry_stage import Reply, write_at_once
 
@@ -113,9 +115,10 @@ def _write_about_a_person(views: Views) -> str:
     draft = make_draft(
         recipient="MK",
         legal_basis={**CONSENT, "classes": ["protection"], "recipients": ["MK"]},
+        consent=ON_FILE,
         body={**make_draft().body, "note": "She asks for her sister."},
     )
-    sent = handle_send(views.network.node(AL), draft, actor="u1")
+    sent = handle_send(views.network.node(AL), draft, who=acting("u1"))
     views.network.collect(AL)
     return sent.message_id
 
@@ -313,7 +316,7 @@ async def answer_slowly_while_strangers_write(views: Views) -> None:
         strange = replace(carried.arrival, sender=stranger)
         for arrival in (strange, carried.arrival):
             await asyncio.to_thread(handle_arrivals, node, [arrival])
-        assert reading.get_message(node, written).item.direction == "in"
+        assert reading.get_message(node, written, who=STAFF).item.direction == "in"
     finally:
         over.set()  # a thread that hangs would keep the process
     await asyncio.gather(*asking[30:])

@@ -25,7 +25,7 @@ from contact_registry.trust.repository import RegistryRepository
 from contact_registry.trust.submitting import build_contacts_submission, build_keys_submission
 from node.adapters.keystore import FileKeyStore
 from node.adapters.registry import RegistryDirectory
-from node.bootstrap import list_registry_troubles
+from node.background import list_registry_troubles
 from node.service import reading
 from node.service.notices import list_notices
 from node.service.pin_watching import note_verified
@@ -44,6 +44,7 @@ from tests.support.node import (
     make_keystore,
     sqlite_urls,
 )
+from tests.support.people import STAFF
 from tests.support.registry import AL, MK, RegistryWorld, make_signer
 from tests.support.registry_forge import make_meta, make_target, sha256
 from tests.support.registry_stage import (
@@ -222,7 +223,7 @@ class Views:
 
     def state(self, message_id: str, code: str = "AL") -> str | None:
         """Return what a sender sees of its message."""
-        return reading.get_message(self.network.node(code), message_id).item.dispatch
+        return reading.get_message(self.network.node(code), message_id, who=STAFF).item.dispatch
 
     def works(self) -> bool:
         """Whether a message written now arrives and is receipted, in both directions."""

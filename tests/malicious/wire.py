@@ -23,6 +23,7 @@ from protocol.signing import SigningKey
 from protocol.subjects import AccountId, TrafficClass, parse_account_id
 from tests.support import link_repair
 from tests.support.node import Carried, Network, make_network, sqlite_urls
+from tests.support.people import STAFF
 from tests.support.received_files import take_small_objects
 
 CODES = ("AL", "XK", "MK")
@@ -128,11 +129,11 @@ class Wire:
 
     def state(self, message_id: str, code: str = "AL") -> str | None:
         """Return what a sender sees of its message."""
-        return reading.get_message(self.network.node(code), message_id).item.dispatch
+        return reading.get_message(self.network.node(code), message_id, who=STAFF).item.dispatch
 
     def proofs(self, message_id: str, code: str = "AL") -> list[str]:
         """Return what signed receipts the sender holds for a message."""
-        view = reading.get_message(self.network.node(code), message_id)
+        view = reading.get_message(self.network.node(code), message_id, who=STAFF)
         return [proof.status for proof in view.proofs]
 
     def told(self, kind: EventKind, code: str = "XK") -> int:

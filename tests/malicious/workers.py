@@ -19,6 +19,7 @@ from protocol.subjects import AccountId, TrafficClass
 from tests.support import link_repair
 from tests.support.broker import eventually, read_clock
 from tests.support.node import Network, make_draft
+from tests.support.people import STAFF, acting
 
 CODES: Final = ("AL", "XK")
 
@@ -55,7 +56,8 @@ class Workers:
     def write(self, *, count: int = 1) -> list[str]:
         """Let people at AL write to XK; nothing is handed over yet."""
         sent = [
-            handle_send(self.network.node("AL"), make_draft(), actor="u1") for _ in range(count)
+            handle_send(self.network.node("AL"), make_draft(), who=acting("u1"))
+            for _ in range(count)
         ]
         return link_repair.names(sent)
 
@@ -83,7 +85,7 @@ class Workers:
 
     def state(self, message_id: str) -> str | None:
         """Return what AL sees of its message."""
-        return reading.get_message(self.network.node("AL"), message_id).item.dispatch
+        return reading.get_message(self.network.node("AL"), message_id, who=STAFF).item.dispatch
 
     def waiting(self) -> OutboxRow:
         """Return the one message that AL's outbox owes."""

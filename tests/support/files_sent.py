@@ -12,7 +12,9 @@ from node.service.composing import Sent, handle_send
 from node.service.context import NodeContext
 from protocol.attachment import Chunk
 from protocol.messages.fields import Sensitivity
+from tests.support.consent import on_consent
 from tests.support.node import make_draft
+from tests.support.people import acting
 
 OWNER = "api:case system"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,8 +26,12 @@ def make_picture(size: int, *, seed: int = 7) -> bytes:
 
 
 def begin_file(context: NodeContext, size: int, **changes: Any) -> StagedFile:
-    """Announce a picture that holds no personal data."""
-    fields: dict[str, Any] = {"name": "map.png", "sensitivity": Sensitivity.NONE, "size": size}
+    """Announce a picture of the class protection."""
+    fields: dict[str, Any] = {
+        "name": "map.png",
+        "sensitivity": Sensitivity.PROTECTION,
+        "size": size,
+    }
     return handle_begin_file(context, FileDraft(**(fields | changes)), owner=OWNER)
 
 
@@ -39,12 +45,15 @@ def bring_in(context: NodeContext, content: bytes, **changes: Any) -> StagedFile
 
 def make_file_draft(*files: StagedFile, **changes: Any) -> Draft:
     """Return a draft of AL to XK that holds these files."""
-    return make_draft(files=tuple(file.file_id for file in files), **changes)
+    covered = on_consent(changes.get("recipient", "XK"))
+    return make_draft(**covered | {"files": tuple(file.file_id for file in files)} | changes)
 
 
 def send_file(context: NodeContext, content: bytes, **changes: Any) -> Sent:
     """Bring a file in and send it with a message."""
-    return handle_send(context, make_file_draft(bring_in(context, content), **changes), actor=OWNER)
+    return handle_send(
+        context, make_file_draft(bring_in(context, content), **changes), who=acting(OWNER)
+    )
 
 
 def hand_over(context: NodeContext, *, at_a_time: int = 8) -> Iterator[tuple[ClaimedFile, Chunk]]:

@@ -33,6 +33,7 @@ from tests.support.node import (
     make_draft,
     make_keystore,
 )
+from tests.support.people import acting
 
 #: What was handed over is not sent again while a test runs: what arrives, the broker kept.
 #: What the broker did not take is tried again soon, so that no test waits for a long pause.
@@ -112,7 +113,7 @@ class Ledger:
         """Let a node accept a message: from now on it must arrive."""
         context = self.nodes[sender].context
         sent = await asyncio.to_thread(
-            handle_send, context, make_draft(recipient=recipient), actor="u1"
+            handle_send, context, make_draft(recipient=recipient), who=acting("u1")
         )
         self.accepted[recipient].append(sent.message_id)
 

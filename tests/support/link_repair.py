@@ -17,6 +17,7 @@ from node.store.link_tables import LinkAskedRow, LinkGapRow, MachineMailRow
 from node.store.tables import EventRow, MessageRow, OutboxRow
 from protocol.messages.link_repair import HeadField, NumbersField, ResendAnswerBody
 from tests.support.node import FixedDirectory, Network, make_draft
+from tests.support.people import STAFF, acting
 
 #: A sender that never hands over again by itself: what comes again was asked for.
 PATIENT = DeliveryRules(resend_pauses=(timedelta(days=30),))
@@ -29,7 +30,7 @@ def send(
     body = dict(make_draft().body)
     body["case_manager"] = body["case_manager"] | {"authority": f"{sender}-anti-trafficking-desk"}
     draft = make_draft(recipient=recipient, body=body)
-    sent = [handle_send(network.node(sender), draft, actor="u1") for _ in range(count)]
+    sent = [handle_send(network.node(sender), draft, who=acting("u1")) for _ in range(count)]
     network.collect(sender)
     return sent
 
@@ -64,7 +65,10 @@ def missing(network: Network, code: str = "XK") -> list[tuple[str, int, int]]:
 
 def received(network: Network, code: str = "XK") -> list[str]:
     """Return the names of what a node shows as received."""
-    return [item.message_id for item in reading.list_items(network.node(code), direction="in")]
+    return [
+        item.message_id
+        for item in reading.list_items(network.node(code), direction="in", who=STAFF)
+    ]
 
 
 def kinds(network: Network, code: str = "XK") -> list[str]:

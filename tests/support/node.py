@@ -36,10 +36,12 @@ from node.service.receiving import IntakeResult, handle_arrivals
 from node.store import (
     account_tables,
     attachment_tables,
+    audit_tables,
     case_tables,
     change_tables,
     consent_tables,
     drill_tables,
+    factor_tables,
     hook_tables,
     link_tables,
     pin_tables,
@@ -55,10 +57,12 @@ from tests.support.tables import create_tables
 REGISTERED = (
     account_tables,
     attachment_tables,
+    audit_tables,
     case_tables,
     change_tables,
     consent_tables,
     drill_tables,
+    factor_tables,
     hook_tables,
     link_tables,
     pin_tables,
@@ -225,7 +229,8 @@ class Network:
         context = self.nodes[code]
         directory = context.directory.current()
         attempts = []
-        for message in dispatching.claim_messages(context, limit=100):
+        handed_on = context.leaving.messages.take(100)
+        for message in (*handed_on, *dispatching.claim_messages(context, limit=100)):
             sealed = dispatching.seal_for(
                 directory, peer=message.peer, signed=message.signed, at=self.clock()
             )
@@ -240,7 +245,8 @@ class Network:
         if attempts:
             dispatching.record_attempts(context, attempts)
         count = len(attempts)
-        for parcel in receipts.claim_receipts(context):
+        signed = context.leaving.receipts.take(100)
+        for parcel in (*signed, *receipts.claim_receipts(context)):
             sealed = dispatching.seal_for(
                 directory, peer=parcel.peer, signed=parcel.signed, at=self.clock()
             )

@@ -1,5 +1,6 @@
 """Consoles of nodes for tests: real stores, real sign-in, a browser without a screen."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,15 +10,19 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from console.accounts.models import Account, AccountId
+from console.accounts.national import NationalLogin
 from console.accounts.passwords import Passwords
 from console.app import Console
 from console.i18n import Catalogues
 from node.adapters.keystore import FileKeyStore
 from node.service.context import NodeContext
+from node.service.principals import write_channels
 from node.store import draft_tables
+from node.store.account_tables import ClearanceRow
 from node.store.accounts import SqlAccounts
 from node.web.face import build_console
 from node.web.router import create_web_router
+from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 from tests.support import page_reader
 from tests.support.console_face import CHEAP, PASSWORD, SECRET
@@ -28,7 +33,13 @@ from tests.support.page_reader import ORIGIN, Values
 REGISTERED = (draft_tables,)
 
 
-def add_person(context: NodeContext, name: str, *roles: str, display_name: str = "") -> Account:
+def add_person(
+    context: NodeContext,
+    name: str,
+    *roles: str,
+    display_name: str = "",
+    channels: Iterable[Channel] = Channel,
+) -> Account:
     """Add an invented person who has set up password and second factor already."""
     account = Account(
         id=AccountId(context.random(16).hex()),
@@ -40,6 +51,8 @@ def add_person(context: NodeContext, name: str, *roles: str, display_name: str =
     )
     if not SqlAccounts(context.database, context.keys).add_account(account, at=context.clock()):
         raise AssertionError(f"{name} exists already")
+    with context.database.transaction() as session:
+        session.add(ClearanceRow(account_id=account.id, channels=write_channels(channels)))
     return account
 
 
@@ -53,7 +66,12 @@ class NodeSite:
     troubles: list[str] = field(default_factory=list)
 
 
-def build_site(context: NodeContext, *, catalogues: Catalogues | None = None) -> NodeSite:
+def build_site(
+    context: NodeContext,
+    *,
+    catalogues: Catalogues | None = None,
+    national: NationalLogin | None = None,
+) -> NodeSite:
     """Build the console of a node, served on loopback names."""
     console = build_console(
         context,
@@ -61,6 +79,7 @@ def build_site(context: NodeContext, *, catalogues: Catalogues | None = None) ->
         version="0.1.0",
         hasher=CHEAP,
         catalogues=catalogues or Catalogues({}),
+        national=national,
     )
     site = NodeSite(context=context, console=console, app=FastAPI())
     router = create_web_router(
@@ -88,9 +107,17 @@ class Pair:
         return build_site(self.network.node("XK"), catalogues=self.catalogues)
 
 
-def build_pair(folder: Path, *, catalogues: Catalogues | None = None) -> Pair:
-    """Build AL and XK, each with the focal point "officer", an administrator, and an auditor."""
-    network = make_network(("AL", "XK", "MK"), url_of=sqlite_urls(folder), files=folder)
+def build_pair(
+    folder: Path,
+    *,
+    catalogues: Catalogues | None = None,
+    url_of: Callable[[str], str] | None = None,
+) -> Pair:
+    """Build AL and XK, each with the focal point "officer", an administrator, and an auditor.
+
+    ``url_of``: where each keeps its store; in files of ``folder`` unless it is said.
+    """
+    network = make_network(("AL", "XK", "MK"), url_of=url_of or sqlite_urls(folder), files=folder)
     network.directory.directory = make_invented_directory(
         context.keys for context in network.nodes.values() if isinstance(context.keys, FileKeyStore)
     )

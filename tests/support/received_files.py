@@ -26,7 +26,9 @@ from protocol.messages.catalogue import parse_payload
 from protocol.messages.fields import Sensitivity
 from protocol.messages.head import CaseMessage
 from protocol.subjects import AccountId, parse_account_id
+from tests.support.consent import on_consent
 from tests.support.node import Network, make_draft
+from tests.support.people import STAFF, acting
 
 SMALL_CHUNK = 8192
 OFFICER = "officer-1"
@@ -52,7 +54,7 @@ def make_text(size: int) -> bytes:
 def bring_in(context: NodeContext, name: str, content: bytes, *, recipient: str = "XK") -> str:
     """Bring a file in; returns the name under which a draft takes it."""
     draft = FileDraft(
-        name=name, sensitivity=Sensitivity.NONE, size=len(content), recipient=recipient
+        name=name, sensitivity=Sensitivity.PROTECTION, size=len(content), recipient=recipient
     )
     begun = handle_begin_file(context, draft, owner=OFFICER)
     writer = FileWriter(context, begun.file_id, owner=OFFICER, offset=0)
@@ -76,8 +78,8 @@ def send_files(
 ) -> SentMessage:
     """Queue a notification with these files."""
     staged = tuple(bring_in(context, n, c, recipient=recipient) for n, c in files.items())
-    draft = make_draft(files=staged, recipient=recipient)
-    sent = handle_send(context, draft, actor=OFFICER)
+    draft = make_draft(files=staged, recipient=recipient, **on_consent(recipient))
+    sent = handle_send(context, draft, who=acting(OFFICER))
     return SentMessage(sent.message_id, sent.case_id, tuple(read_chunks(context, sent.message_id)))
 
 
@@ -97,7 +99,7 @@ def send_sealed(
         FileDescription(
             name="statement.txt",
             media_type="text/plain",
-            sensitivity=Sensitivity.NONE,
+            sensitivity=Sensitivity.PROTECTION,
             size=len(content),
         ),
         message_id=sealed_for or message_id,
@@ -135,9 +137,9 @@ def _queue(
         owner=OFFICER,
         files=(SealedFile(file_id, staged, manifest),),
     )
-    draft = make_draft(files=(staged,))
+    draft = make_draft(files=(staged,), **on_consent("XK"))
     queued = context.transact(
-        lambda session: queue_message(context, session, draft, actor=OFFICER, sealed=sealed)
+        lambda session: queue_message(context, session, draft, who=acting(OFFICER), sealed=sealed)
     )
     return SentMessage(queued.message_id, queued.case_id, ())
 
@@ -212,7 +214,7 @@ def list_kinds(network: Network, sent: SentMessage) -> list[EventKind]:
     with network.node("XK").database.reading() as session:
         row = session.get_one(MessageRow, sent.message_id)
     assert row.case_id is not None
-    return [entry.kind for entry in get_case(network.node("XK"), row.case_id).timeline]
+    return [entry.kind for entry in get_case(network.node("XK"), row.case_id, who=STAFF).timeline]
 
 
 @dataclass(slots=True)

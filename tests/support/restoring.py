@@ -16,6 +16,7 @@ from node.service.repairing import plan_requests
 from node.service.restoring import begin_new_generation, repeat_questions
 from node.store.tables import MessageRow
 from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.people import STAFF, acting
 
 CODES = ("AL", "XK")
 _WEIGHTS = {
@@ -102,7 +103,7 @@ class Ordeal:
             "authority": f"{sender}-anti-trafficking-desk"
         }
         draft = make_draft(recipient=recipient, body=body)
-        sent = handle_send(self.network.node(sender), draft, actor="u1")
+        sent = handle_send(self.network.node(sender), draft, who=acting("u1"))
         self.ledger.append(Entry(sender, recipient, sent.message_id))
 
     def deliver(self, count: int) -> None:
@@ -166,7 +167,7 @@ class Ordeal:
         shown = {
             code: [
                 item.message_id
-                for item in reading.list_items(self.network.node(code), direction="in")
+                for item in reading.list_items(self.network.node(code), direction="in", who=STAFF)
             ]
             for code in CODES
         }

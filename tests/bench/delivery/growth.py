@@ -36,6 +36,7 @@ from tests.support.node import (
     make_keystore,
     sqlite_urls,
 )
+from tests.support.people import STAFF
 
 SENDER: Final = "AL"
 RECIPIENT: Final = "XK"
@@ -80,7 +81,7 @@ def _list_codes() -> Iterator[str]:
 def measure_block(network: Network) -> float:
     """Send a block of messages, each in a new case, to its receipts; returns CPU ms for one."""
     begin = time.process_time()
-    orders = [Order(make_draft(), "bench")] * BLOCK
+    orders = [Order(make_draft(), STAFF)] * BLOCK
     context = network.node(SENDER)
     context.transact(lambda session: queue_plain(context, session, orders))
     _settle(network)

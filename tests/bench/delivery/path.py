@@ -22,12 +22,14 @@ from psycopg import sql
 
 from contact_registry.directory import Directory
 from deploy.demo.world import DemoNode, DemoWorld
-from node.bootstrap import build_parts
+from node.parts import build_parts
 from node.service.building import Draft
 from node.service.composing import handle_send
 from protocol.identifiers import ParticipantCode, Phase
 from tests.bench.delivery.http_posts import Poster
 from tests.bench.delivery.meters import Measured, read_cpu, read_tree_cpu
+from tests.support.consent import ON_FILE
+from tests.support.people import acting
 from tests.support.postgres import PostgresCluster, running_cluster
 
 SENDER: Final = ParticipantCode("AL")
@@ -36,6 +38,7 @@ RECIPIENT: Final = ParticipantCode("XK")
 _HEAD_BYTES: Final = 870
 _TEXT: Final = "An invented case. "
 _STALL_SECONDS: Final = 60.0
+_GIVEN_AT: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 #: A server that keeps what it confirmed through a power cut, as a node's must.
 _DURABLE: Final = {
     "listen_addresses": "",
@@ -172,7 +175,7 @@ class NodePath:
             case = None
             for _ in range(count):
                 draft = Draft.model_validate(self.make_draft(size, case=case))
-                sent = handle_send(parts.context, draft, actor="local:bench")
+                sent = handle_send(parts.context, draft, who=acting("local:bench"))
                 case = sent.case_reference
         finally:
             parts.close()
@@ -201,8 +204,9 @@ class NodePath:
 
     def make_draft(self, size: int, *, case: str | None = None) -> dict[str, Any]:
         """Return a message whose payload has about ``size`` bytes: free text in a case."""
-        given_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-        return {
+        # The first message of a case brings the consent that the others stand on.
+        on_file = {"consent": dict(ON_FILE)} if case is None else {}
+        return on_file | {
             "type": "general.message",
             "recipient": RECIPIENT,
             "case": case,
@@ -211,7 +215,7 @@ class NodePath:
             "legal_basis": {
                 "kind": "consent",
                 "given_by": "person",
-                "given_at": given_at.isoformat().replace("+00:00", "Z"),
+                "given_at": _GIVEN_AT.isoformat().replace("+00:00", "Z"),
                 "explained_in": "sq",
                 "classes": ["protection"],
                 "phases": ["identification"],

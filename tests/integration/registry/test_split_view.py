@@ -39,6 +39,7 @@ from tests.support.node import (
     make_keys,
     make_keystore,
 )
+from tests.support.people import STAFF
 from tests.support.registry import AL, MK, RegistryWorld
 from tests.support.registry_stage import StageServer, read_files, serve_shown, write_at_once
 
@@ -148,7 +149,7 @@ def test_one_registry_alarms_nobody(two: TwoNodes) -> None:
     two.show(MK, two.world.folder)
     two.refresh(MK)
     two.network.settle()
-    assert reading.get_message(two.network.node("AL"), sent).item.dispatch == "delivered"
+    assert reading.get_message(two.network.node("AL"), sent, who=STAFF).item.dispatch == "delivered"
     for code in CODES:
         assert two.alarms(code) == []
         assert list_notices(two.network.node(code)) == []
@@ -174,7 +175,7 @@ def test_two_registries_are_found_by_the_first_message(
     two.network.settle()
     versions = [two.directories[code].current().version for code in CODES]
     assert versions[0] == versions[1]
-    assert reading.get_message(two.network.node("AL"), sent).item.dispatch == "delivered"
+    assert reading.get_message(two.network.node("AL"), sent, who=STAFF).item.dispatch == "delivered"
     assert ("MK", "MK", "AL", CERTAIN) in two.alarms("MK")
     assert ("MK", "MK", "AL", CONFIRMED) in two.alarms("AL")
     for code in CODES:

@@ -220,7 +220,7 @@ class TwoSides(RuleBasedStateMachine):
 def test_both_sides_end_in_the_same_state() -> None:
     """Whatever each did and whatever the link lost, at rest state, order and verdicts agree."""
     run_state_machine_as_test(
-        TwoSides, settings=settings(max_examples=200, stateful_step_count=40, deadline=None)
+        TwoSides, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
     )
 
 
@@ -258,7 +258,7 @@ class TwoSidesInOrder(TwoSides):
 def test_an_honest_act_is_never_out_of_order_without_gaps() -> None:
     """However messages cross: if each direction keeps its order, nobody is told to be wrong."""
     run_state_machine_as_test(
-        TwoSidesInOrder, settings=settings(max_examples=200, stateful_step_count=40, deadline=None)
+        TwoSidesInOrder, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
     )
 
 

@@ -24,6 +24,7 @@ from protocol.identifiers import ParticipantCode
 from protocol.subjects import AccountId, TrafficClass, parse_account_id
 from tests.support.files_sent import OWNER, make_picture, send_file
 from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.people import acting
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ async def test_a_message_does_not_wait_for_chunks(node: NodeContext) -> None:
     await messages.run_round()
     stuck = asyncio.create_task(finish(chunks))
     await line.chunk_came.wait()
-    handle_send(node, make_draft(urgency="immediate"), actor=OWNER)
+    handle_send(node, make_draft(urgency="immediate"), who=acting(OWNER))
     await messages.run_round()
     assert [traffic for traffic, _, _ in line.taken] == [TrafficClass.MESSAGE] * 2
     assert line.hold_chunks is not None

@@ -1,7 +1,6 @@
 """Bringing files in from a program: announced, sent in pieces, resumed, refused with a problem."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -9,12 +8,27 @@ from starlette.requests import ClientDisconnect
 
 from node.api.app import create_api
 from node.service.context import NodeContext
-from node.service.tokens import handle_make_token
+from tests.support.consent import ON_FILE
 from tests.support.files_sent import make_picture
 from tests.support.node import make_draft
+from tests.support.people import token_of
 
 PICTURE = make_picture(1_000_000)
-ANNOUNCED = {"name": "map.png", "sensitivity": "none", "size": len(PICTURE), "recipient": "XK"}
+CONSENT = {
+    "kind": "consent",
+    "given_by": "person",
+    "given_at": "2026-03-03T09:00:00Z",
+    "explained_in": "sq",
+    "classes": ["protection"],
+    "phases": ["identification"],
+    "recipients": ["XK"],
+}
+ANNOUNCED = {
+    "name": "map.png",
+    "sensitivity": "protection",
+    "size": len(PICTURE),
+    "recipient": "XK",
+}
 
 
 async def no_refresh() -> None:
@@ -24,7 +38,7 @@ async def no_refresh() -> None:
 @pytest.fixture
 async def api(node: NodeContext) -> AsyncIterator[httpx.AsyncClient]:
     """AL's interface, with a valid token."""
-    token = handle_make_token(node, label="test", lifetime=timedelta(days=1))
+    token = token_of(node, "test")
     app = create_api(node, refresh_registry=no_refresh)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -66,7 +80,8 @@ async def test_a_program_brings_a_file_in_and_sends_it(api: httpx.AsyncClient) -
 
 def draft(*files: str) -> dict[str, object]:
     """Return a draft as a program sends it."""
-    return make_draft(files=files).model_dump(mode="json", exclude_none=True)
+    said = make_draft(files=files, legal_basis=CONSENT, consent=ON_FILE)
+    return said.model_dump(mode="json", exclude_none=True)
 
 
 @pytest.mark.parametrize(

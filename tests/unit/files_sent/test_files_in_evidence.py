@@ -17,6 +17,7 @@ from protocol.evidence.steps import Step
 from tests.support.evidence_nodes import make_evidence_network
 from tests.support.files_sent import hand_over, make_picture, send_file
 from tests.support.node import sqlite_urls
+from tests.support.people import STAFF
 from tests.support.received_files import carry_chunks
 
 
@@ -39,7 +40,9 @@ def test_a_bundle_proves_a_message_with_a_file(tmp_path: Path) -> None:
         open_file(xk, file_id, has_scanner=False)
     made.network.settle()
     for code in ("AL", "XK"):
-        bundle = export_message(made.network.node(code), made.archives[code], sent.message_id)
+        bundle = export_message(
+            made.network.node(code), made.archives[code], sent.message_id, who=STAFF
+        )
         verdict = verify_bundle(bundle.data, trusted_root=made.world.trusted_root)
         assert verdict.outcome is Outcome.PROVED, format_verdict(verdict)
         found = [proof.step for proof in verdict.judgement.messages[0].proofs]

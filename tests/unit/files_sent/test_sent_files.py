@@ -44,6 +44,7 @@ from tests.support.files_sent import (
     send_file,
 )
 from tests.support.node import Network, make_network
+from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
 
 CONTENT = make_picture(1_200_000)  # three chunks
@@ -52,7 +53,7 @@ CONTENT = make_picture(1_200_000)  # three chunks
 def manifests_of(node: NodeContext, sent: Sent) -> tuple[AttachmentManifest, ...]:
     """Return what the stored, signed message says of its files."""
     with node.database.reading() as session:
-        message = load_message(node, session, sent.message_id).message
+        message = load_message(node, session, sent.message_id, who=STAFF).message
     assert isinstance(message, CaseMessage)
     return message.attachments
 
@@ -143,10 +144,10 @@ def test_a_node_killed_before_the_commit_sends_nothing_and_begins_anew(
     with monkeypatch.context() as patched:
         patched.setattr("node.service.composing.keep_sealed", die)
         with pytest.raises(KilledError):
-            handle_send(node, draft, actor=OWNER, submission_key="the same click")
+            handle_send(node, draft, who=acting(OWNER), submission_key="the same click")
     assert list(hand_over(node)) == []
     assert node.blobs.size(made[0].files[0].file_id) is not None  # waste, until it is swept
-    sent = handle_send(node, draft, actor=OWNER, submission_key="the same click")
+    sent = handle_send(node, draft, who=acting(OWNER), submission_key="the same click")
     (manifest,) = manifests_of(node, sent)
     assert manifest.key != made[0].files[0].manifest.key
     leave(node, sent)
@@ -167,8 +168,8 @@ def test_a_message_whose_chunks_are_gone_is_not_accepted(
     with monkeypatch.context() as patched:
         patched.setattr(composing, "seal_files", seal_and_lose)
         with pytest.raises(RefusedFileError, match="Send it again"):
-            handle_send(node, make_file_draft(file), actor=OWNER)
-    handle_send(node, make_file_draft(file), actor=OWNER)
+            handle_send(node, make_file_draft(file), who=acting(OWNER))
+    handle_send(node, make_file_draft(file), who=acting(OWNER))
 
 
 def test_a_node_killed_while_it_hands_over_goes_on(network: Network, node: NodeContext) -> None:
@@ -189,18 +190,18 @@ def test_a_node_killed_while_it_hands_over_goes_on(network: Network, node: NodeC
 def test_a_repeated_click_sends_its_file_once(node: NodeContext) -> None:
     """The same submission comes back with the same message, and seals nothing again."""
     draft = make_file_draft(bring_in(node, CONTENT))
-    one = handle_send(node, draft, actor=OWNER, submission_key="one click")
-    assert handle_send(node, draft, actor=OWNER, submission_key="one click") == one
+    one = handle_send(node, draft, who=acting(OWNER), submission_key="one click")
+    assert handle_send(node, draft, who=acting(OWNER), submission_key="one click") == one
     assert len(list(node.blobs.list_names())) == 1
     with pytest.raises(RefusedDraftError, match="was sent, removed"):
-        handle_send(node, draft, actor=OWNER, submission_key="another click")
+        handle_send(node, draft, who=acting(OWNER), submission_key="another click")
 
 
 def test_two_messages_cannot_take_one_file(node: NodeContext) -> None:
     """Of two that sealed one file at the same time one is sent; the other's chunks are deleted."""
     draft = make_file_draft(bring_in(node, CONTENT))
     sealed = seal_files(node, draft.files, owner=OWNER, recipient="XK")
-    handle_send(node, draft, actor=OWNER)
+    handle_send(node, draft, who=acting(OWNER))
     with pytest.raises(RefusedFileError, match="was sent, removed"):
         node.transact(
             lambda session: sealing.keep_sealed(
@@ -217,7 +218,7 @@ def test_a_refused_message_keeps_its_file_for_the_next_try(node: NodeContext) ->
     """What was sealed for it is deleted, what was brought in stays."""
     file = bring_in(node, CONTENT, sensitivity=Sensitivity.HEALTH)
     with pytest.raises(RefusedDraftError, match="attachments"):  # no consent covers the class
-        handle_send(node, make_file_draft(file), actor=OWNER)
+        handle_send(node, make_file_draft(file), who=acting(OWNER))
     assert [name for name, _ in node.blobs.list_names()] == [file.file_id]
 
 
@@ -225,11 +226,11 @@ def test_what_is_not_whole_is_not_sent(node: NodeContext) -> None:
     """A file that broke off, is somebody else's, or stands twice is refused with what to do."""
     begun, whole = begin_file(node, 5000), bring_in(node, make_picture(100))
     with pytest.raises(RefusedFileError, match="not here as a whole"):
-        handle_send(node, make_file_draft(begun), actor=OWNER)
+        handle_send(node, make_file_draft(begun), who=acting(OWNER))
     with pytest.raises(RefusedFileError, match="Bring it in again"):
-        handle_send(node, make_file_draft(whole), actor="api:other")
+        handle_send(node, make_file_draft(whole), who=acting("api:other"))
     with pytest.raises(RefusedFileError, match="at most 16 files, each once"):
-        handle_send(node, make_file_draft(whole, whole), actor=OWNER)
+        handle_send(node, make_file_draft(whole, whole), who=acting(OWNER))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_what_the_recipient_does_not_take_is_refused_before_it_comes(
     with pytest.raises(RefusedFileError, match=message):
         begin_file(node, 1000, recipient="XK")
     with pytest.raises(RefusedFileError, match=message):
-        handle_send(node, make_file_draft(file), actor=OWNER)
+        handle_send(node, make_file_draft(file), who=acting(OWNER))
     assert [each.file_id for each in list_staged(node, owner=OWNER)] == [file.file_id]
 
 

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
@@ -32,14 +31,15 @@ from tests.support.link_repair import (
     received,
     send,
 )
-from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.node import Network, make_draft, make_network
+from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do: contention is tested beside it, on PostgreSQL."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def network(url_of: Callable[[str], str]) -> Iterator[Network]:
 
 def write(network: Network) -> str:
     """Queue a message of AL, without handing it over."""
-    return handle_send(network.node("AL"), make_draft(), actor="u1").message_id
+    return handle_send(network.node("AL"), make_draft(), who=acting("u1")).message_id
 
 
 def cancel(network: Network, message_id: str, *, version: int | None = None) -> Cancelled:
     """Take a message of AL back."""
-    return handle_cancel(network.node("AL"), message_id, actor="u2", row_version=version)
+    return handle_cancel(network.node("AL"), message_id, who=acting("u2"), row_version=version)
 
 
 def claim(network: Network) -> Consigned:
@@ -76,7 +76,7 @@ def record(network: Network, message: Consigned, outcome: AttemptOutcome) -> Non
 
 def dispatch_of(network: Network, message_id: str) -> str | None:
     """Return what became of a message of AL."""
-    return reading.get_message(network.node("AL"), message_id).item.dispatch
+    return reading.get_message(network.node("AL"), message_id, who=STAFF).item.dispatch
 
 
 def outbox_of(network: Network, message_id: str) -> OutboxRow:
@@ -151,7 +151,7 @@ def test_what_the_broker_has_cannot_be_taken_back(network: Network) -> None:
     with pytest.raises(TooLateError, match=r"Telephone"):
         cancel(network, sent.message_id)
     with pytest.raises(NotFoundError):
-        handle_cancel(network.node("XK"), sent.message_id, actor="u2")
+        handle_cancel(network.node("XK"), sent.message_id, who=acting("u2"))
     with pytest.raises(NotFoundError):
         cancel(network, "0" * 32)
     assert dispatch_of(network, sent.message_id) == Dispatch.DELIVERED
@@ -279,36 +279,36 @@ def test_a_decision_taken_back_leaves_its_message_open(network: Network) -> None
     (sent,) = send(network)
     network.settle()
     xk = network.node("XK")
-    reading.handle_open(xk, sent.message_id, actor="u1")
+    reading.handle_open(xk, sent.message_id, who=acting("u1"))
     network.settle()
     asked = handle_decide(
         xk,
         sent.message_id,
         DecisionDraft(outcome=Outcome.MORE_INFORMATION_NEEDED, procedure_note="Which town?"),
-        actor="u1",
+        who=acting("u1"),
     )
     declined = handle_decide(
         xk,
         sent.message_id,
         DecisionDraft(outcome=Outcome.DECLINED, decline_reason=DeclineReason.NOT_COMPETENT),
-        actor="u1",
+        who=acting("u1"),
     )
-    handle_cancel(xk, declined.message_id, actor="u1")
-    view = reading.get_message(xk, sent.message_id)
+    handle_cancel(xk, declined.message_id, who=acting("u1"))
+    view = reading.get_message(xk, sent.message_id, who=STAFF)
     assert view.item.handling == Handling.MORE_INFORMATION_ASKED
     assert view.decided_by_message == asked.message_id
-    handle_cancel(xk, asked.message_id, actor="u1")
-    view = reading.get_message(xk, sent.message_id)
+    handle_cancel(xk, asked.message_id, who=acting("u1"))
+    view = reading.get_message(xk, sent.message_id, who=STAFF)
     assert (view.item.handling, view.decided_by_message) == (Handling.OPENED, None)
     assert count_kind(network, EventKind.OPEN_AGAIN) == 2
     again = handle_decide(
         xk,
         sent.message_id,
         DecisionDraft(outcome=Outcome.DECLINED, decline_reason=DeclineReason.NO_CAPACITY),
-        actor="u1",
+        who=acting("u1"),
     )
     network.settle()
-    theirs = reading.get_message(network.node("AL"), sent.message_id)
+    theirs = reading.get_message(network.node("AL"), sent.message_id, who=STAFF)
     assert theirs.decided_by_message == again.message_id
 
 
@@ -343,7 +343,7 @@ def test_who_takes_it_back_and_who_hands_it_over_never_both_win(
             taken = []
             for message_id in reversed(waiting):
                 with suppress(StaleError):
-                    assert handle_cancel(al, message_id, actor="u1").certain
+                    assert handle_cancel(al, message_id, who=acting("u1")).certain
                     taken.append(message_id)
             return taken
 

@@ -1,8 +1,7 @@
 """Changes of the own contacts through the JSON interface, and what a token opens."""
 
 import json
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from contact_registry.models import Authority
 from contact_registry.schedules import WorkCalendar
 from node.api.app import create_api
 from node.service.context import NodeContext
-from node.service.tokens import TokenScope, handle_make_token
+from node.service.tokens import TokenScope
 from node.store.change_tables import CHANGES
 from node.workers.directory_changes import DirectoryChanges
 from tests.support.changes import DeskWorld, open_desk_world
@@ -29,8 +28,8 @@ from tests.support.node import (
     make_context,
     make_directory,
     make_keystore,
-    sqlite_urls,
 )
+from tests.support.people import token_of
 from tests.support.registry import AL, MK, make_authority, make_contacts
 from tests.support.registry_content import make_terms
 
@@ -73,9 +72,7 @@ class Program:
 
     def use(self, scope: TokenScope) -> None:
         """Take a token of this scope from now on."""
-        token = handle_make_token(
-            self.context, label="registry-office", lifetime=timedelta(days=1), scope=scope
-        )
+        token = token_of(self.context, f"office-{scope}", scope=scope)
         self.http.headers["Authorization"] = f"Bearer {token}"
 
     async def call(self, method: str, path: str, **more: Any) -> Any:
@@ -92,14 +89,14 @@ class Program:
 
 
 @pytest.fixture
-async def program(tmp_path: Path) -> AsyncIterator[Program]:
+async def program(tmp_path: Path, node_url_of: Callable[[str], str]) -> AsyncIterator[Program]:
     """Give AL's interface beside a real registry."""
     with open_desk_world(tmp_path) as desks:
         store = make_keystore("AL")
         context = make_context(
             store,
             FixedDirectory(make_directory([store])),
-            database_url=sqlite_urls(tmp_path)("AL"),
+            database_url=node_url_of("AL"),
             clock=FakeClock(),
         )
         desks.store = SqlChangeStore(CHANGES, context.database)

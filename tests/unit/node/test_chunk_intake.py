@@ -1,7 +1,7 @@
 """The workers of received files: what is acknowledged when, and what waits."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from protocol.attachment import Chunk
 from protocol.nkeys import PublicNkey
 from protocol.subjects import AccountId, TrafficClass
 from tests.support.clamd import MARKER, run_clamd
-from tests.support.node import FakeClock, Network, make_network, sqlite_urls
+from tests.support.node import FakeClock, Network, make_network
 from tests.support.received_files import (
     SentMessage,
     account_of,
@@ -34,9 +34,9 @@ from tests.support.received_files import (
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL and XK, who take files."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), files=tmp_path / "disk")
+    made = make_network(["AL", "XK"], url_of=node_url_of, files=tmp_path / "disk")
     take_small_objects(made, "XK")
     yield made
     made.close()
@@ -220,18 +220,74 @@ async def test_nothing_is_fetched_without_room(
     assert (mailbox.fetched, len(paused)) == (0, 1)
 
 
-async def test_a_chunk_that_overtook_its_message_waits_for_it(network: Network) -> None:
+async def test_a_chunk_that_is_a_moment_early_is_waited_for_here(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored as soon as its message is here, and does not come over the line once more."""
+    xk = network.node("XK")
+    sent = send_files(network.node("AL"), {"statement.txt": make_text(40_000)})
+    mailbox, pauses = put(network, sent), list[float]()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            network.settle()
+
+    monkeypatch.setattr("node.workers.chunk_intake.asyncio.sleep", pause)
+    await ChunkIntake(xk, mailbox).run_round()  # type: ignore[arg-type]  # the part that is used
+    assert {letter.fate for letter in mailbox.letters} == {"forgotten"}
+    assert tuple(pauses) == FILE_INTAKE.early_pauses[:2]
+    assert list_received(xk)[0].held == len(sent.chunks)
+
+
+async def test_a_chunk_that_overtook_its_message_waits_for_it(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is kept by the broker a few times, and taken in once the message is here."""
     xk = network.node("XK")
     sent = send_files(network.node("AL"), {"statement.txt": make_text(40_000)})
     mailbox = put(network, sent)
+
+    async def pause(_seconds: float) -> None:
+        """Nothing comes meanwhile."""
+
+    monkeypatch.setattr("node.workers.chunk_intake.asyncio.sleep", pause)
     intake = ChunkIntake(xk, mailbox)  # type: ignore[arg-type]  # the part that is used
     await intake.run_round()
-    assert {letter.fate for letter in mailbox.letters} == {"kept for 0.1 s"}
+    assert {letter.fate for letter in mailbox.letters} == {"kept for 1 s"}
     network.settle()
     await intake.run_round()
     assert {letter.fate for letter in mailbox.letters} == {"forgotten"}
     assert list_received(xk)[0].held == len(sent.chunks)
+
+
+async def test_the_broker_is_told_of_chunks_while_the_next_are_stored(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was stored is on the disk then; where nothing follows, the broker is told at once."""
+    xk = network.node("XK")
+    sent = send_files(network.node("AL"), {"statement.txt": make_text(40_000)})
+    network.settle()
+    mailbox, told = put(network, sent), list[int]()
+    take_in, fetch = ChunkTaker.take_in, mailbox.fetch
+    fetched = [threading.Event() for _ in range(5)]
+
+    def store(taker: ChunkTaker, arrived: Sequence[ArrivedChunk]) -> list[ChunkFate]:
+        assert fetched[len(told) + 1].wait(30), "the next were not fetched meanwhile"
+        return take_in(taker, arrived)
+
+    async def fetch_and_tell(traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
+        found = await fetch(traffic, batch=batch, wait=wait)
+        fetched[mailbox.fetched - 1].set()
+        return found
+
+    monkeypatch.setattr(ChunkTaker, "take_in", store)
+    monkeypatch.setattr(mailbox, "fetch", fetch_and_tell)
+    intake = ChunkIntake(xk, mailbox, FileIntakeRules(batch=2))  # type: ignore[arg-type]  # as above
+    while list_received(xk)[0].held < len(sent.chunks):
+        await intake.run_round()
+        told.append(sum(letter.fate == "forgotten" for letter in mailbox.letters))
+    assert told == [0, 2, 5]
 
 
 def test_early_chunks_are_kept_within_bounds() -> None:

@@ -14,6 +14,7 @@ from node.service.dispatching import Attempt
 from node.store.tables import EvidenceRow, MessageRow, ReceiptRow
 from protocol.messages.general import Outcome
 from tests.support.node import Network, make_draft
+from tests.support.people import STAFF, acting
 
 ACCEPT = DecisionDraft(
     outcome=Outcome.ACCEPTED, case_manager=CaseManagerDraft(post="Case manager on duty")
@@ -22,20 +23,20 @@ ACCEPT = DecisionDraft(
 
 def dispatch_of(network: Network, code: str, message_id: str) -> str | None:
     """Return what became of a sent message."""
-    return reading.get_message(network.node(code), message_id).item.dispatch
+    return reading.get_message(network.node(code), message_id, who=STAFF).item.dispatch
 
 
 def test_a_key_used_for_something_else_is_refused(network: Network) -> None:
     """An idempotency key stands for one request: another body, or a decision, is not swallowed."""
     al, xk = network.node("AL"), network.node("XK")
-    sent = handle_send(al, make_draft(), actor="u1", submission_key="key-1")
+    sent = handle_send(al, make_draft(), who=acting("u1"), submission_key="key-1")
     with pytest.raises(RefusedDraftError, match="another request"):
-        handle_send(al, make_draft(recipient="MK"), actor="u1", submission_key="key-1")
+        handle_send(al, make_draft(recipient="MK"), who=acting("u1"), submission_key="key-1")
     network.settle()
     answer = make_draft(recipient="AL", case=sent.case_reference)
-    handle_send(xk, answer, actor="u2", submission_key="key-2")
+    handle_send(xk, answer, who=acting("u2"), submission_key="key-2")
     with pytest.raises(RefusedDraftError, match="another request"):
-        handle_decide(xk, sent.message_id, ACCEPT, actor="u2", submission_key="key-2")
+        handle_decide(xk, sent.message_id, ACCEPT, who=acting("u2"), submission_key="key-2")
 
 
 def test_two_at_once(network: Network) -> None:
@@ -44,7 +45,7 @@ def test_two_at_once(network: Network) -> None:
 
     def send(number: int) -> str:
         key = "same" if number < 3 else f"key-{number}"
-        return handle_send(al, make_draft(), actor="u1", submission_key=key).message_id
+        return handle_send(al, make_draft(), who=acting("u1"), submission_key=key).message_id
 
     with ThreadPoolExecutor(6) as pool:
         ids = list(pool.map(send, range(9)))
@@ -58,7 +59,7 @@ def test_a_receipt_may_meet_the_record_of_the_hand_over(network: Network) -> Non
     """The receipt is applied while the hand-over is recorded: neither fails, both hold."""
     al = network.node("AL")
     for _ in range(8):
-        sent = [handle_send(al, make_draft(), actor="u1") for _ in range(4)]
+        sent = [handle_send(al, make_draft(), who=acting("u1")) for _ in range(4)]
         claimed = dispatching.claim_messages(al, limit=10)
         directory = al.directory.current()
         for each in claimed:
@@ -82,7 +83,7 @@ def test_a_receipt_may_meet_the_record_of_the_hand_over(network: Network) -> Non
 def test_a_clock_that_was_ahead_does_not_freeze_the_outbox(network: Network) -> None:
     """Ten days ahead for one round, then right again: the message is tried again today."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.clock.advance(days=10)
     network.collect("AL")
     network.mailbox.clear()
@@ -94,7 +95,7 @@ def test_a_clock_that_was_ahead_does_not_freeze_the_outbox(network: Network) -> 
 def test_nothing_expires_on_a_clock_that_is_not_trusted(network: Network) -> None:
     """While the clock has just been set, what looks expired is left alone."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.clock.advance(days=30)
     assert len(dispatching.claim_messages(al, limit=10, may_expire=False)) == 1
     assert dispatch_of(network, "AL", sent.message_id) == Dispatch.QUEUED
@@ -104,7 +105,7 @@ def test_one_receipt_is_kept_once(network: Network) -> None:
     """Evidence for many messages points to one signed receipt on both sides."""
     al = network.node("AL")
     for _ in range(20):
-        handle_send(al, make_draft(), actor="u1")
+        handle_send(al, make_draft(), who=acting("u1"))
     network.settle()
     for code in ("AL", "XK"):
         with network.node(code).database.reading() as session:

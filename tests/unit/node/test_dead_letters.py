@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session, col, select
@@ -40,16 +39,17 @@ from protocol.errors import RejectionCode
 from protocol.messages.codes import Urgency
 from protocol.messages.system import ReceiptItem, ReceiptStatus
 from protocol.subjects import TrafficClass, parse_account_id
-from tests.support.node import Network, make_directory, make_draft, make_network, sqlite_urls
+from tests.support.node import Network, make_directory, make_draft, make_network
+from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
 
 MESSAGES, RECEIPTS = TrafficClass.MESSAGE, TrafficClass.RECEIPT
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do: the queries are looked at on both, below."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def network(url_of: Callable[[str], str]) -> Iterator[Network]:
 
 def write(network: Network, **changes: object) -> str:
     """Queue a message of AL."""
-    return handle_send(network.node("AL"), make_draft(**changes), actor="u1").message_id
+    return handle_send(network.node("AL"), make_draft(**changes), who=acting("u1")).message_id
 
 
 def refuse(
@@ -132,7 +132,7 @@ def test_a_refused_message_is_sent_again_and_arrives(network: Network) -> None:
     assert handle_retry(network.node("AL"), message_id, actor="admin") is RetryOutcome.QUEUED
     assert list_dead_letters(network.node("AL")) == []
     network.settle()
-    view = reading.get_message(network.node("AL"), message_id)
+    view = reading.get_message(network.node("AL"), message_id, who=STAFF)
     assert view.item.dispatch == Dispatch.DELIVERED
     assert kinds_of(network, message_id) == [(EventKind.MESSAGE_RETRIED, None)]
     with pytest.raises(NotFoundError):
@@ -150,7 +150,7 @@ def test_refused_once_more_it_comes_back_but_an_old_refusal_ends_nothing(network
     network.mailbox.clear()
     # The same signed receipt once more, as a broker could replay it.
     with network.node("AL").database.reading() as session:
-        evidence = reading.get_evidence(network.node("AL"), message_id)
+        evidence = reading.get_evidence(network.node("AL"), message_id, who=STAFF)
         assert session.get(OutboxRow, message_id) is not None
     (receipt,) = evidence.signed_receipts
     sealed = dispatching.seal_for(
@@ -223,7 +223,7 @@ def test_given_up_it_is_reported_to_its_desk_and_may_be_taken_up_again(network: 
     settle(network, only(network), SettleReason.TOLD_BY_TELEPHONE)
     al = network.node("AL")
     assert network.collect("AL") == 0
-    assert [item.dispatch for item in list_sent_troubles(al)] == [Dispatch.GIVEN_UP]
+    assert [item.dispatch for item in list_sent_troubles(al, who=STAFF)] == [Dispatch.GIVEN_UP]
     (settled,) = list_dead_letters(al, open_only=False)
     assert settled.kind is LetterKind.GIVEN_UP
     assert handle_retry(al, message_id, actor="admin") is RetryOutcome.QUEUED
@@ -301,7 +301,7 @@ def test_two_administrators_do_not_undo_each_other(network: Network) -> None:
 
 def dispatch_of(network: Network, message_id: str) -> str | None:
     """Return what became of a message of AL."""
-    return reading.get_message(network.node("AL"), message_id).item.dispatch
+    return reading.get_message(network.node("AL"), message_id, who=STAFF).item.dispatch
 
 
 # ------------------------------------------------------------------ theirs
@@ -326,7 +326,9 @@ def test_a_refused_envelope_is_taken_in_once_it_can_be(network: Network) -> None
     assert (letter.kind, letter.reason) == (LetterKind.QUARANTINED, RejectionCode.UNKNOWN_SENDER)
     outcome = handle_retry(xk, letter.letter_id, actor="admin", version=letter.version)
     assert outcome is RetryOutcome.TAKEN_IN
-    assert [item.message_id for item in reading.list_items(xk, direction="in")] == [message_id]
+    assert [item.message_id for item in reading.list_items(xk, direction="in", who=STAFF)] == [
+        message_id
+    ]
     assert list_dead_letters(xk) == []
     assert kinds_of(network, letter.letter_id, "XK") == [(EventKind.ENVELOPE_RETRIED, "taken_in")]
     network.settle()

@@ -10,6 +10,7 @@ from node.service.composing import handle_send
 from node.service.context import RefusedDraftError
 from protocol.identifiers import ParticipantCode
 from tests.support.node import Network, make_draft
+from tests.support.people import acting
 from tests.support.registry_content import make_terms, state
 
 AL = ParticipantCode("AL")
@@ -21,7 +22,7 @@ def find_answer_by(network: Network, calendar: WorkCalendar | None) -> datetime:
     directory = network.directory.directory
     contacts = directory.contacts[XK].model_copy(update={"calendar": calendar})
     network.directory.directory = replace(directory, contacts={**directory.contacts, XK: contacts})
-    answer_by = handle_send(network.node("AL"), make_draft(), actor="u1").answer_by
+    answer_by = handle_send(network.node("AL"), make_draft(), who=acting("u1")).answer_by
     assert answer_by is not None
     return answer_by
 
@@ -72,18 +73,18 @@ def test_agreed_minutes_for_what_is_urgent(network: Network) -> None:
     """Agreed minutes count for urgent messages; a shorter moment that is named stays."""
     state_terms(network, AL, XK, deadlines=[{"urgent_minutes": 720, "immediate_minutes": 60}])
     sent = [
-        handle_send(network.node("AL"), make_draft(urgency=urgency), actor="u1").answer_by
+        handle_send(network.node("AL"), make_draft(urgency=urgency), who=acting("u1")).answer_by
         for urgency in ("urgent", "immediate")
     ]
     now = network.clock.now
     assert sent == [now + timedelta(hours=12), now + timedelta(hours=1)]
     soon = now + timedelta(minutes=30)
     named = make_draft(urgency="urgent", answer_by=soon)
-    assert handle_send(network.node("AL"), named, actor="u1").answer_by == soon
+    assert handle_send(network.node("AL"), named, who=acting("u1")).answer_by == soon
 
 
 def test_a_desk_that_is_not_listed_has_no_calendar(network: Network) -> None:
     """A draft to a desk outside the registry is refused, and says what to do."""
     for desk in ("XK-nobody", "nobody"):
         with pytest.raises(RefusedDraftError):
-            handle_send(network.node("AL"), make_draft(to_authority=desk), actor="u1")
+            handle_send(network.node("AL"), make_draft(to_authority=desk), who=acting("u1"))

@@ -1,8 +1,6 @@
 """Dead letters and taking back, for programs: each token opens its own side and nothing else."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -12,24 +10,25 @@ from node.api.app import create_api
 from node.service.composing import handle_send
 from node.service.dead_letters import list_dead_letters
 from node.service.reading import PAGE
-from node.service.tokens import TokenScope, handle_make_token
+from node.service.tokens import TokenScope
 from node.store.tables import QuarantineRow
 from protocol.errors import RejectionCode
 from protocol.subjects import TrafficClass
-from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.node import Network, make_draft, make_network
+from tests.support.people import acting, token_of
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL and XK."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path))
+    made = make_network(["AL", "XK"], url_of=node_url_of)
     yield made
     made.close()
 
 
 def write(network: Network) -> str:
     """Queue a message of AL."""
-    return handle_send(network.node("AL"), make_draft(), actor="u1").message_id
+    return handle_send(network.node("AL"), make_draft(), who=acting("u1")).message_id
 
 
 async def no_refresh() -> None:
@@ -43,7 +42,7 @@ async def test_a_program_sees_delivery_and_never_content(network: Network) -> No
     al = network.node("AL")
     app = create_api(al, refresh_registry=no_refresh)
     tokens = {
-        scope: handle_make_token(al, label=scope, lifetime=timedelta(days=1), scope=scope)
+        scope: token_of(al, scope, scope=scope)
         for scope in (TokenScope.DELIVERY, TokenScope.MESSAGES)
     }
     async with httpx.AsyncClient(
@@ -70,7 +69,7 @@ async def test_a_program_sees_delivery_and_never_content(network: Network) -> No
         wrong = await ask(TokenScope.DELIVERY, f"{one}/settle", {"reason": "bored"}, post=True)
         assert wrong.status_code == 422
         stale = await ask(
-            TokenScope.DELIVERY, f"{one}/settle?version=9", {"reason": "not_needed"}, post=True
+            TokenScope.DELIVERY, f"{one}/settle?row_version=9", {"reason": "not_needed"}, post=True
         )
         assert stale.status_code == 409
         done = await ask(TokenScope.DELIVERY, f"{one}/settle", {"reason": "not_needed"}, post=True)

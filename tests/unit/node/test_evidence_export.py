@@ -23,6 +23,7 @@ from protocol.identifiers import CaseReference
 from protocol.messages.general import Outcome as Decided
 from tests.support.evidence_nodes import EvidenceNetwork, make_evidence_network
 from tests.support.node import make_draft
+from tests.support.people import STAFF, acting
 
 OFFICER = "0123456789abcdef0123456789abcdef"
 
@@ -37,7 +38,7 @@ def nodes(url_of: Callable[[str], str], tmp_path: Path) -> Iterator[EvidenceNetw
 
 def export(nodes: EvidenceNetwork, code: str, message_id: str) -> ExportedBundle:
     """Export one message."""
-    return export_message(nodes.network.node(code), nodes.archives[code], message_id)
+    return export_message(nodes.network.node(code), nodes.archives[code], message_id, who=STAFF)
 
 
 def judge(nodes: EvidenceNetwork, made: ExportedBundle) -> Verdict:
@@ -52,9 +53,9 @@ def steps(verdict: Verdict) -> list[Step]:
 
 def test_both_sides_prove_the_same_message(nodes: EvidenceNetwork) -> None:
     """Sender and recipient each hold both signatures: neither needs the other, or the hub."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.settle()
-    reading.handle_open(nodes.network.node("XK"), sent.message_id, actor=OFFICER)
+    reading.handle_open(nodes.network.node("XK"), sent.message_id, who=acting(OFFICER))
     nodes.network.settle()
     for code in ("AL", "XK"):
         made = export(nodes, code, sent.message_id)
@@ -68,7 +69,7 @@ def test_both_sides_prove_the_same_message(nodes: EvidenceNetwork) -> None:
 
 def test_a_bundle_names_no_officer(nodes: EvidenceNetwork) -> None:
     """Who clicked is the node's own business; the log says staff."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.settle()
     members = unpack_members(export(nodes, "AL", sent.message_id).data)
     events = json.loads(members["events.json"])["events"]
@@ -85,19 +86,22 @@ def test_a_bundle_names_no_officer(nodes: EvidenceNetwork) -> None:
 def test_a_whole_case_is_exported(nodes: EvidenceNetwork) -> None:
     """Notification and answer, with every receipt, from either side."""
     al, xk = nodes.network.node("AL"), nodes.network.node("XK")
-    sent = handle_send(al, make_draft(), actor=OFFICER)
+    sent = handle_send(al, make_draft(), who=acting(OFFICER))
     nodes.network.settle()
-    reading.handle_open(xk, sent.message_id, actor=OFFICER)
+    reading.handle_open(xk, sent.message_id, who=acting(OFFICER))
     accept = DecisionDraft(
         outcome=Decided.ACCEPTED, case_manager=CaseManagerDraft(post="Case manager on duty")
     )
-    handle_decide(xk, sent.message_id, accept, actor=OFFICER)
+    handle_decide(xk, sent.message_id, accept, who=acting(OFFICER))
     nodes.network.settle()
-    other = handle_send(al, make_draft(), actor=OFFICER)
+    other = handle_send(al, make_draft(), who=acting(OFFICER))
     nodes.network.settle()
     for code in ("AL", "XK"):
         made = export_case(
-            nodes.network.node(code), nodes.archives[code], CaseReference(sent.case_reference)
+            nodes.network.node(code),
+            nodes.archives[code],
+            CaseReference(sent.case_reference),
+            who=STAFF,
         )
         verdict = judge(nodes, made)
         assert verdict.outcome is Outcome.PROVED, format_verdict(verdict)
@@ -110,7 +114,7 @@ def test_a_whole_case_is_exported(nodes: EvidenceNetwork) -> None:
 
 def test_a_message_on_its_way_is_signed_and_no_more(nodes: EvidenceNetwork) -> None:
     """The broker's word is a claim in the log; there is no receipt yet."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.collect("AL")
     verdict = judge(nodes, export(nodes, "AL", sent.message_id))
     assert verdict.outcome is Outcome.INCOMPLETE
@@ -120,7 +124,7 @@ def test_a_message_on_its_way_is_signed_and_no_more(nodes: EvidenceNetwork) -> N
 
 def test_a_refusal_is_exported(nodes: EvidenceNetwork) -> None:
     """It came after its expiry: the recipient's signed refusal is the sender's evidence."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.collect("AL")
     nodes.advance(days=22)
     nodes.publish()
@@ -133,7 +137,7 @@ def test_a_refusal_is_exported(nodes: EvidenceNetwork) -> None:
 
 def test_old_evidence_rests_on_the_registry_of_its_day(nodes: EvidenceNetwork) -> None:
     """The registry went on, keys included; the version that the message names was kept."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.settle()
     before = nodes.network.directory.directory.version
     for _ in range(3):
@@ -150,7 +154,7 @@ def test_a_version_that_was_never_kept_is_named(nodes: EvidenceNetwork) -> None:
     """The bundle is made all the same, says what it lacks, and verifies as incomplete."""
     nodes.advance(days=5)
     nodes.publish("XK")
-    sent = handle_send(nodes.network.node("XK"), make_draft_of_xk(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("XK"), make_draft_of_xk(), who=acting(OFFICER))
     nodes.network.settle()
     nodes.advance(days=5)
     nodes.publish()
@@ -167,7 +171,7 @@ def test_a_version_that_was_never_kept_is_named(nodes: EvidenceNetwork) -> None:
 
 def test_a_signature_that_the_registry_will_not_confirm_is_said(nodes: EvidenceNetwork) -> None:
     """A node long cut off rests on a registry that has run out: whoever exports learns it first."""
-    sent = handle_send(nodes.network.node("AL"), make_draft(), actor=OFFICER)
+    sent = handle_send(nodes.network.node("AL"), make_draft(), who=acting(OFFICER))
     nodes.network.settle()
     assert export(nodes, "AL", sent.message_id).missing == ()
     nodes.advance(days=10)
@@ -219,6 +223,6 @@ def test_what_is_not_here_cannot_be_exported(nodes: EvidenceNetwork) -> None:
     """Neither a message nor a case of that name."""
     node, archive = nodes.network.node("AL"), nodes.archives["AL"]
     with pytest.raises(NotFoundError):
-        export_message(node, archive, "ab" * 16)
+        export_message(node, archive, "ab" * 16, who=STAFF)
     with pytest.raises(NotFoundError):
-        export_case(node, archive, CaseReference("TRM-7G1A0-2C028-R"))
+        export_case(node, archive, CaseReference("TRM-7G1A0-2C028-R"), who=STAFF)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,15 +25,16 @@ from protocol.sealing import RecipientKey
 from protocol.signing import SigningKey
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.messages import make_fields
-from tests.support.node import Network, make_draft, sqlite_urls
+from tests.support.node import Network, make_draft
+from tests.support.people import STAFF, acting
 
 ID = MessageId("0123456789abcdef" * 2)
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do here: what is refused is refused before the store."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 def craft(
@@ -151,7 +151,7 @@ def test_an_unknown_type_is_kept_shown_and_receipted_as_such(network: Network) -
     result = take_in(network, craft(network, fields))
     assert result.intake is Intake.STORED
     xk = network.node("XK")
-    view = reading.get_message(xk, ID)
+    view = reading.get_message(xk, ID, who=STAFF)
     assert not view.item.readable
     assert view.item.case_reference == fields["case"]
     with xk.database.reading() as session:
@@ -171,7 +171,7 @@ def test_an_unknown_type_is_answered_by_nothing(network: Network) -> None:
         body={"completeness": "none_available", "none_reason": "not_known_here"},
     )
     with pytest.raises(RefusedDraftError, match="not of the type"):
-        handle_send(network.node("XK"), answer, actor="u2")
+        handle_send(network.node("XK"), answer, who=acting("u2"))
 
 
 def test_one_id_for_two_messages_is_a_conflict(network: Network) -> None:
@@ -181,26 +181,26 @@ def test_one_id_for_two_messages_is_a_conflict(network: Network) -> None:
     second = take_in(network, craft(network, other))
     assert first.intake is Intake.STORED
     assert second.reason is RejectionCode.CONFLICT
-    assert len(reading.list_items(network.node("XK"), direction="in")) == 1
+    assert len(reading.list_items(network.node("XK"), direction="in", who=STAFF)) == 1
 
 
 def test_a_gap_shows_when_the_next_arrives(network: Network) -> None:
     """The hub swallowed a message: the one after it reveals the gap, late arrival fills it."""
     al, xk = network.node("AL"), network.node("XK")
     for _ in range(3):
-        handle_send(al, make_draft(), actor="u1")
+        handle_send(al, make_draft(), who=acting("u1"))
     network.collect("AL")
     first, second, third = network.mailbox
     network.mailbox.clear()
     verdicts = []
     for carried in (first, third, second):
         result = network.deliver(carried)
-        verdicts.append(reading.get_message(xk, str(result.message_id)).link_verdict)
+        verdicts.append(reading.get_message(xk, str(result.message_id), who=STAFF).link_verdict)
     assert verdicts == ["in_order", "after_gap", "fills_gap"]
     kinds = [
         str(entry.kind)
-        for case in reading.list_cases(xk)
-        for entry in reading.get_case(xk, case.case_id).timeline
+        for case_id in {item.case_id for item in reading.list_items(xk, who=STAFF, direction="in")}
+        for entry in reading.get_case(xk, str(case_id), who=STAFF).timeline
     ]
     assert kinds.count("link_gap") == 1
 
@@ -212,7 +212,7 @@ def test_a_rewritten_history_is_seen(network: Network) -> None:
     other = make_fields("general.message", message_id="e" * 32, body={"text": "Another history."})
     result = take_in(network, craft(network, other, message_id=MessageId("e" * 32)))
     assert result.intake is Intake.STORED
-    assert reading.get_message(network.node("XK"), "e" * 32).link_verdict == "conflict"
+    assert reading.get_message(network.node("XK"), "e" * 32, who=STAFF).link_verdict == "conflict"
 
 
 def receipt_fields(message_id: str, digest: str | None, **changes: Any) -> dict[str, Any]:
@@ -241,9 +241,9 @@ def craft_receipt(network: Network, fields: dict[str, Any], *, of: str) -> Arriv
 def test_receipts_of_others_or_for_other_bytes_prove_nothing(network: Network) -> None:
     """Only the recipient's receipt for exactly what was sent moves a message."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.collect("AL")
-    digest = reading.get_message(al, sent.message_id).payload_sha256
+    digest = reading.get_message(al, sent.message_id, who=STAFF).payload_sha256
     attempts = [
         craft_receipt(network, receipt_fields(sent.message_id, digest), of="MK"),
         craft_receipt(network, receipt_fields(sent.message_id, "0" * 64), of="XK"),
@@ -251,17 +251,19 @@ def test_receipts_of_others_or_for_other_bytes_prove_nothing(network: Network) -
     ]
     for attempt in attempts:
         assert handle_arrivals(al, [attempt])[0].intake is Intake.RECEIPT
-        assert reading.get_message(al, sent.message_id).item.dispatch == Dispatch.ON_ITS_WAY
-        assert reading.get_message(al, sent.message_id).proofs == ()
+        assert (
+            reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.ON_ITS_WAY
+        )
+        assert reading.get_message(al, sent.message_id, who=STAFF).proofs == ()
     good = craft_receipt(network, receipt_fields(sent.message_id, digest), of="XK")
     handle_arrivals(al, [good])
-    assert reading.get_message(al, sent.message_id).item.dispatch == Dispatch.DELIVERED
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.DELIVERED
 
 
 def test_a_rejection_for_other_bytes_does_not_stop_the_message(network: Network) -> None:
     """'Rejected' ends a message only if it names what was sent; else it is tried again."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.collect("AL")
     rejection = craft_receipt(
         network,
@@ -269,7 +271,7 @@ def test_a_rejection_for_other_bytes_does_not_stop_the_message(network: Network)
         of="XK",
     )
     handle_arrivals(al, [rejection])
-    view = reading.get_message(al, sent.message_id)
+    view = reading.get_message(al, sent.message_id, who=STAFF)
     assert view.item.dispatch == Dispatch.ON_ITS_WAY
     assert view.trying is not None
 
@@ -296,7 +298,7 @@ def test_numbers_and_names_that_break_databases_are_malformed(
     """What no database or calendar can hold is refused like anything malformed."""
     result = take_in(network, craft(network, make_fields("general.message") | changes))
     assert result.reason is RejectionCode.MALFORMED
-    (kept,) = reading.list_quarantine(network.node("XK"))
+    (kept,) = quarantine.list_quarantine(network.node("XK"))
     assert "\x00" not in kept.detail
 
 
@@ -304,7 +306,7 @@ def test_numbers_and_names_that_break_databases_are_malformed(
 def test_a_wrong_clock_loses_nothing(network: Network, minutes: int) -> None:
     """A node whose clock is an hour off still takes messages in, and believes receipts."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.collect("AL")
     right = network.clock.now
     network.clock.advance(minutes=minutes)
@@ -312,13 +314,13 @@ def test_a_wrong_clock_loses_nothing(network: Network, minutes: int) -> None:
     network.collect("XK")
     network.clock.now = right
     network.settle()
-    assert reading.get_message(al, sent.message_id).item.dispatch == Dispatch.DELIVERED
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.DELIVERED
 
 
 def test_an_id_of_somebody_else_changes_nothing_for_them(network: Network) -> None:
     """MK takes the id of AL's message, first or second: both are shown, both are receipted."""
     al, xk = network.node("AL"), network.node("XK")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.collect("AL")
     fields = make_fields(
         "general.message",
@@ -332,14 +334,14 @@ def test_an_id_of_somebody_else_changes_nothing_for_them(network: Network) -> No
     assert take_in(network, squatting).intake is Intake.STORED
     assert network.deliver(network.mailbox.popleft()).intake is Intake.STORED
     network.settle()
-    assert reading.get_message(al, sent.message_id).item.dispatch == Dispatch.DELIVERED
-    received = reading.list_items(xk, direction="in")
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.DELIVERED
+    received = reading.list_items(xk, direction="in", who=STAFF)
     assert sorted(item.peer for item in received) == ["AL", "MK"]
     from_al = next(item for item in received if item.peer == "AL")
     decision = DecisionDraft(outcome=Outcome.DECLINED, decline_reason=DeclineReason.NO_CAPACITY)
-    handle_decide(xk, from_al.message_id, decision, actor="u2")
+    handle_decide(xk, from_al.message_id, decision, who=acting("u2"))
     network.settle()
-    assert reading.get_message(al, sent.message_id).item.handling == "declined"
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.handling == "declined"
 
 
 def test_an_id_used_twice_by_its_sender_is_kept_as_a_conflict(network: Network) -> None:
@@ -347,14 +349,14 @@ def test_an_id_used_twice_by_its_sender_is_kept_as_a_conflict(network: Network) 
     take_in(network, craft(network, make_fields("general.message")))
     other = craft(network, make_fields("general.message", body={"text": "Something else."}))
     take_in(network, other)
-    (kept,) = reading.list_quarantine(network.node("XK"))
+    (kept,) = quarantine.list_quarantine(network.node("XK"))
     assert kept.reason == "conflict"
 
 
 def test_a_decision_settles_only_its_own_case(network: Network) -> None:
     """A decision that names a message of another case changes nothing there."""
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u1")
+    sent = handle_send(al, make_draft(), who=acting("u1"))
     network.settle()
     fields = make_fields(
         "general.decision",
@@ -366,7 +368,7 @@ def test_a_decision_settles_only_its_own_case(network: Network) -> None:
     )
     crossed = craft(network, fields, sender="XK", travels_as="XK", recipient="AL", to="AL")
     assert handle_arrivals(al, [crossed])[0].intake is Intake.STORED
-    assert reading.get_message(al, sent.message_id).item.handling == "new"
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.handling == "new"
 
 
 def test_the_quarantine_is_bounded(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,9 @@
 """A node keeps its own keys in the registry, and says what is wrong with them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from typing_extensions import override
@@ -12,7 +11,7 @@ from typing_extensions import override
 from console.process.tasks import BackgroundTasks
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
-from node.bootstrap import list_registry_troubles
+from node.background import list_registry_troubles
 from node.service.context import NodeContext
 from node.workers.keys_renewal import RENEW_AFTER, KeysRenewal, OwnKeys
 from protocol.epochs import KeyPlan
@@ -25,7 +24,6 @@ from tests.support.node import (
     make_directory,
     make_keys,
     make_keystore,
-    sqlite_urls,
 )
 
 AL = ParticipantCode("AL")
@@ -82,10 +80,10 @@ class Renewing:
 
 
 @pytest.fixture
-def renewing(tmp_path: Path) -> Iterator[Renewing]:
+def renewing(node_url_of: Callable[[str], str]) -> Iterator[Renewing]:
     """AL's renewal, over a registry that lists its keys as they are."""
     clock, directory = FakeClock(), FixedDirectory(make_directory([STORE]))
-    context = make_context(STORE, directory, database_url=sqlite_urls(tmp_path)("AL"), clock=clock)
+    context = make_context(STORE, directory, database_url=node_url_of("AL"), clock=clock)
     publisher = FakePublisher()
     worker = KeysRenewal(context, publisher, wait_for_registry=seen)
     yield Renewing(clock, directory, publisher, context, worker)

@@ -7,6 +7,7 @@ import pytest
 from node.service.composing import handle_send
 from protocol.subjects import TrafficClass
 from tests.support.node import Network, make_draft
+from tests.support.people import acting
 
 
 @pytest.mark.parametrize("carried_as", [TrafficClass.LARGE, TrafficClass.CHUNK])
@@ -14,7 +15,7 @@ def test_messages_and_receipts_may_travel_as_large_ones(
     network: Network, carried_as: TrafficClass
 ) -> None:
     """A message and its receipt are taken in from the class of large envelopes, not from chunks."""
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     carried = network.mailbox.popleft()
     moved = replace(carried, arrival=replace(carried.arrival, traffic=carried_as))

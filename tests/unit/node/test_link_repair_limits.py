@@ -45,6 +45,7 @@ from tests.support.link_repair import (
     send,
 )
 from tests.support.node import NOON, Network, make_draft, make_network
+from tests.support.people import acting
 
 HOUR = timedelta(hours=1)
 
@@ -193,7 +194,7 @@ def test_a_message_that_has_not_left_is_not_queued_twice(network: Network) -> No
     """It is announced, and leaves once."""
     sent = send(network)
     network.settle()
-    handle_send(network.node("AL"), make_draft(), actor="u1")
+    handle_send(network.node("AL"), make_draft(), who=acting("u1"))
     say(
         network,
         "XK",

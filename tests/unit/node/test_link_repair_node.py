@@ -42,6 +42,7 @@ from tests.support.link_repair import (
     send,
 )
 from tests.support.node import Network, make_network
+from tests.support.people import STAFF
 
 HOUR = timedelta(hours=1)
 
@@ -56,7 +57,7 @@ def network(url_of: Callable[[str], str]) -> Iterator[Network]:
 
 def dispatch_of(network: Network, message_id: str) -> str | None:
     """Return what became of a message of AL."""
-    return reading.get_message(network.node("AL"), message_id).item.dispatch
+    return reading.get_message(network.node("AL"), message_id, who=STAFF).item.dispatch
 
 
 # ------------------------------------------------------------------ lost and found
@@ -206,9 +207,11 @@ def test_what_was_erased_is_reported_gone_and_shown(network: Network) -> None:
     network.settle()
     assert missing(network) == []
     assert count_kind(network, EventKind.LINK_GONE) == 1
-    case_id = reading.get_message(network.node("XK"), sent[2]).item.case_id
+    case_id = reading.get_message(network.node("XK"), sent[2], who=STAFF).item.case_id
     assert case_id is not None
-    told = [entry.kind for entry in reading.get_case(network.node("XK"), case_id).timeline]
+    told = [
+        entry.kind for entry in reading.get_case(network.node("XK"), case_id, who=STAFF).timeline
+    ]
     assert EventKind.LINK_GONE in told
     notices = list_notices(network.node("XK"))
     assert notices == ["link from AL: 1 messages never arrived, and AL reports them gone"]

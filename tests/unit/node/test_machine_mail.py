@@ -1,10 +1,9 @@
 """What machines say to machines: its class, its way out, and the workers that see to it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,16 +29,16 @@ from protocol.messages.link_repair import NumbersField, ResendRequestBody
 from protocol.sealing import RecipientKey
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.link_repair import PATIENT, lose, missing, received, say, send
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 
 ID = "0123456789abcdef" * 2
 ASKING: dict[str, Any] = {"numbers": [{"generation": 1, "first": 1, "last": 2}]}
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL and XK; the use cases below are tested on both databases elsewhere."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), rules=PATIENT)
+    made = make_network(["AL", "XK"], url_of=node_url_of, rules=PATIENT)
     yield made
     made.close()
 

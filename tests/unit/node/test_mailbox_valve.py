@@ -15,6 +15,7 @@ from node.store.tables import MessageRow, OutboxRow
 from protocol.identifiers import ParticipantCode
 from protocol.messages.codes import Urgency
 from tests.support.node import Network, make_draft
+from tests.support.people import acting
 
 
 def attempt(message: Consigned, error: str | None = None) -> Attempt:
@@ -42,9 +43,9 @@ def test_others_of_the_class_rest_with_the_refused_one_and_follow_the_taken_one(
     """Not what is immediate, large, for others or being tried; and nothing rests for good."""
     al = network.node("AL")
     refused, waits, large, elsewhere, tried = (
-        handle_send(al, make_draft(), actor="u").message_id for _ in range(5)
+        handle_send(al, make_draft(), who=acting("u")).message_id for _ in range(5)
     )
-    immediate = handle_send(al, make_draft(urgency=Urgency.IMMEDIATE), actor="u").message_id
+    immediate = handle_send(al, make_draft(urgency=Urgency.IMMEDIATE), who=acting("u")).message_id
     claimed = {each.message_id: each for each in claim_messages(al, limit=9)}
 
     def arrange(session: Session) -> None:

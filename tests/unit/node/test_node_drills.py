@@ -1,9 +1,8 @@
 """Drills at the node: taking the hub's news in, answering, and losing no answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,16 +19,16 @@ from node.workers.drills import DrillRounds, exchange
 from protocol.drill_answer import AnsweredBy, DrillAnswer, DrillOutcome, DrillQuestion
 from protocol.hub_request import HubRequest, Purpose
 from protocol.identifiers import AuthorityId, ParticipantCode, Phase
-from tests.support.node import NOON, Network, make_network, sqlite_urls
+from tests.support.node import NOON, Network, make_network
 
 DESK = "anti-trafficking-desk"
 AL = ParticipantCode("AL")
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """Two nodes without anything between them."""
-    built = make_network(("AL", "XK"), url_of=sqlite_urls(tmp_path))
+    built = make_network(("AL", "XK"), url_of=node_url_of)
     yield built
     built.close()
 

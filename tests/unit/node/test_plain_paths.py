@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +16,10 @@ from node.service.opening import Arrival
 from node.service.plain_intake import PlainIntake
 from node.service.receiving import Intake, handle_arrivals
 from node.service.send_desk import CallerRefusedError, SendDesk
-from node.service.tokens import handle_make_token
 from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.subjects import TrafficClass, parse_account_id
-from tests.support.node import Network, make_context, make_draft, sqlite_urls
+from tests.support.node import Network, make_context, make_draft
+from tests.support.people import acting, token_of
 
 TABLES = (MessageRow, EventRow, ReceiptDueRow, EvidenceRow, OutboxRow)
 #: What is drawn anew or counted by the database.
@@ -30,9 +28,9 @@ DRAWN |= {"receipt_id", "transport_id"}
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do here: the use cases are tested on both elsewhere."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 def read_rows(context: NodeContext) -> dict[str, list[str]]:
@@ -78,9 +76,9 @@ def test_a_fetch_is_stored_as_its_messages_would_be_one_by_one(
 ) -> None:
     """New cases, known ones, copies, a gap and what fills it: the same rows either way."""
     al = network.node("AL")
-    case = handle_send(al, make_draft(), actor="u").case_reference
+    case = handle_send(al, make_draft(), who=acting("u")).case_reference
     for number in range(8):
-        handle_send(al, make_draft(case=case if number % 2 else None), actor="u")
+        handle_send(al, make_draft(case=case if number % 2 else None), who=acting("u"))
     letters = hand_over(network)
     letters[5], letters[6] = letters[6], letters[5]
     letters.insert(4, letters[1])
@@ -104,8 +102,8 @@ def test_a_fetch_is_stored_as_its_messages_would_be_one_by_one(
 async def test_what_comes_together_is_queued_or_refused_for_itself(network: Network) -> None:
     """A burst: each request gets its own answer, and numbers on the link have no gap."""
     al = network.node("AL")
-    token = handle_make_token(al, label="program", lifetime=timedelta(days=1))
-    case = handle_send(al, make_draft(), actor="u").case_reference
+    token = token_of(al)
+    case = handle_send(al, make_draft(), who=acting("u")).case_reference
     desk = SendDesk(al)
 
     def ask(draft: Draft, *, key: str | None = None, by: str = token) -> Coroutine[Any, Any, Sent]:
@@ -144,7 +142,7 @@ async def test_a_burst_is_stored_as_its_messages_would_be_one_by_one(
 ) -> None:
     """The rows of messages that came together say what the rows of single ones say."""
     al, xk = network.node("AL"), network.node("XK")
-    token = handle_make_token(al, label="program", lifetime=timedelta(days=1))
+    token = token_of(al)
     desk = SendDesk(al)
     await asyncio.gather(
         *(desk.send(make_draft(), token=token, submission_key=None) for _ in range(3))
@@ -156,7 +154,7 @@ async def test_a_burst_is_stored_as_its_messages_would_be_one_by_one(
         clock=network.clock,
     )
     for _ in range(3):
-        handle_send(single, make_draft(), actor="api:program")
+        handle_send(single, make_draft(), who=acting("api:program"))
     compared = [read_shape(context) for context in (al, single)]
     single.database.close()
     assert compared[0] == compared[1]

@@ -1,7 +1,7 @@
 """A real node makes of receipts what the vectors say (``protocol/vectors/receipts.json``)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from protocol.messages.catalogue import encode_payload
 from protocol.messages.head import RegistryPin
 from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem
 from tests.support.checkout import ROOT
-from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.node import Network, make_draft, make_network
+from tests.support.people import acting
 
 VECTORS: Final[dict[str, Any]] = json.loads(
     (ROOT / "protocol" / "vectors" / "receipts.json").read_text("ascii")
@@ -27,16 +28,16 @@ SENT: Final[dict[str, Any]] = VECTORS["given"]["sent"]
 
 
 @pytest.fixture(scope="module")
-def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def parties(shared_node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL, XK and MK, who know each other; each case sends a message of its own."""
-    made = make_network(["AL", "XK", "MK"], url_of=sqlite_urls(tmp_path_factory.mktemp("nodes")))
+    made = make_network(["AL", "XK", "MK"], url_of=shared_node_url_of)
     yield made
     made.close()
 
 
 def send(network: Network) -> tuple[str, str]:
     """Let AL send a message to XK that gets lost; its identifier and digest."""
-    sent = handle_send(network.node("AL"), make_draft(), actor="u1")
+    sent = handle_send(network.node("AL"), make_draft(), who=acting("u1"))
     network.collect("AL")
     network.mailbox.clear()
     with network.node("AL").database.reading() as session:

@@ -30,7 +30,8 @@ from protocol.attachment import Chunk
 from protocol.identifiers import MessageId
 from protocol.link_repair import RULES
 from protocol.messages.link_repair import ResendRequestBody
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
+from tests.support.people import STAFF, acting
 from tests.support.received_files import (
     OFFICER,
     STATEMENT,
@@ -57,9 +58,9 @@ def network(url_of: Callable[[str], str], tmp_path: Path) -> Iterator[Network]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Network]:
-    """Make the same on SQLite alone, where SQL does not differ."""
-    made = make_network(["AL", "XK", "MK"], url_of=sqlite_urls(tmp_path), files=tmp_path / "disk")
+def pair(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Network]:
+    """Make the same on one database, where SQL does not differ."""
+    made = make_network(["AL", "XK", "MK"], url_of=node_url_of, files=tmp_path / "disk")
     take_small_objects(made, "XK")
     yield made
     made.close()
@@ -88,7 +89,7 @@ def list_requests(context: NodeContext) -> list[ResendRequestBody]:
 
 def take_copy(context: NodeContext, file_id: str) -> bytes:
     """Take a copy of a whole file."""
-    copy = open_copy(context, file_id, actor=OFFICER)
+    copy = open_copy(context, file_id, who=acting(OFFICER))
     return b"".join(copy.read(0, copy.size - 1))
 
 
@@ -96,8 +97,8 @@ def test_a_message_is_shown_at_once_and_delivered_with_its_last_file(network: Ne
     """Chunks come in any order, some twice; only when all files opened, receipts are owed."""
     xk = network.node("XK")
     sent = announce(network, {"statement.txt": STATEMENT, "list.csv": make_text(9_000)})
-    assert get_message(xk, sent.message_id).item.readable
-    handle_open(xk, sent.message_id, actor=OFFICER)
+    assert get_message(xk, sent.message_id, who=STAFF).item.readable
+    handle_open(xk, sent.message_id, who=acting(OFFICER))
     assert count_owed(xk) == 0, "neither delivered nor read before the files are here"
     shuffled = [*sent.chunks, *sent.chunks[:3]]
     Random(5).shuffle(shuffled)  # noqa: S311 - an order that can be repeated, no secret
@@ -250,7 +251,7 @@ def test_what_the_disk_lost_is_asked_for_again(network: Network) -> None:
     carry_chunks(network, sent.chunks)
     assert open_all(network) == [OpenOutcome.OPENED]
     xk.blobs.write_at(row.file_id, 3 * (8192 + 17) + 5, b"\0\0\0\0")
-    copy = open_copy(xk, row.file_id, actor=OFFICER)
+    copy = open_copy(xk, row.file_id, who=acting(OFFICER))
     with pytest.raises(WithheldFileError, match="damaged"):
         copy.read(30_000, 50_000)
     (row,) = list_received(xk)
@@ -294,7 +295,7 @@ def test_a_file_waits_for_its_scanner_and_is_quarantined_if_it_finds_something(
     assert find_dispatch(network, sent) == "delivered"
     (file_id,) = list_unscanned(xk, limit=9)
     with pytest.raises(WithheldFileError, match="waits"):
-        open_copy(xk, file_id, actor=OFFICER)
+        open_copy(xk, file_id, who=acting(OFFICER))
     with pytest.raises(ScannerAwayError):
         scan_file(xk, scanner, file_id)
     assert list_unscanned(xk, limit=9) == [file_id]
@@ -303,7 +304,7 @@ def test_a_file_waits_for_its_scanner_and_is_quarantined_if_it_finds_something(
     assert scan_file(xk, scanner, file_id) is ScanOutcome.FOUND
     assert list_kinds(network, sent)[0] is EventKind.FILE_QUARANTINED
     with pytest.raises(WithheldFileError, match="quarantined"):
-        open_copy(xk, file_id, actor=OFFICER)
+        open_copy(xk, file_id, who=acting(OFFICER))
     assert any("malware found in 1" in line for line in list_notices(xk))
     (trouble,) = showing.list_troubled_files(xk)
     assert (trouble.scan, trouble.scan_detail) == (Scan.FOUND, "Test.Marker")
@@ -319,7 +320,7 @@ def test_a_file_waits_for_its_scanner_and_is_quarantined_if_it_finds_something(
     assert scan_file(xk, scanner, file_id) is ScanOutcome.UNSCANNABLE
     with pytest.raises(WithheldFileError, match="could not look"):
         take_copy(xk, file_id)
-    copy = open_copy(xk, file_id, actor=OFFICER, accepts_unscanned=True)
+    copy = open_copy(xk, file_id, who=acting(OFFICER), accepts_unscanned=True)
     assert b"".join(copy.read(0, copy.size - 1)) == STATEMENT
     assert scanner.seen == [len(STATEMENT)] * 3
 
@@ -336,9 +337,11 @@ def test_switching_the_scanner_off_lets_waiting_files_go(pair: Network) -> None:
     assert take_copy(xk, row.file_id) == STATEMENT
 
 
-def test_any_part_of_a_file_can_be_read_with_one_chunk_in_memory(tmp_path: Path) -> None:
+def test_any_part_of_a_file_can_be_read_with_one_chunk_in_memory(
+    tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """Every range is the slice that it names, and a large file is never whole in memory."""
-    network = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), files=tmp_path / "disk")
+    network = make_network(["AL", "XK"], url_of=node_url_of, files=tmp_path / "disk")
     xk = network.node("XK")
     content = make_text(6 * 1024**2)
     sent = announce(network, {"statement.txt": content})
@@ -346,9 +349,9 @@ def test_any_part_of_a_file_can_be_read_with_one_chunk_in_memory(tmp_path: Path)
     open_all(network)
     (row,) = list_received(xk)
     for first, last in ((0, 0), (524_287, 524_288), (1_000_000, 3_000_000), (6_291_455, 6_291_455)):
-        copy = open_copy(xk, row.file_id, actor=OFFICER, is_first_part=False)
+        copy = open_copy(xk, row.file_id, who=acting(OFFICER), is_first_part=False)
         assert b"".join(copy.read(first, last)) == content[first : last + 1]
-    copy = open_copy(xk, row.file_id, actor=OFFICER)
+    copy = open_copy(xk, row.file_id, who=acting(OFFICER))
     tracemalloc.start()
     assert sum(map(len, copy.read(0, copy.size - 1))) == copy.size
     peak = tracemalloc.get_traced_memory()[1]

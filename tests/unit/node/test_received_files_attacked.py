@@ -23,7 +23,8 @@ from node.service.attachments.taking import WithheldFileError, open_copy
 from node.service.reading import get_message
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.tables import MessageRow
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
+from tests.support.people import STAFF, acting
 from tests.support.received_files import (
     OFFICER,
     STATEMENT,
@@ -48,9 +49,9 @@ def network(url_of: Callable[[str], str], tmp_path: Path) -> Iterator[Network]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Network]:
-    """Make the same on SQLite alone, where SQL does not differ."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), files=tmp_path / "disk")
+def pair(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Network]:
+    """Make the same on one database, where SQL does not differ."""
+    made = make_network(["AL", "XK"], url_of=node_url_of, files=tmp_path / "disk")
     take_small_objects(made, "XK")
     yield made
     made.close()
@@ -68,7 +69,7 @@ def test_one_sender_fills_its_own_share_of_the_disk_and_no_more(pair: Network) -
     assert carry_chunks(pair, at_once, taker=taker) == [stored, waits, stored, waits]
     assert set(carry_chunks(pair, first.chunks[2:], taker=taker)) == {ChunkFate.STORED}
     assert set(carry_chunks(pair, second.chunks, taker=taker)) == {ChunkFate.NO_ROOM}
-    view = list_files(xk, get_message(xk, second.message_id))[0]
+    view = list_files(xk, get_message(xk, second.message_id, who=STAFF))[0]
     assert view.has_no_room
     assert set(carry_chunks(pair, second.chunks)) == {ChunkFate.STORED}
     assert len(open_all(pair)) == 2
@@ -92,7 +93,7 @@ def test_what_was_found_stays_found_and_is_hidden_by_no_other_file(pair: Network
     assert (found.file_id, found.scan_detail) == (row.file_id, "Test.Marker")
     assert [each.arrival for each in others] == [Arrival.ARRIVING] * 2
     with pytest.raises(WithheldFileError, match="quarantined"):
-        open_copy(xk, row.file_id, actor=OFFICER, accepts_unscanned=True)
+        open_copy(xk, row.file_id, who=acting(OFFICER), accepts_unscanned=True)
 
 
 def test_every_taking_is_written_down_whatever_part_it_is_of(pair: Network) -> None:
@@ -104,7 +105,7 @@ def test_every_taking_is_written_down_whatever_part_it_is_of(pair: Network) -> N
     one, two = [row.file_id for row in list_received(xk)]
 
     def count_taken(file_id: str, actor: str = OFFICER) -> int:
-        open_copy(xk, file_id, actor=actor, is_first_part=False)
+        open_copy(xk, file_id, who=acting(actor), is_first_part=False)
         return list_kinds(pair, sent).count(EventKind.FILE_TAKEN)
 
     assert [count_taken(one), count_taken(one), count_taken(two)] == [1, 1, 2]

@@ -14,6 +14,7 @@ from node.store.pin_tables import RegistryAlarmRow, RegistryNamedRow, RegistryVe
 from protocol.messages.link_repair import RegistryConflictBody
 from tests.support.link_repair import count_kind, names, say, send, show_registry
 from tests.support.node import Network
+from tests.support.people import STAFF
 
 OTHER = "cd" * 32
 THIRD = "ef" * 32
@@ -65,7 +66,7 @@ def test_two_hashes_for_one_version_alarm_both_sides(network: Network) -> None:
         ("AL", "AL", "XK", certain),
         ("XK", "XK", "AL", confirmed),
     ]
-    assert reading.get_message(network.node("XK"), sent[-1]).item.message_id == sent[-1]
+    assert reading.get_message(network.node("XK"), sent[-1], who=STAFF).item.message_id == sent[-1]
     for code in ("AL", "XK"):
         assert count_kind(network, EventKind.REGISTRY_CONFLICT, code) == 2
         notices = " ".join(list_notices(network.node(code)))
@@ -80,9 +81,9 @@ def test_the_case_of_the_message_says_so(network: Network) -> None:
     sent = names(send(network))
     network.settle()
     for code in ("AL", "XK"):
-        case_id = reading.get_message(network.node(code), sent[0]).item.case_id
+        case_id = reading.get_message(network.node(code), sent[0], who=STAFF).item.case_id
         assert case_id is not None
-        timeline = reading.get_case(network.node(code), case_id).timeline
+        timeline = reading.get_case(network.node(code), case_id, who=STAFF).timeline
         assert EventKind.REGISTRY_CONFLICT in [entry.kind for entry in timeline]
 
 

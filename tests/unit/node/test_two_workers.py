@@ -22,6 +22,7 @@ from node.workers.relay import Relay
 from protocol.messages.codes import Urgency
 from protocol.subjects import AccountId, TrafficClass, parse_account_id
 from tests.support.node import Network, make_draft, make_network
+from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
 
 COUNT = 12
@@ -151,7 +152,7 @@ def pair(postgres_cluster: PostgresCluster) -> Iterator[Pair]:
 def write(context: NodeContext, count: int) -> None:
     """Queue messages to XK."""
     for _ in range(count):
-        handle_send(context, make_draft(urgency=Urgency.STANDARD), actor="u1")
+        handle_send(context, make_draft(urgency=Urgency.STANDARD), who=acting("u1"))
 
 
 def relays(pair: Pair, link: Any) -> list[Relay]:
@@ -253,5 +254,5 @@ async def test_what_a_killed_process_had_claimed_waits_for_its_lease(pair: Pair)
     pair.network.clock.advance(seconds=second.rules.lease.total_seconds() + 1)
     await relay.run_round()
     assert len(broker.waiting) == COUNT
-    states = {item.dispatch for item in reading.list_items(al, direction="out")}
+    states = {item.dispatch for item in reading.list_items(al, direction="out", who=STAFF)}
     assert states == {"on_its_way"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,8 @@ from node.workers.consumer import Consumer
 from node.workers.relay import Relay
 from protocol.messages.codes import Urgency
 from protocol.subjects import AccountId, TrafficClass
-from tests.support.node import Carried, Network, make_draft, sqlite_urls
+from tests.support.node import Carried, Network, make_draft
+from tests.support.people import STAFF, acting
 
 BACKLOG = 5_000
 #: In front of an immediate message in a mailbox.
@@ -27,14 +27,14 @@ FLOOD = 2_000
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do: order is a matter of one index."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 def write(network: Network, urgency: Urgency) -> str:
     """Queue a message of AL."""
-    return handle_send(network.node("AL"), make_draft(urgency=urgency), actor="u1").message_id
+    return handle_send(network.node("AL"), make_draft(urgency=urgency), who=acting("u1")).message_id
 
 
 def pile_up(network: Network, message_id: str, count: int) -> None:
@@ -181,13 +181,13 @@ async def test_a_false_duplicate_is_no_confirmation(network: Network) -> None:
     link = Link(duplicates=[True])
     relay = Relay(al, link)
     await relay.run_round()
-    view = reading.get_message(al, message_id)
+    view = reading.get_message(al, message_id, who=STAFF)
     assert view.item.dispatch == "queued"
     assert view.trying is not None
     assert "has this already" in (view.trying.last_error or "")
     network.clock.advance(minutes=1)
     await relay.run_round()
-    assert reading.get_message(al, message_id).item.dispatch == "on_its_way"
+    assert reading.get_message(al, message_id, who=STAFF).item.dispatch == "on_its_way"
     assert len(set(link.published)) == 2
 
 
@@ -202,4 +202,4 @@ async def test_a_true_duplicate_confirms(network: Network) -> None:
     link = Link(duplicates=[True])
     await Relay(al, link).run_round()
     assert link.published == [message.transport_id]
-    assert reading.get_message(al, message_id).item.dispatch == "on_its_way"
+    assert reading.get_message(al, message_id, who=STAFF).item.dispatch == "on_its_way"

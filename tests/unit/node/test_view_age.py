@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.trust.staleness import AgeLimits
-from node.bootstrap import list_registry_troubles
+from node.background import list_registry_troubles
 from node.service import reading
 from node.service.attention import list_outbox
 from node.service.composing import Sent, handle_send
@@ -19,8 +19,10 @@ from node.settings import NodeSettings
 from node.store.tables import OutboxRow
 from node.workers.registry_refresh import RegistryRefresh
 from protocol.identifiers import ParticipantCode
+from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import Network, make_draft
+from tests.support.people import STAFF, acting
 
 AL = ParticipantCode("AL")
 LONG = timedelta(days=14)
@@ -36,20 +38,21 @@ def send_about_person(network: Network, **changes: object) -> Sent:
     """Queue a message with data about a person."""
     draft = make_draft(
         legal_basis={**CONSENT, "classes": ["protection"]},
+        consent=ON_FILE,
         body={**make_draft().body, "note": "She asks for her sister."},
         **changes,
     )
-    return handle_send(network.node("AL"), draft, actor="u")
+    return handle_send(network.node("AL"), draft, who=acting("u"))
 
 
 def send_without_data(network: Network) -> Sent:
     """Queue a message without data about a person."""
-    return handle_send(network.node("AL"), make_draft(), actor="u")
+    return handle_send(network.node("AL"), make_draft(), who=acting("u"))
 
 
 def dispatch_of(network: Network, sent: Sent) -> str | None:
     """Return how far a message has got."""
-    return reading.get_message(network.node("AL"), sent.message_id).item.dispatch
+    return reading.get_message(network.node("AL"), sent.message_id, who=STAFF).item.dispatch
 
 
 def refresh(network: Network) -> None:
@@ -70,7 +73,7 @@ def test_data_about_persons_waits_and_nothing_is_lost(network: Network) -> None:
     al = network.node("AL")
     assert dispatch_of(network, without) == "delivered"
     assert dispatch_of(network, about_person) == "queued"
-    view = reading.get_message(al, about_person.message_id)
+    view = reading.get_message(al, about_person.message_id, who=STAFF)
     assert view.trying is not None
     assert view.trying.is_held_back
     assert view.trying.attempts == 0

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from sqlmodel import Session, SQLModel, select
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.models import EncryptionKeyEntry
 from node.domain.ports import LinkDownError, MailboxFullError, NoMailboxError
-from node.service import plain_intake, reading, receiving
+from node.service import plain_intake, quarantine, reading, receiving
 from node.service.composing import handle_send
 from node.store.bulk import insert_rows
 from node.store.tables import MessageRow, OutboxRow, ReceiptDueRow
@@ -24,13 +23,14 @@ from node.workers.relay import Relay
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
 from protocol.subjects import AccountId, TrafficClass
-from tests.support.node import NOON, Carried, Network, make_draft, sqlite_urls
+from tests.support.node import NOON, Carried, Network, make_draft
+from tests.support.people import STAFF, acting
 
 
 @pytest.fixture
-def url_of(tmp_path: Path) -> Callable[[str], str]:
-    """One database will do here: the use cases below the workers are tested on both."""
-    return sqlite_urls(tmp_path)
+def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
+    """One database will do, not the same one for every test."""
+    return node_url_of
 
 
 @dataclass
@@ -120,10 +120,10 @@ async def test_a_failed_hand_over_is_tried_again(
     """The message stays, its error shows, and the next try carries the same transport id."""
     worker, link = relay
     al = network.node("AL")
-    sent = handle_send(al, make_draft(), actor="u")
+    sent = handle_send(al, make_draft(), who=acting("u"))
     link.failures = [failure]
     await worker.run_round()
-    view = reading.get_message(al, sent.message_id)
+    view = reading.get_message(al, sent.message_id, who=STAFF)
     assert view.item.dispatch == "queued"
     assert view.trying is not None
     assert view.trying.last_error == str(failure)
@@ -132,7 +132,7 @@ async def test_a_failed_hand_over_is_tried_again(
     network.clock.advance(minutes=1)
     await worker.run_round()
     assert [what["transport_id"] for what in link.published] == [transport]
-    assert reading.get_message(al, sent.message_id).item.dispatch == "on_its_way"
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == "on_its_way"
 
 
 async def test_nothing_is_claimed_while_the_broker_is_away(
@@ -140,7 +140,7 @@ async def test_nothing_is_claimed_while_the_broker_is_away(
 ) -> None:
     """Down: no attempt is used up. Up again: what had failed goes at once, without its pause."""
     worker, link = relay
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     link.is_up = False
     await worker.run_round()
     link.is_up = True
@@ -160,7 +160,7 @@ async def test_the_relay_rests_until_it_is_woken(
     worker, link = relay
     await worker.run_round()
     resting = asyncio.create_task(worker.run_round())
-    await asyncio.to_thread(handle_send, network.node("AL"), make_draft(), actor="u")
+    await asyncio.to_thread(handle_send, network.node("AL"), make_draft(), who=acting("u"))
     await resting
     await worker.run_round()
     assert len(link.published) == 1
@@ -169,7 +169,7 @@ async def test_the_relay_rests_until_it_is_woken(
 async def test_the_broker_forgets_only_after_the_commit(network: Network) -> None:
     """When the acknowledgement is sent, message and owed receipt are already in the store."""
     for _ in range(3):
-        handle_send(network.node("AL"), make_draft(), actor="u")
+        handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     letters = [letter(network, carried) for carried in network.mailbox]
     link = ScriptedLink(waiting=list(letters))
@@ -181,7 +181,7 @@ async def test_the_broker_forgets_only_after_the_commit(network: Network) -> Non
 
 async def test_a_lost_acknowledgement_shows_nothing_twice(network: Network) -> None:
     """The broker did not hear us and delivers again: known, receipted, not shown again."""
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     first = letter(network, network.mailbox[0])
     first.ack_fails = True
@@ -192,14 +192,14 @@ async def test_a_lost_acknowledgement_shows_nothing_twice(network: Network) -> N
     link.waiting = [again]
     await worker.run_round()
     assert again.stored_at_ack == 1
-    assert len(reading.list_items(network.node("XK"), direction="in")) == 1
+    assert len(reading.list_items(network.node("XK"), direction="in", who=STAFF)) == 1
 
 
 async def test_a_crash_before_the_commit_stores_and_acknowledges_nothing(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails in the middle of a transaction: nothing is kept, nothing acknowledged."""
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     waiting = letter(network, network.mailbox[0])
 
@@ -215,18 +215,18 @@ async def test_a_crash_before_the_commit_stores_and_acknowledges_nothing(
         await worker.run_round()
     assert waiting.stored_at_ack is None
     assert waiting.delayed is not None
-    assert reading.list_items(network.node("XK"), direction="in") == []
+    assert reading.list_items(network.node("XK"), direction="in", who=STAFF) == []
     monkeypatch.undo()
     link.waiting = [letter(network, network.mailbox[0])]
     await worker.run_round()
-    assert len(reading.list_items(network.node("XK"), direction="in")) == 1
+    assert len(reading.list_items(network.node("XK"), direction="in", who=STAFF)) == 1
 
 
 async def test_one_envelope_that_breaks_us_does_not_hold_up_the_others(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A defect of ours hits one of three: it is put aside for later, the others are taken in."""
-    sent = [handle_send(network.node("AL"), make_draft(), actor="u") for _ in range(3)]
+    sent = [handle_send(network.node("AL"), make_draft(), who=acting("u")) for _ in range(3)]
     network.collect("AL")
     letters = [letter(network, carried) for carried in network.mailbox]
     real = receiving.store_arrivals
@@ -242,21 +242,21 @@ async def test_one_envelope_that_breaks_us_does_not_hold_up_the_others(
     worker = Consumer(network.node("XK"), link, refresh_registry=no_refresh)
     await worker.run_round()
     xk = network.node("XK")
-    shown = {item.message_id for item in reading.list_items(xk, direction="in")}
+    shown = {item.message_id for item in reading.list_items(xk, direction="in", who=STAFF)}
     assert shown == {sent[0].message_id, sent[2].message_id}
     assert all(each.stored_at_ack is not None for each in letters)
-    (aside,) = reading.list_quarantine(xk)
+    (aside,) = quarantine.list_quarantine(xk)
     assert (aside.reason, "ZeroDivisionError" in aside.detail) == ("internal", True)
     # Once mended, it arrives after all: its sender got no receipt and sends again.
     monkeypatch.undo()
     link.waiting = [letter(network, network.mailbox[1])]
     await worker.run_round()
-    assert len(reading.list_items(xk, direction="in")) == 3
+    assert len(reading.list_items(xk, direction="in", who=STAFF)) == 3
 
 
 async def test_intake_goes_on_without_the_registry_host(network: Network) -> None:
     """An unknown sender asks for a newer registry; that there is none holds nobody up."""
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     good = letter(network, network.mailbox[0])
     stranger = letter(network, network.mailbox[0])
@@ -268,12 +268,12 @@ async def test_intake_goes_on_without_the_registry_host(network: Network) -> Non
     link = ScriptedLink(waiting=[stranger, good])
     await Consumer(network.node("XK"), link, refresh_registry=fail).run_round()
     assert good.stored_at_ack == 1
-    assert len(reading.list_items(network.node("XK"), direction="in")) == 1
+    assert len(reading.list_items(network.node("XK"), direction="in", who=STAFF)) == 1
 
 
 async def test_a_newer_registry_makes_a_stranger_known(network: Network) -> None:
     """Somebody who joined a moment ago is not turned away: the registry is looked at again."""
-    handle_send(network.node("AL"), make_draft(), actor="u")
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
     network.collect("AL")
     complete = network.directory.directory
     network.directory.directory = replace(
@@ -285,7 +285,7 @@ async def test_a_newer_registry_makes_a_stranger_known(network: Network) -> None
 
     link = ScriptedLink(waiting=[letter(network, network.mailbox[0])])
     await Consumer(network.node("XK"), link, refresh_registry=refresh).run_round()
-    assert len(reading.list_items(network.node("XK"), direction="in")) == 1
+    assert len(reading.list_items(network.node("XK"), direction="in", who=STAFF)) == 1
 
 
 async def test_a_recipients_faulty_key_holds_up_nobody_else(
@@ -307,12 +307,12 @@ async def test_a_recipients_faulty_key_holds_up_nobody_else(
             ParticipantCode("XK"): keys.model_copy(update={"encryption_keys": (faulty,)}),
         },
     )
-    stuck = handle_send(al, make_draft(), actor="u")
-    fine = handle_send(al, make_draft(recipient="MK"), actor="u")
+    stuck = handle_send(al, make_draft(), who=acting("u"))
+    fine = handle_send(al, make_draft(recipient="MK"), who=acting("u"))
     await worker.run_round()
     assert len(link.published) == 1
-    assert reading.get_message(al, fine.message_id).item.dispatch == "on_its_way"
-    view = reading.get_message(al, stuck.message_id)
+    assert reading.get_message(al, fine.message_id, who=STAFF).item.dispatch == "on_its_way"
+    view = reading.get_message(al, stuck.message_id, who=STAFF)
     assert view.trying is not None
     assert "registry entry is faulty" in str(view.trying.last_error)
 
@@ -323,9 +323,9 @@ async def test_a_damaged_row_holds_up_nobody_else(
     """A stored message that does not decrypt stays and says so; others, and receipts, go on."""
     worker, link = relay
     al = network.node("AL")
-    damaged = handle_send(al, make_draft(), actor="u")
-    handle_send(al, make_draft(recipient="MK"), actor="u")
-    handle_send(network.node("MK"), make_draft(recipient="AL"), actor="u")
+    damaged = handle_send(al, make_draft(), who=acting("u"))
+    handle_send(al, make_draft(recipient="MK"), who=acting("u"))
+    handle_send(network.node("MK"), make_draft(recipient="AL"), who=acting("u"))
     network.collect("MK")
     network.deliver(network.mailbox.popleft())
     with al.database.transaction() as session:

@@ -13,6 +13,7 @@ from console.storage.database import Database
 from node.service.composing import handle_send
 from node.service.context import NodeContext
 from tests.support.node import Network, make_draft, sqlite_urls
+from tests.support.people import acting
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ async def _find_woken(context: NodeContext, work: Callable[[], object]) -> set[s
 async def test_only_who_has_something_to_do_is_woken(network: Network) -> None:
     """An ordinary message wakes who sends receipts, an ordinary receipt wakes nobody who sends."""
     sender, recipient = network.node("AL"), network.node("XK")
-    handle_send(sender, make_draft(), actor="anna")
+    handle_send(sender, make_draft(), who=acting("anna"))
     assert await _find_woken(sender, lambda: network.collect("AL")) == {"inbox"}
     assert await _find_woken(recipient, network.settle_mailbox) == {"receipts", "inbox"}
     network.collect("XK")
@@ -96,7 +97,7 @@ async def test_only_who_has_something_to_do_is_woken(network: Network) -> None:
 async def test_a_refusal_that_asks_for_another_try_wakes_the_relay(network: Network) -> None:
     """What could not be opened is sealed again at once, so the relay hears of it."""
     sender = network.node("AL")
-    handle_send(sender, make_draft(), actor="anna")
+    handle_send(sender, make_draft(), who=acting("anna"))
     network.collect("AL")
     carried = network.mailbox.pop()
     envelope = carried.arrival.envelope[:-1] + bytes([carried.arrival.envelope[-1] ^ 1])

@@ -1,6 +1,6 @@
 """Two nodes with consoles for each test, and browsers without a screen that visit them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,9 @@ from tests.support.node_console import PageReader, Pair, build_pair
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Pair]:
     """Build the nodes of AL and XK with their consoles."""
-    built = build_pair(tmp_path)
+    built = build_pair(tmp_path, url_of=node_url_of)
     yield built
     built.network.close()
 

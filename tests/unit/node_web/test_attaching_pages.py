@@ -15,6 +15,7 @@ from protocol.messages.head import CaseMessage
 from tests.support.files_sent import make_picture
 from tests.support.node_console import PageReader, Pair, write_notification
 from tests.support.page_reader import OWN
+from tests.support.people import STAFF
 
 PICTURE = make_picture(3_000_000)
 
@@ -30,7 +31,12 @@ def holds(folder: Path, content: bytes) -> bool:
 
 
 async def add(
-    reader: PageReader, content: bytes, *, name: str = "map.png", token: str | None = None
+    reader: PageReader,
+    content: bytes,
+    *,
+    name: str = "map.png",
+    token: str | None = None,
+    sensitivity: str = "none",
 ) -> int:
     """Send the form with a file as a browser does; returns the status of the answer."""
     form = reader.find_form("/attach-file/")
@@ -38,7 +44,7 @@ async def add(
         form.action,
         data={
             "form_token": form.fields["form_token"] if token is None else token,
-            "sensitivity": "none",
+            "sensitivity": sensitivity,
         },
         files={"file": (name, content, "application/octet-stream")},
         headers=OWN,
@@ -57,8 +63,20 @@ async def test_a_file_goes_with_a_message_without_any_script(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     await write_notification(al)
     draft = draft_of(al)
+    await al.open(f"/new/{draft}/basis")
+    await al.send(
+        "/new/",
+        basis="consent",
+        given_by="person",
+        given_at_day="3",
+        given_at_month="3",
+        given_at_year="2026",
+        given_at_time="09:00",
+        explained_in="sq",
+        classes=["protection"],
+    )
     await al.open(f"/attach/{draft}")
-    assert await add(al, PICTURE) == 200
+    assert await add(al, PICTURE, sensitivity="protection") == 200
     assert "Ready to leave" in al.page.text
     assert "3.0\N{NO-BREAK SPACE}MB" in al.page.text
     assert list(temporary.iterdir()) == []
@@ -67,8 +85,8 @@ async def test_a_file_goes_with_a_message_without_any_script(
     assert "map.png" in al.page.text
     await al.send("/send/")
     assert re.fullmatch(r"/sent/[0-9a-f]{32}", al.path)
-    (item,) = list_items(pair.al.context, direction="out")
-    message = get_message(pair.al.context, item.message_id).message
+    (item,) = list_items(pair.al.context, direction="out", who=STAFF)
+    message = get_message(pair.al.context, item.message_id, who=STAFF).message
     assert isinstance(message, CaseMessage)
     assert [(file.name, file.size) for file in message.attachments] == [("map.png", 3_000_000)]
     with pair.al.context.database.reading() as session:

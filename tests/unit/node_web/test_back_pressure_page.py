@@ -6,13 +6,14 @@ from node.service.composing import handle_send
 from node.service.dispatching import Attempt, claim_messages, record_attempts
 from tests.support.node import make_draft
 from tests.support.node_console import PageReader, Pair
+from tests.support.people import acting
 
 
 async def test_the_page_says_whose_mailbox_is_full_since_when_and_what_to_do(pair: Pair) -> None:
     """Who, how many, since when, and that they leave by themselves; then they do."""
     context = pair.al.context
     for _ in range(2):
-        handle_send(context, make_draft(), actor="api:case-system")
+        handle_send(context, make_draft(), who=acting("api:case-system"))
         pair.network.clock.advance(minutes=30)
     claimed = claim_messages(context, limit=10)
     full = str(MailboxFullError())

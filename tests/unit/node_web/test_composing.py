@@ -9,11 +9,12 @@ from node.service.reading import get_message, list_items
 from node.store.draft_tables import DraftRow
 from protocol.messages.head import CaseMessage
 from tests.support.node_console import FACTS, LINK_SCREEN, PageReader, Pair, write_notification
+from tests.support.people import STAFF
 
 
 def sent_items(pair: Pair) -> list[str]:
     """List what AL has sent."""
-    return [item.message_id for item in list_items(pair.al.context, direction="out")]
+    return [item.message_id for item in list_items(pair.al.context, direction="out", who=STAFF)]
 
 
 async def test_a_notification_takes_five_screens(pair: Pair, al: PageReader) -> None:
@@ -36,7 +37,7 @@ async def test_a_notification_takes_five_screens(pair: Pair, al: PageReader) -> 
     pair.network.settle()
     await al.open(al.path)
     assert "Delivered, receipt signed" in al.page.text
-    assert len(list_items(pair.xk.context, direction="in")) == 1
+    assert len(list_items(pair.xk.context, direction="in", who=STAFF)) == 1
 
 
 async def test_a_double_click_sends_once(pair: Pair, al: PageReader) -> None:
@@ -65,7 +66,7 @@ async def test_only_what_was_checked_is_sent(pair: Pair, al: PageReader) -> None
     assert "Night desk" in al.page.text
     assert sent_items(pair) == []
     await al.send("/send/")
-    message = get_message(pair.al.context, sent_items(pair)[0]).message
+    message = get_message(pair.al.context, sent_items(pair)[0], who=STAFF).message
     assert isinstance(message, CaseMessage)
     assert message.body.model_dump()["case_manager"]["post"] == "Night desk"
 
@@ -198,7 +199,7 @@ async def test_sensitive_parts_need_the_consent_that_covers_them(
     assert "Insulin, every day" in al.page.text
     await al.send("/send/")
     pair.network.settle()
-    message = list_items(pair.xk.context, direction="in")[0]
+    message = list_items(pair.xk.context, direction="in", who=STAFF)[0]
     assert message.readable
 
 

@@ -1,7 +1,5 @@
 """Pages of files: progress, a copy in ranges, what is withheld, and what an administrator sees."""
 
-from datetime import timedelta
-
 import httpx
 import pytest
 from sqlmodel import select
@@ -12,9 +10,9 @@ from node.domain.scanning import TOO_LARGE, ScanOutcome, ScanVerdict
 from node.service.attachments.opening import list_complete, open_file
 from node.service.attachments.scanning import list_unscanned, scan_file
 from node.service.reading import get_message
-from node.service.tokens import handle_make_token
 from node.store.tables import EventRow
 from tests.support.node_console import PageReader, Pair
+from tests.support.people import STAFF, token_of
 from tests.support.received_files import (
     SentMessage,
     carry_chunks,
@@ -92,7 +90,7 @@ async def test_a_page_follows_a_file_and_gives_a_copy(
 
 def row_case(pair: Pair, sent: SentMessage) -> str:
     """Return XK's name of the case."""
-    return get_message(pair.xk.context, sent.message_id).item.case_id or ""
+    return get_message(pair.xk.context, sent.message_id, who=STAFF).item.case_id or ""
 
 
 RANGES = [
@@ -138,7 +136,7 @@ async def test_any_part_of_a_file_is_fetched(pair: Pair, xk: PageReader, sent: S
 def open_api(pair: Pair) -> httpx.AsyncClient:
     """Return a program of XK."""
     context = pair.xk.context
-    token = handle_make_token(context, label="case-system", lifetime=timedelta(days=1))
+    token = token_of(context, "case-system")
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(create_api(context, refresh_registry=_no_refresh)),
         base_url="http://node.test",

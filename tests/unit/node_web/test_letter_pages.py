@@ -12,11 +12,12 @@ from node.service.letter_acts import SettleReason
 from protocol.policy.facts import Role
 from tests.support.node import Network, make_draft
 from tests.support.node_console import PageReader, Pair, add_person
+from tests.support.people import STAFF, acting
 
 
 def write(network: Network) -> str:
     """Queue a message of AL."""
-    return handle_send(network.node("AL"), make_draft(), actor="api:case-system").message_id
+    return handle_send(network.node("AL"), make_draft(), who=acting("api:case-system")).message_id
 
 
 @pytest.fixture
@@ -47,11 +48,11 @@ async def test_an_administrator_gives_a_message_up_without_seeing_it(
     done = await admin.send(f"{address}/settle", reason=SettleReason.TOLD_BY_TELEPHONE)
     assert "It is settled." in done.text
     assert "Given up: the desks were told by telephone" in done.text
-    view = reading.get_message(pair.al.context, message_id)
+    view = reading.get_message(pair.al.context, message_id, who=STAFF)
     assert view.item.dispatch == Dispatch.GIVEN_UP
     again = await admin.send(f"{address}/retry")
     assert "It is handed over again now." in again.text
-    view = reading.get_message(pair.al.context, message_id)
+    view = reading.get_message(pair.al.context, message_id, who=STAFF)
     assert view.item.dispatch == Dispatch.QUEUED
     async with PageReader(pair.al) as officer:
         await officer.sign_in()
@@ -82,7 +83,9 @@ async def test_each_role_reaches_its_own_acts_alone(pair: Pair) -> None:
                 answer = await reader.post(path, {"form_token": token})
                 refused = {409, 422} if path in able.get(role, ()) else {403}
                 assert answer.status_code in refused, (role, path)
-    assert reading.get_message(pair.al.context, message_id).item.dispatch == Dispatch.QUEUED
+    assert (
+        reading.get_message(pair.al.context, message_id, who=STAFF).item.dispatch == Dispatch.QUEUED
+    )
 
 
 async def test_a_version_that_nobody_gave_is_stale(pair: Pair, al: PageReader) -> None:
@@ -92,7 +95,9 @@ async def test_a_version_that_nobody_gave_is_stale(pair: Pair, al: PageReader) -
     for version in ("", "x", "-1", "\u0663", "9" * 5000):
         form = {"form_token": token, "row_version": version}
         assert (await al.post(f"/cancel/{message_id}", form)).status_code == 409, version[:9]
-    assert reading.get_message(pair.al.context, message_id).item.dispatch == Dispatch.QUEUED
+    assert (
+        reading.get_message(pair.al.context, message_id, who=STAFF).item.dispatch == Dispatch.QUEUED
+    )
 
 
 async def test_a_stale_page_changes_nothing(pair: Pair, admin: PageReader) -> None:
@@ -118,7 +123,7 @@ async def test_a_focal_point_takes_a_message_back(pair: Pair, al: PageReader) ->
     done = await al.send(f"/cancel/{message_id}")
     assert "Cancelled" in done.text
     assert f'href="/cancel/{message_id}"' not in done.text
-    case_id = reading.get_message(pair.al.context, message_id).item.case_id
+    case_id = reading.get_message(pair.al.context, message_id, who=STAFF).item.case_id
     assert "taken back before it left" in (await al.open(f"/case/{case_id}")).text
 
 
@@ -131,7 +136,7 @@ async def test_what_may_have_left_is_said_before_and_after(pair: Pair, al: PageR
     )
     assert "It may have left already." in (await al.open(f"/cancel/{message_id}")).text
     await al.send(f"/cancel/{message_id}")
-    case_id = reading.get_message(pair.al.context, message_id).item.case_id
+    case_id = reading.get_message(pair.al.context, message_id, who=STAFF).item.case_id
     assert "it may have left before" in (await al.open(f"/case/{case_id}")).text
 
 
@@ -143,4 +148,7 @@ async def test_what_has_left_meanwhile_is_not_taken_back(pair: Pair, al: PageRea
     late = await al.send(f"/cancel/{message_id}")
     assert late.status_code == 409
     assert "send a correction that takes it back" in late.text
-    assert reading.get_message(pair.al.context, message_id).item.dispatch == Dispatch.ON_ITS_WAY
+    assert (
+        reading.get_message(pair.al.context, message_id, who=STAFF).item.dispatch
+        == Dispatch.ON_ITS_WAY
+    )

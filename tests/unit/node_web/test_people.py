@@ -4,10 +4,15 @@ from datetime import timedelta
 
 import pytest
 
+from console.accounts.factors import Passkey
+from node.service.accounts import open_factors
+from node.service.audit import list_audit
 from node.service.context import NotFoundError
 from node.service.people import (
     LINK_PATH,
     AccountError,
+    NewPerson,
+    Standing,
     handle_add_account,
     handle_make_sign_in_link,
     list_accounts,
@@ -15,13 +20,19 @@ from node.service.people import (
 from protocol.policy.facts import Role
 from tests.support.console_face import totp_code
 from tests.support.node_console import PageReader, Pair
+from tests.support.people import LOCAL, acting
+
+
+def _new(name: str, shown: str, *roles: str) -> NewPerson:
+    standing = Standing(roles=frozenset(roles))
+    return NewPerson(sign_in_name=name, display_name=shown, standing=standing)
 
 
 def test_an_added_person_is_listed(pair: Pair) -> None:
     """A new account stands in the list, without any way in yet."""
     context = pair.al.context
     account_id = handle_add_account(
-        context, sign_in_name=" New.One ", display_name="New person", roles=[Role.FOCAL_POINT]
+        context, _new(" New.One ", "New person", Role.FOCAL_POINT), who=LOCAL
     )
     found = {account.id: account for account in list_accounts(context)}[account_id]
     assert found.sign_in_name == "new.one"
@@ -49,27 +60,39 @@ def test_a_person_who_may_not_be_added_is_refused(
     """Names that are taken or malformed, and roles that one person never has, are refused."""
     before = len(list_accounts(pair.al.context))
     with pytest.raises(AccountError):
-        handle_add_account(
-            pair.al.context, sign_in_name=name, display_name=display_name, roles=roles
-        )
+        handle_add_account(pair.al.context, _new(name, display_name, *roles), who=LOCAL)
     assert len(list_accounts(pair.al.context)) == before
 
 
 def test_a_link_is_for_somebody_and_for_days(pair: Pair) -> None:
     """No link is made for an unknown name, nor for longer than a week."""
     with pytest.raises(NotFoundError):
-        handle_make_sign_in_link(pair.al.context, "nobody", timedelta(hours=1))
+        handle_make_sign_in_link(pair.al.context, "nobody", timedelta(hours=1), who=LOCAL)
     with pytest.raises(AccountError):
-        handle_make_sign_in_link(pair.al.context, "officer", timedelta(days=8))
+        handle_make_sign_in_link(pair.al.context, "officer", timedelta(days=8), who=LOCAL)
 
 
 async def test_a_new_person_comes_in_by_the_link(pair: Pair) -> None:
-    """From the link to the inbox: password, second factor, signed in; the link then is spent."""
+    """From the link to the inbox: password, second factor, signed in; the link then is spent.
+
+    Whatever else let somebody in under this account before does so no more, and the log says it.
+    """
     context = pair.al.context
-    handle_add_account(
-        context, sign_in_name="fresh", display_name="New person", roles=[Role.FOCAL_POINT]
+    account = handle_add_account(context, _new("fresh", "New person", Role.FOCAL_POINT), who=LOCAL)
+    store, now = open_factors(context), context.clock()
+    store.add_passkey(
+        Passkey(
+            credential_id=b"lost",
+            account_id=account,
+            public_key=b"key",
+            sign_count=0,
+            label="lost phone",
+            created_at=now,
+        )
     )
-    token = handle_make_sign_in_link(context, "fresh", timedelta(hours=1))
+    store.replace_recovery_codes(account, ["0" * 64], at=now)
+    store.link_national(account, "1" * 64, at=now)
+    token = handle_make_sign_in_link(context, "fresh", timedelta(hours=1), who=LOCAL)
     async with PageReader(pair.al) as reader:
         await reader.open(f"{LINK_PATH}{token}")
         await reader.send("/link")
@@ -79,6 +102,11 @@ async def test_a_new_person_comes_in_by_the_link(pair: Pair) -> None:
         await reader.send("/set-up/code", code=code)
         assert reader.path == "/"
         assert reader.title.startswith("Inbox")
+    assert store.find_passkey(b"lost") is None
+    assert store.count_recovery_codes(account) == 0
+    assert store.find_national("1" * 64) is None
+    told = {entry.action for entry in list_audit(context, who=acting("auditor", Role.AUDITOR))}
+    assert told > {"passkey_removed", "recovery_codes_forgotten", "national_login_unlinked"}
     async with PageReader(pair.al) as reader:
         assert (await reader.open(f"{LINK_PATH}{token}")).status_code == 404
 

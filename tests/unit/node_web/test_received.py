@@ -10,6 +10,7 @@ import pytest
 from node.service.composing import handle_send
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.dispatching import seal_for
+from node.service.followers import follow_all
 from node.service.opening import Arrival
 from node.service.reading import get_message, list_items
 from protocol.envelope import Consignment, SignedPayload
@@ -18,13 +19,14 @@ from protocol.messages.general import DeclineReason, Outcome
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.node import NOTIFICATION_BODY, Carried, make_draft
 from tests.support.node_console import PageReader, Pair
+from tests.support.people import STAFF, acting
 
 HOSTILE = '<script>alert("x")</script> & <img src=x onerror=alert(1)> {{ 7*7 }}'
 
 
 def notify(pair: Pair, **changes: Any) -> str:
     """Send a notification from AL to XK, and let it arrive."""
-    sent = handle_send(pair.al.context, make_draft(**changes), actor="api:test")
+    sent = handle_send(pair.al.context, make_draft(**changes), who=acting("api:test"))
     pair.network.settle()
     return sent.message_id
 
@@ -97,7 +99,7 @@ async def test_an_incomplete_decision_is_not_sent(
     answer = await xk.send("/decide/", **fields)
     assert answer.status_code == 422
     assert sentence in xk.page.text
-    assert not list_items(pair.xk.context, direction="out")
+    assert not list_items(pair.xk.context, direction="out", who=STAFF)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ async def test_every_decision_travels(
     await xk.send("/decide/", **fields)
     assert xk.path == f"/done/{message}"
     pair.network.settle()
-    decision = list_items(pair.al.context, direction="in")[0]
+    decision = list_items(pair.al.context, direction="in", who=STAFF)[0]
     await al.open(f"/message/{decision.message_id}")
     said = {
         "declined": "We have no capacity now",
@@ -136,19 +138,19 @@ async def test_a_double_click_decides_once(pair: Pair, xk: PageReader) -> None:
     first = await xk.post(form.action, data)
     second = await xk.post(form.action, data)
     assert first.url.path == second.url.path == f"/done/{message}"
-    assert len(list_items(pair.xk.context, direction="out")) == 1
+    assert len(list_items(pair.xk.context, direction="out", who=STAFF)) == 1
 
 
 async def test_a_stale_decision_says_what_changed(pair: Pair, xk: PageReader) -> None:
     """Decided by somebody else meanwhile: nothing is sent, who and what is said, text is kept."""
     message = notify(pair)
     await xk.open(f"/decide/{message}")
-    view = get_message(pair.xk.context, message)
+    view = get_message(pair.xk.context, message, who=STAFF)
     handle_decide(
         pair.xk.context,
         message,
         DecisionDraft(outcome=Outcome.DECLINED, decline_reason=DeclineReason.NO_CAPACITY),
-        actor="api:case-system",
+        who=acting("api:case-system"),
         row_version=view.item.row_version,
     )
     answer = await xk.send("/decide/", outcome="accepted", procedure_note="A place is free")
@@ -156,7 +158,7 @@ async def test_a_stale_decision_says_what_changed(pair: Pair, xk: PageReader) ->
     assert "Something changed while your page was open" in xk.page.text
     assert "The program case-system" in xk.page.text
     assert "A place is free" in xk.page.text
-    assert len(list_items(pair.xk.context, direction="out")) == 1
+    assert len(list_items(pair.xk.context, direction="out", who=STAFF)) == 1
 
 
 async def test_a_case_shows_everything_with_its_proofs(
@@ -169,7 +171,7 @@ async def test_a_case_shows_everything_with_its_proofs(
     await xk.open(f"/decide/{message}")
     await xk.send("/decide/", outcome="accepted")
     pair.network.settle()
-    case = list_items(pair.al.context, direction="out")[0]
+    case = list_items(pair.al.context, direction="out", who=STAFF)[0]
     await al.open(f"/case/{case.case_id}")
     text = al.page.text
     assert '<ol class="timeline" role="list">' in text
@@ -183,8 +185,9 @@ async def test_a_case_shows_everything_with_its_proofs(
 async def test_a_case_is_found_by_its_reference(pair: Pair, al: PageReader) -> None:
     """Read out over the telephone, in any spelling, a reference opens its case."""
     notify(pair)
-    case = list_items(pair.al.context, direction="out")[0]
+    case = list_items(pair.al.context, direction="out", who=STAFF)[0]
     assert case.case_reference
+    follow_all(pair.al.context)
     await al.open("/cases")
     assert case.case_reference in al.page.text
     await al.send("/cases", reference=case.case_reference.lower().replace("-", " "))
@@ -196,7 +199,7 @@ async def test_a_case_is_found_by_its_reference(pair: Pair, al: PageReader) -> N
 async def test_a_referral_continues_the_case(pair: Pair, al: PageReader) -> None:
     """Begun from the case, a referral has the safe facts already and stays in the case."""
     notify(pair)
-    case = list_items(pair.al.context, direction="out")[0]
+    case = list_items(pair.al.context, direction="out", who=STAFF)[0]
     await al.open(f"/case/{case.case_id}")
     await al.send(f"/case/{case.case_id}/go-on", purpose="referral")
     form = al.find_form("/new/")
@@ -219,13 +222,15 @@ async def test_a_referral_continues_the_case(pair: Pair, al: PageReader) -> None
     await al.send("/new/", basis="no_personal_data")
     assert str(case.case_reference) in al.page.text
     await al.send("/send/")
-    assert {i.case_id for i in list_items(pair.al.context, direction="out")} == {case.case_id}
+    assert {i.case_id for i in list_items(pair.al.context, direction="out", who=STAFF)} == {
+        case.case_id
+    }
 
 
 async def test_a_message_in_a_case_needs_consent(pair: Pair, al: PageReader) -> None:
     """Free text is written on the one screen of its legal basis, and only on consent."""
     notify(pair)
-    case = list_items(pair.al.context, direction="out")[0]
+    case = list_items(pair.al.context, direction="out", who=STAFF)[0]
     await al.open(f"/case/{case.case_id}")
     await al.send(f"/case/{case.case_id}/go-on", purpose="message")
     consent = {
@@ -344,7 +349,7 @@ async def test_hostile_text_stays_text(pair: Pair, xk: PageReader) -> None:
 async def test_going_on_again_keeps_what_is_being_written(pair: Pair, al: PageReader) -> None:
     """The case's form posted again leads to its draft as typed, and after sending to what went."""
     notify(pair)
-    case = list_items(pair.al.context, direction="out")[0]
+    case = list_items(pair.al.context, direction="out", who=STAFF)[0]
     await al.open(f"/case/{case.case_id}")
     form = al.find_form(f"/case/{case.case_id}/go-on")
     begin = {**form.fields, "purpose": "message"}

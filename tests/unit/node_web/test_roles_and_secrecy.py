@@ -16,15 +16,16 @@ from tests.support.node_console import (
     Pair,
     add_person,
 )
+from tests.support.people import STAFF, acting
 
 WORDS_OF_TYPES = ("notification", "referral", "presumed", "identification", "victim")
 
 
 def open_addresses(pair: Pair) -> dict[str, str]:
     """Let a message arrive at XK, and list every page about it there."""
-    sent = handle_send(pair.al.context, make_draft(), actor="api:test")
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.network.settle()
-    case = list_items(pair.xk.context, direction="in")[0].case_id
+    case = list_items(pair.xk.context, direction="in", who=STAFF)[0].case_id
     return {
         "inbox": "/",
         "received": "/received",
@@ -84,7 +85,7 @@ async def test_delivery_is_for_administrators_alone(pair: Pair, name: str, allow
 
 async def test_delivery_shows_no_content(pair: Pair) -> None:
     """What waits is counted per Participant, without type, case, desk or text."""
-    handle_send(pair.al.context, make_draft(), actor="api:test")
+    handle_send(pair.al.context, make_draft(), who=acting("api:test"))
     pair.al.troubles.append("broker link: down")
     async with PageReader(pair.al) as reader:
         await reader.sign_in("admin")

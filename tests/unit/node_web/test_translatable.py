@@ -8,6 +8,7 @@ from node.service.composing import handle_send
 from node.service.reading import list_items
 from tests.support.node import NOTIFICATION_BODY, make_draft
 from tests.support.node_console import FACTS, LINK_SCREEN, PageReader, build_pair
+from tests.support.people import STAFF, acting
 from tests.support.pseudo_locale import Bracketed, bracket, find_plain_words
 
 # Data, which no translator touches: names, codes, numbers, addresses, the languages' own names.
@@ -31,12 +32,12 @@ async def test_no_page_shows_a_word_that_cannot_be_translated(tmp_path: Path) ->
     """In a language that brackets each sentence, no page of the node has a word outside."""
     pair = build_pair(tmp_path, catalogues=Catalogues({Language.ALBANIAN: Bracketed()}))
     pages: dict[str, str] = {}
-    sent = handle_send(pair.al.context, make_draft(), actor="api:case-system")
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:case-system"))
     child = handle_send(
-        pair.al.context, make_draft(body=CHILD, urgency="urgent"), actor="api:case-system"
+        pair.al.context, make_draft(body=CHILD, urgency="urgent"), who=acting("api:case-system")
     )
     pair.network.settle()
-    case = list_items(pair.xk.context, direction="in")[0].case_id
+    case = list_items(pair.xk.context, direction="in", who=STAFF)[0].case_id
     async with PageReader(pair.xk) as reader:
         reader.http.headers["Accept-Language"] = "sq"
         await reader.sign_in()

@@ -3,9 +3,11 @@
 import re
 
 from node.service.composing import Sent, handle_send
+from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import make_draft
 from tests.support.node_console import PageReader, Pair
+from tests.support.people import acting
 
 OLD = "The directory was checked last"
 
@@ -13,8 +15,10 @@ OLD = "The directory was checked last"
 def send_about_person(pair: Pair) -> Sent:
     """Queue a message with data about a person."""
     body = {**make_draft().body, "note": "She asks for her sister."}
-    draft = make_draft(legal_basis={**CONSENT, "classes": ["protection"]}, body=body)
-    return handle_send(pair.al.context, draft, actor="api:test")
+    draft = make_draft(
+        legal_basis={**CONSENT, "classes": ["protection"]}, body=body, consent=ON_FILE
+    )
+    return handle_send(pair.al.context, draft, who=acting("api:test"))
 
 
 def read_banner(reader: PageReader) -> str:

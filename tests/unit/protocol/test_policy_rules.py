@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from node.service import people
+from node.domain.access import GRANTS
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.messages.catalogue import CATALOGUE
@@ -60,8 +60,8 @@ def test_a_type_that_a_rule_names_is_in_the_catalogue(types: set[str]) -> None:
 
 
 def test_the_roles_are_those_of_a_node() -> None:
-    """A role that a node gives and policy does not know, or the reverse, cannot be."""
-    assert {str(role) for role in Role} == {str(role) for role in people.Role}
+    """A role that policy knows and that carries nothing at a node, or the reverse, cannot be."""
+    assert set(Role) == set(GRANTS)
 
 
 def test_no_exception_reaches_an_identifier() -> None:

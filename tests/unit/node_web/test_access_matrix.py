@@ -1,0 +1,153 @@
+"""Every route x role x channel: let in or refused as the table says, and content only for those.
+
+``access.csv`` beside this file is the table; ``docs/access.md`` shows it.
+"""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from contact_registry.changes.sql_store import SqlChangeStore
+from node.api.app import create_api
+from node.service.composing import handle_send
+from node.service.tokens import TokenScope
+from node.store.change_tables import CHANGES
+from node.web.router import create_web_router
+from protocol.identifiers import Channel
+from protocol.policy.facts import Role
+from tests.support.access import (
+    ROLES,
+    Answer,
+    Route,
+    list_api,
+    list_pages,
+    probe,
+    read_table,
+)
+from tests.support.changes import open_desk_world
+from tests.support.node import NOTIFICATION_BODY, make_draft
+from tests.support.node_console import NodeSite, PageReader, Pair, add_person, build_pair
+from tests.support.people import STAFF, token_of
+from tests.support.registry import AL
+
+MARK = "MARK7731"
+#: Roles that never see content, by whatever route.
+KEPT_OUT = (Role.NODE_ADMIN, Role.AUDITOR, Role.DIRECTORY_EDITOR)
+
+
+async def no_refresh() -> None:
+    """Do nothing."""
+
+
+@dataclass
+class Scene:
+    """AL's faces, with one sent message of the channel ``assistance`` and its identifiers."""
+
+    pair: Pair
+    pages: FastAPI
+    api: FastAPI
+    known: dict[str, str]
+    reference: str
+
+    async def open(
+        self, stack: AsyncExitStack, name: str
+    ) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+        """Sign somebody in on the pages, and give them a token of their own for the interface."""
+        site = NodeSite(context=self.pair.al.context, console=self.pair.al.console, app=self.pages)
+        reader = await stack.enter_async_context(PageReader(site))
+        await reader.sign_in(name)
+        token = token_of(site.context, f"of-{name}", scope=TokenScope.PERSON, person=name)
+        program = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.api),
+            base_url="http://node",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return reader.http, await stack.enter_async_context(program)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Build it once: nothing that these tests ask for exists, but one message."""
+    folder = tmp_path_factory.mktemp("access")
+    pair = build_pair(folder)
+    context = pair.network.node("AL")
+    manager = {**NOTIFICATION_BODY["case_manager"], "post": MARK}
+    draft = make_draft(body={**NOTIFICATION_BODY, "case_manager": manager})
+    sent = handle_send(context, draft, who=STAFF)
+    for role in ROLES:
+        add_person(context, _name(role), role)
+    add_person(context, "elsewhere", Role.FOCAL_POINT, channels=[Channel.POLICE])
+    with open_desk_world(folder) as desks:
+        desks.store = SqlChangeStore(CHANGES, context.database)
+        desk = desks.open_desk(participant=AL)
+        console = pair.al.console
+        yield Scene(
+            pair=pair,
+            pages=console.build_app([create_web_router(context, console, changes=desk)]),
+            api=create_api(context, refresh_registry=no_refresh, changes=desk),
+            known={"message_id": sent.message_id, "case_id": sent.case_id},
+            reference=sent.case_reference,
+        )
+    pair.network.close()
+
+
+def _name(role: Role) -> str:
+    return f"the-{role.value.replace('_', '-')}"
+
+
+def test_every_route_stands_in_the_table(scene: Scene) -> None:
+    """A route that is added to pages or interface without a line in the table is noticed."""
+    assert set(read_table()) == list_pages(scene.pages) | list_api(scene.api)
+
+
+async def _ask_all(scene: Scene, name: str) -> dict[Route, Answer]:
+    """Let somebody ask every route: what can be looked at exists, what would change does not."""
+    async with AsyncExitStack() as stack:
+        browser, program = await scene.open(stack, name)
+        return {
+            route: await probe(browser if route.face == "page" else program, route, scene.known)
+            for route in sorted(read_table())
+        }
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_is_let_in_where_the_table_says(scene: Scene, role: Role) -> None:
+    """Each route lets in or refuses as the table says, and content comes to those who may see it.
+
+    No route gives an administrator, an auditor or an editor a word of what a message says; the same
+    word comes on both faces to a focal point, so that it would be noticed.
+    """
+    answers = await _ask_all(scene, _name(role))
+    table = read_table()
+    assert [
+        f"{route.method} {route.path}: {'let in' if answer.is_let_in else 'refused'}"
+        for route, answer in answers.items()
+        if answer.is_let_in is not (role in table[route])
+    ] == []
+    shown = {route for route, answer in answers.items() if MARK in answer.text}
+    if role in KEPT_OUT:
+        assert shown == set()
+    elif role is Role.FOCAL_POINT:
+        assert {route.face for route in shown} == {"page", "api"}
+
+
+async def test_another_channel_is_not_there(scene: Scene) -> None:
+    """For a focal point of the police channel the message and its case do not exist, anywhere."""
+    answers = await _ask_all(scene, "elsewhere")
+    named = {
+        route
+        for route, roles in read_table().items()
+        if route.method == "GET" and route.parameters & set(scene.known)
+        if Role.FOCAL_POINT in roles
+    }
+    assert {route: answers[route].status for route in named} == dict.fromkeys(named, 404)
+    told = (scene.reference, scene.known["message_id"], scene.known["case_id"], MARK)
+    assert [
+        route
+        for route, answer in answers.items()
+        if route not in named and any(each in answer.text for each in told)
+    ] == []
