@@ -25,6 +25,7 @@ from console.face import RandomBytes
 from console.i18n import Language, Message, msg
 from console.rendering import Renderer
 from console.request_state import get_request_state
+from console.storage.database import UnkeepableValueError
 
 PROBLEM_JSON: Final = "application/problem+json"
 _INCIDENT_BYTES: Final = 6
@@ -198,4 +199,5 @@ def install_problem_pages(app: FastAPI, problems: ProblemPages) -> None:
     app.add_exception_handler(TooManyAttemptsError, handle_too_many)
     app.add_exception_handler(HTTPException, handle_http)
     app.add_exception_handler(RequestValidationError, handle_validation)
+    app.add_exception_handler(UnkeepableValueError, handle_validation)
     app.add_exception_handler(SignInRequiredError, handle_sign_in)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from node.api.problems import MEDIA_TYPE
+from node.service.composing import RECORDED_ELSEWHERE
 
 TITLE: Final = "TRM node"
 _SUMMARY: Final = "Send, receive, and decide from a national case system. See docs/api.md."
@@ -109,7 +110,9 @@ def _is_key(parameter: dict[str, Any]) -> bool:
 
 def _add_examples(described: dict[str, Any]) -> None:
     """Show each type of the catalogue where it is sent."""
-    drafts = load_draft_examples()
+    drafts = {
+        tag: draft for tag, draft in load_draft_examples().items() if tag not in RECORDED_ELSEWHERE
+    }
     answers = {
         tag: {
             name: draft[name] for name in draft if name not in {"recipient", "case", "in_reply_to"}

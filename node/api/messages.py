@@ -28,6 +28,7 @@ from node.service.deciding import DecisionDraft, handle_decide
 from node.service.reading import Evidence, Item, MessageView, Proof
 from protocol.envelope import SignedPayload
 from protocol.messages.head import Head
+from protocol.policy.decision import Ground
 
 
 class CancelledBody(BaseModel):
@@ -55,6 +56,11 @@ class MessageBody(BaseModel):
     proofs: list[Proof]
     attempts: int | None = Field(description="Hand-overs to the broker so far; null: none due.")
     last_error: str | None
+    rests_on: list[Ground] = Field(
+        description="What the policy let a message of ours leave on: the consent on file by its "
+        "id, an agreement, an exception by its ground, or that it has no personal data. Empty for "
+        "a received one."
+    )
 
     @classmethod
     def of(cls, view: MessageView) -> "MessageBody":
@@ -74,6 +80,7 @@ class MessageBody(BaseModel):
             proofs=list(view.proofs),
             attempts=view.trying.attempts if view.trying else None,
             last_error=view.trying.last_error if view.trying else None,
+            rests_on=list(view.rests_on),
         )
 
 

@@ -21,6 +21,7 @@ from node.service.context import NodeContext, NotFoundError, StaleError
 from node.service.permitting import ForbiddenError, require
 from node.service.principals import load_people
 from node.service.records import add_event
+from node.service.tokens import PROGRAM, find_program
 from node.store.attachment_tables import StagedFileRow
 from node.store.consent_tables import ApprovalRow
 from node.store.tables import CaseRow
@@ -169,27 +170,27 @@ def settle(  # noqa: PLR0913 - who does what to which request, on which view of 
     return row
 
 
-def find_author(session: Session, author: Author) -> Principal:
-    """Return who asked, with what they may do now; a program as it was when it asked."""
-    if author.person is not None:
-        person = load_people(session, [author.person]).get(author.person)
-        if person is None:
-            raise StaleError(
-                "Whoever asked may not sign in any more: have a focal point write it anew."
-            )
-        allowed = person.permissions & author.permissions
-        return Principal(
-            actor=author.actor,
-            person=author.person,
-            permissions=allowed,
-            channels=person.channels & author.channels,
-            roles=person.roles,
+def find_author(session: Session, author: Author, *, now: datetime) -> Principal:
+    """Return who asked, with what they may do now, and no more than they might then.
+
+    Raises ``StaleError`` for whom may not sign in, or come in as a program, any more.
+    """
+    if author.actor.startswith(PROGRAM):
+        present = find_program(session, author.actor, person=author.person, now=now)
+    else:
+        people = load_people(session, [author.person] if author.person else [])
+        present = people.get(author.person or "")
+    if present is None:
+        raise StaleError(
+            "Whoever asked may not sign in or work on cases any more: have a focal point write it "
+            "anew."
         )
     return Principal(
         actor=author.actor,
-        permissions=author.permissions,
-        channels=author.channels,
-        roles=author.roles,
+        person=author.person,
+        permissions=present.permissions & author.permissions,
+        channels=present.channels & author.channels,
+        roles=present.roles,
     )
 
 

@@ -207,7 +207,7 @@ def handle_approve(
             context,
             session,
             content.draft,
-            who=find_author(session, content.author),
+            who=find_author(session, content.author, now=context.clock()),
             sealed=sealed,
             given=Given(
                 approval=Approval(

@@ -58,6 +58,12 @@ from protocol.messages.entries import CatalogueEntry
 from protocol.messages.head import CaseMessage
 from protocol.policy.decision import Ground
 
+RECORDED_ELSEWHERE: Final = {
+    "general.consent_withdrawn": "Record the withdrawal in its case instead, with "
+    "POST /cases/{id}/withdrawals: that takes back what has not left, tells every desk that has "
+    "the data, and watches what each of them does. Nothing was sent."
+}
+"""What leaves only as a part of more that has to be done, and how that is begun."""
 PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}
 
 
@@ -82,6 +88,7 @@ def handle_send(
     case, ``ForbiddenError`` for who may not send, or not in that channel.
     """
     require(who, Permission.WORK_CASES)
+    refuse_recorded_elsewhere(draft)
     submission = Submission.of("send", draft, actor=who.actor, key=submission_key)
 
     def send(session: Session, sealed: SealedFiles | None) -> Sent:
@@ -281,6 +288,15 @@ def parse_target(draft: Draft) -> tuple[ParticipantCode, CatalogueEntry]:
     if not issubclass(entry.model, CaseMessage):
         raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
     return recipient, entry
+
+
+def refuse_recorded_elsewhere(draft: Draft) -> None:
+    """Refuse what somebody would send by itself, and the node sends with more that belongs to it.
+
+    Raises ``RefusedDraftError`` with what to do instead.
+    """
+    if draft.type in RECORDED_ELSEWHERE:
+        raise RefusedDraftError(RECORDED_ELSEWHERE[draft.type])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,13 @@ from node.domain.events import EventKind
 from node.service.audit import record_all
 from node.service.building import Draft, build_message
 from node.service.case_content import is_erased
-from node.service.composing import PRIORITY, Sent, Submission, find_submission
+from node.service.composing import (
+    PRIORITY,
+    RECORDED_ELSEWHERE,
+    Sent,
+    Submission,
+    find_submission,
+)
 from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
 from node.service.dispatching import ClaimAtOnce
 from node.service.following import note_to_follow
@@ -65,6 +71,7 @@ class Order:
             not self.draft.files
             and self.draft.in_reply_to is None
             and self.draft.passes_on is None
+            and self.draft.type not in RECORDED_ELSEWHERE  # refused there
             and not states_something(self.draft)
             and entry is not None
             and issubclass(entry.model, CaseMessage)

@@ -32,6 +32,7 @@ from node.service.records import (
     load_references,
     load_rows,
 )
+from node.service.storing import read_grounds
 from node.store import message_lists
 from node.store.bulk import in_parts
 from node.store.tables import (
@@ -47,6 +48,7 @@ from protocol.identifiers import CaseReference
 from protocol.messages.catalogue import UnreadableMessage
 from protocol.messages.head import Head
 from protocol.messages.system import ReceiptStatus
+from protocol.policy.decision import Ground
 
 PAGE = 100
 """Most items of one answer."""
@@ -118,6 +120,8 @@ class MessageView:
     decided_by_message: str | None
     proofs: tuple[Proof, ...]
     trying: Trying | None
+    #: What the policy let it leave on.
+    rests_on: tuple[Ground, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,7 @@ def load_view(context: NodeContext, message_id: str, *, who: Principal) -> Messa
         )
         if outbox
         else None,
+        rests_on=read_grounds(row),
     )
 
 

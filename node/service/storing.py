@@ -12,7 +12,7 @@ from node.domain.states import Dispatch, Handling
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.records import OUT
 from node.service.restoring import is_restored
-from node.store.tables import LinkHeadRow
+from node.store.tables import LinkHeadRow, MessageRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import MessageId, ParticipantCode
@@ -20,7 +20,7 @@ from protocol.links import LinkHead, restart_link
 from protocol.messages.catalogue import encode_payload, get_entry
 from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage
-from protocol.policy.decision import Ground
+from protocol.policy.decision import Ground, GroundKind
 
 
 def verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
@@ -102,3 +102,10 @@ def describe_row(
         "dispatch": Dispatch.QUEUED,
         "handling": (Handling.NOTHING_EXPECTED if expects is Expectation.NOTHING else Handling.NEW),
     }
+
+
+def read_grounds(row: MessageRow) -> tuple[Ground, ...]:
+    """Return what a message of ours rests on, as :func:`describe_row` noted it."""
+    return tuple(
+        Ground(GroundKind(kind), reference) for kind, reference in json.loads(row.rests_on or "[]")
+    )

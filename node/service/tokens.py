@@ -7,7 +7,7 @@ bound to an account: then it never opens more than that person may, and ends whe
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -322,6 +322,38 @@ def has_working_token(session: Session, label: str, *, now: datetime) -> bool:
         ApiTokenRow.expires_at > now,
     )
     return session.exec(working.limit(1)).first() is not None
+
+
+def find_program(
+    session: Session, actor: str, *, person: str | None, now: datetime
+) -> Principal | None:
+    """Return what a program may do now with those of its tokens that may work on cases.
+
+    ``person``: the account that it is bound to. ``None`` if no such token works any more.
+    """
+    rows = session.exec(
+        select(ApiTokenRow).where(
+            ApiTokenRow.label == actor.removeprefix(PROGRAM),
+            col(ApiTokenRow.account_id).is_not_distinct_from(person),
+            col(ApiTokenRow.revoked_at).is_(None),
+            ApiTokenRow.expires_at > now,
+        )
+    ).all()
+    bound = load_people(session, [person]).get(person) if person else None
+    if person and bound is None:
+        return None
+    working = [
+        each
+        for each in (_describe(row, bound).who for row in rows)
+        if each.may(Permission.WORK_CASES)
+    ]
+    if not working:
+        return None
+    return replace(
+        working[0],
+        permissions=frozenset().union(*(each.permissions for each in working)),
+        channels=frozenset().union(*(each.channels for each in working)),
+    )
 
 
 def _describe(row: ApiTokenRow, person: Principal | None) -> ApiCaller:

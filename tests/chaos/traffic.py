@@ -39,6 +39,7 @@ _LEFT_OUT: Final = frozenset(
         "general.response",
         "general.decision",
         "general.correction",
+        "general.consent_withdrawn",
         "general.erasure",
         "general.case_closed",
     }

@@ -1,17 +1,21 @@
 """Two processes of a node on one PostgreSQL: every message once, also when one is killed.
 
+So is what follows from messages: items, words of the index, and what a register is told by webhook.
+
 Their partner XK runs in this process: it is not what is looked at, and a start of a program costs
 more than all messages here.
 """
 
 import asyncio
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,9 @@ from node.parts import build_parts
 from node.service import reading
 from node.service.composing import handle_send
 from node.service.context import NodeContext
-from protocol.identifiers import ParticipantCode, Phase
+from node.service.principals import describe_local
+from node.service.webhooks.keeping import WebhookWish, handle_make
+from protocol.identifiers import Channel, ParticipantCode, Phase
 from tests.support.node import NOTIFICATION_BODY, make_draft
 from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
@@ -39,6 +45,36 @@ NEVER = timedelta(hours=1)
 #: Longer than a hand-over takes on any machine that still answers; waited for after the kill.
 LEASE = "PT15S"
 COUNT = 16
+
+
+class _Register(BaseHTTPRequestHandler):
+    """A program that is told what happens: says yes, and notes it."""
+
+    heard: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        """Answer."""
+        told = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.heard.append(told | {"name": self.headers["webhook-id"]})
+        self.send_response(204)
+        self.end_headers()
+
+    @override
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def running_register() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve one on a port of this machine; gives its address and what it was told."""
+    heard: list[dict[str, Any]] = []
+    handler = type("Handler", (_Register,), {"heard": heard})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/", heard
+        server.shutdown()
+        thread.join()
 
 
 class RunHere(ServiceProcess):
@@ -63,7 +99,12 @@ class SharedWorld(DemoWorld):
 
     @override
     def choose_settings(self, code: ParticipantCode) -> dict[str, str]:
-        shared = {"database_url": self.database_url, "lease": LEASE} if code == "AL" else {}
+        shared = {
+            "database_url": self.database_url,
+            "lease": LEASE,
+            "webhook_networks": "127.0.0.0/8",
+        }
+        shared = shared if code == "AL" else {}
         return super().choose_settings(code) | shared
 
     @override
@@ -99,6 +140,12 @@ class SharedWorld(DemoWorld):
         if self.second is not None:
             self.second.kill()
         super().stop()
+
+    def add_webhook(self, url: str) -> None:
+        """Let AL tell somebody everything that happens from now on."""
+        wish = WebhookWish(label="register", url=url, channels=frozenset(Channel))
+        with closing(build_parts(self.nodes["AL"].settings)) as parts:
+            handle_make(parts.context, wish, who=describe_local("test"))
 
     def read_logs(self) -> list[MutableMapping[str, Any]]:
         """Return what both processes of AL said."""
@@ -160,6 +207,15 @@ class Shared:
         """Ask its database."""
         return self.database.execute(question.encode()).fetchall()
 
+    def wait_until_told(self, heard: list[dict[str, Any]]) -> None:
+        """Wait until a register was told everything that happened."""
+        deadline = time.monotonic() + DELIVERY_SECONDS
+        while missing := {name for _, name in self.ask(HAPPENED)} - {
+            each["name"] for each in heard
+        }:
+            assert time.monotonic() < deadline, f"{len(missing)} were not told"
+            time.sleep(0.1)
+
     def wait_for(self, question: str, answer: object) -> None:
         """Wait until a question to its database has this answer."""
         deadline = time.monotonic() + DELIVERY_SECONDS
@@ -211,10 +267,41 @@ KINDS = (
 NUMBERS = "SELECT link_seq FROM message WHERE direction = 'out' ORDER BY link_seq"
 
 
+#: What follows from messages that came, each message once: an item, a document of the index.
+FOLLOWED = """
+SELECT count(*), count(DISTINCT message.message_id), count(DISTINCT item_id),
+       count(DISTINCT document)
+FROM message
+LEFT JOIN work_item ON work_item.message_id = message.message_id
+LEFT JOIN search_document ON search_document.kind = 'message' AND subject_id = message.message_id
+WHERE direction = 'in'
+"""
+TO_FOLLOW = "SELECT count(*) FROM message_to_follow"
+OWED = "SELECT count(*) FROM hook_telling"
+#: The lease of what a killed process was telling is over: three minutes, that nobody waits for.
+LAPSE = "UPDATE hook_telling SET claimed_until = now() - interval '1 second' RETURNING 1"
+HAPPENED = (
+    "SELECT case_id, 'event-' || event_id FROM event WHERE case_id IS NOT NULL ORDER BY event_id"
+)
+
+
+def sort_by_case(told: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Sort names of what happened by case, each in its order; what was told again counts once."""
+    cases: dict[str, list[str]] = {}
+    for case_id, name in dict.fromkeys(told):
+        cases.setdefault(case_id, []).append(name)
+    return cases
+
+
+def read_heard(heard: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return what a register was told of cases, as it came: the case, and the name."""
+    return [(told["data"]["case_id"], told["name"]) for told in heard if "case_id" in told["data"]]
+
+
 async def test_two_processes_share_the_work_and_take_over_from_each_other(
     world: SharedWorld,
 ) -> None:
-    """Nothing is handed over, taken in or receipted twice; what a killed process held goes on."""
+    """Nothing is handed over, taken in, followed or told twice; what a killed one held goes on."""
     one, other = world.nodes["AL"], world.second
     assert other is not None
     url = world.database_url.replace("postgresql+psycopg", "postgresql")
@@ -223,7 +310,9 @@ async def test_two_processes_share_the_work_and_take_over_from_each_other(
         closing(NodeClient(code="AL", url=one.url, token=one.api_token)) as first,
         closing(NodeClient(code="AL", url=other.url, token=one.api_token)) as second,
         capture_logs() as partner_says,
+        running_register() as (register, heard),
     ):
+        world.add_webhook(register)
         shared = Shared(world, (first, second), database)
         async with running_partner(world) as partner:
             back = asyncio.create_task(asyncio.to_thread(write_back, world, partner))
@@ -237,13 +326,28 @@ async def test_two_processes_share_the_work_and_take_over_from_each_other(
                 "message_queued": COUNT, "message_on_its_way": COUNT, "message_delivered": COUNT,
             }  # fmt: skip
             assert shared.ask(WAITING) == [(0,)]
+            await asyncio.to_thread(shared.wait_for, TO_FOLLOW, 0)
+            assert shared.ask(FOLLOWED) == [(COUNT,) * 4]
+            await asyncio.to_thread(shared.wait_until_told, heard)
+            told = read_heard(heard)
+            assert len(set(told)) == len(told)
+            assert sort_by_case(told) == sort_by_case(shared.ask(HAPPENED))
             # Each number of the link was given once, whichever process gave it.
             assert shared.ask(NUMBERS) == [(number,) for number in range(1, COUNT + 1)]
 
+            back = asyncio.create_task(asyncio.to_thread(write_back, world, partner))
             sent += await asyncio.to_thread(shared.write, COUNT, label="killed")
             other.kill()
+            await back
             await asyncio.to_thread(shared.wait_for, GIVEN_TO_US, 2 * COUNT)
+            await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, 2 * COUNT)
             await asyncio.to_thread(shared.wait_for, WAITING, 0)
+            await asyncio.to_thread(shared.wait_for, TO_FOLLOW, 0)
+            assert shared.ask(FOLLOWED) == [(2 * COUNT,) * 4]
+            shared.ask(LAPSE)
+            await asyncio.to_thread(shared.wait_until_told, heard)
+            await asyncio.to_thread(shared.wait_for, OWED, 0)
+            assert sort_by_case(read_heard(heard)) == sort_by_case(shared.ask(HAPPENED))
             found = [
                 item.message_id for item in reading.list_items(partner, direction="in", who=STAFF)
             ]

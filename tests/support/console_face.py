@@ -20,6 +20,7 @@ from console.app import Console, Wiring
 from console.face import ConsoleSettings, Face, NavigationItem
 from console.guard import ActiveSession, require_roles
 from console.i18n import Catalogues, msg
+from console.storage.database import UnkeepableValueError
 from tests.support.console_stores import MemoryAccounts, MemoryFailures, MemorySessions
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -187,6 +188,10 @@ def build_failing_router() -> APIRouter:
     @router.get("/boom")
     def boom() -> Response:
         raise RuntimeError("the name of a person in danger")
+
+    @router.get("/unkeepable")
+    def unkeepable() -> Response:
+        raise UnkeepableValueError("the name of a person in danger")
 
     @router.get("/api/boom")
     def api_boom() -> Response:

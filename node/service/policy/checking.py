@@ -17,7 +17,12 @@ from node.domain.access import Permission, Principal
 from node.service.attachments.staging import load_staged
 from node.service.building import Draft, build_message
 from node.service.case_content import is_erased
-from node.service.composing import Referring, parse_target, refer
+from node.service.composing import (
+    Referring,
+    parse_target,
+    refer,
+    refuse_recorded_elsewhere,
+)
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError
 from node.service.permitting import find_seen_case, require
 from node.service.policy.gate import Gate, Sending, add_files
@@ -122,6 +127,7 @@ def judge_draft(  # noqa: PLR0913 - a draft, who sends it, where
     file_classes: Sequence[Sensitivity] | None = None,
 ) -> Judged:
     """Build what a draft would be and let the gate decide, as if its statements were recorded."""
+    refuse_recorded_elsewhere(draft)
     recipient, entry = parse_target(draft)
     verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)

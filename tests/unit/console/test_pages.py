@@ -179,6 +179,7 @@ def test_templates_keep_the_rules_of_the_house(path: Path) -> None:
         ("/nope", 404, "go to the start page"),
         ("/approvals", 403, "ask your administrator for the role"),
         ("/form", 405, "use the buttons of the page"),
+        ("/unkeepable", 422, "check what you entered"),
         ("/boom", 500, "tell your administrator the incident number"),
     ],
 )

@@ -34,13 +34,14 @@ from node.service.permitting import ForbiddenError
 from node.service.policy.checking import check_draft
 from node.service.policy.gate import NeedsApprovalError, PolicyRefusedError
 from node.service.reading import get_case, get_message
+from node.service.tokens import handle_revoke_tokens
 from protocol.identifiers import Channel
 from protocol.messages.fields import Sensitivity
 from protocol.messages.head import CaseMessage, ExceptionBasis
 from protocol.policy.decision import Outcome
 from protocol.policy.facts import Role
 from tests.support.node import Network, make_draft, make_network
-from tests.support.people import STAFF, acting
+from tests.support.people import LOCAL, STAFF, acting, token_of
 
 #: A program: nobody's account, so that no table of people is needed.
 AUTHOR = Principal(
@@ -72,6 +73,7 @@ def danger(**changes: Any) -> Draft:
 
 def ask(network: Network, draft: Draft | None = None, **more: Any) -> str:
     """Ask for approval of it; returns the request."""
+    token_of(network.node("AL"), "register")
     asked = ApprovalAsked(draft=draft or danger(), justification="It cannot wait.", **more)
     return handle_ask_approval(network.node("AL"), asked, who=AUTHOR).approval_id
 
@@ -140,6 +142,8 @@ def test_nobody_approves_what_their_own_program_asked(network: Network) -> None:
     approval_id = handle_ask_approval(al, asked, who=program).approval_id
     with pytest.raises(ForbiddenError, match="own message"):
         handle_approve(al, approval_id, GIVEN, who=both)
+    with pytest.raises(StaleError, match="anew"):  # no active account stands behind it
+        handle_approve(al, approval_id, GIVEN, who=APPROVER)
 
 
 def test_a_request_ends(network: Network) -> None:
@@ -196,6 +200,21 @@ def test_the_facts_of_the_moment_decide(network: Network) -> None:
     with pytest.raises(PolicyRefusedError, match="witness"):
         handle_approve(al, approval_id, GIVEN, who=APPROVER)
     assert get_approval(al, approval_id, who=AUTHOR).state is ApprovalState.WAITING
+
+
+def test_a_program_that_may_not_come_in_any_more_sends_nothing(network: Network) -> None:
+    """Its token taken back, or good for less: what it asked before leaves only as far as now."""
+    al = network.node("AL")
+    approval_id = ask(network)
+    assert handle_revoke_tokens(al, label="register", who=LOCAL) == 1
+    with pytest.raises(StaleError, match="have a focal point write it anew"):
+        handle_approve(al, approval_id, GIVEN, who=APPROVER)
+    token_of(al, "register", channels=frozenset({Channel.POLICE}))
+    with pytest.raises((ForbiddenError, NotFoundError)):
+        handle_approve(al, approval_id, GIVEN, who=APPROVER)
+    assert get_approval(al, approval_id, who=AUTHOR).state is ApprovalState.WAITING
+    token_of(al, "register")
+    assert handle_approve(al, approval_id, GIVEN, who=APPROVER).message_id
 
 
 def test_who_approves_sees_the_files_that_would_go_along(

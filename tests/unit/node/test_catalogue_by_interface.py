@@ -1,11 +1,13 @@
 """Every type of the catalogue, sent, received and answered through the JSON interface."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
 
+from node.service.building import Draft
+from node.service.composing import RECORDED_ELSEWHERE, queue_message
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.codes import Kind
 from protocol.messages.entries import Expectation
@@ -19,6 +21,7 @@ from tests.support.case_world import (
     record_of,
 )
 from tests.support.examples import get_body_type, read_as
+from tests.support.people import STAFF
 
 #: What settles or corrects another message, tested with the message that it is about.
 ABOUT_OTHERS: Final = frozenset({"general.decision", "general.response", "general.correction"})
@@ -63,6 +66,26 @@ async def begin(world: CaseWorld, tag: str, sender: str, recipient: str) -> str 
     return reference
 
 
+async def send(world: CaseWorld, tag: str, sender: str, draft: dict[str, Any]) -> Mapping[str, Any]:
+    """Send it; what only the node sends, it sends, and refuses to whoever posts it."""
+    if tag not in RECORDED_ELSEWHERE:
+        return await world.send(sender, draft)
+    for told in (draft, draft | {"in_reply_to": "0" * 32}):  # with others at once, and alone
+        refused = await world.refuse(sender, "POST", "/messages", json=told)
+        assert (refused["status"], "POST /cases/{id}/withdrawals" in refused["detail"]) == (
+            422,
+            True,
+        )
+    refused = await world.refuse(sender, "POST", "/drafts/check", json=draft)
+    assert "POST /cases/{id}/withdrawals" in refused["detail"]
+    node = world.network.node(sender)
+    queued = node.transact(
+        lambda session: queue_message(node, session, Draft.model_validate(draft), who=STAFF)
+    )
+    world.settle()
+    return {"message_id": queued.message_id}
+
+
 async def settle_it(world: CaseWorld, tag: str, message_id: str, code: str, back: str) -> str:
     """Let the recipient do what a type expects; returns the state that follows on both sides."""
     path = f"/messages/{message_id}"
@@ -96,7 +119,7 @@ async def test_every_type_is_sent_received_and_settled(world: CaseWorld, tag: st
         example = _EXAMPLE.get(tag, 0)
         case = await begin(world, tag, sender, recipient)
         draft = draft_of(tag, sender, recipient, example=example, case=case)
-        sent = await world.send(sender, draft)
+        sent = await send(world, tag, sender, draft)
         path = f"/messages/{sent['message_id']}"
         view = await world.ask(recipient, "GET", path)
         assert (view["item"]["type"], view["item"]["peer"]) == (tag, sender)

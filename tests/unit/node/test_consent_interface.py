@@ -57,7 +57,11 @@ async def test_the_policy_is_asked_before_and_told_in_the_problem(world: CaseWor
     [ground] = checked["decision"]["grounds"]
     [on_file] = await world.ask("AL", "GET", consents)
     assert (ground["kind"], ground["reference"]) == ("consent", on_file["consent_id"])
-    await world.send("AL", draft)
+    sent = await world.send("AL", draft)
+    view = await world.ask("AL", "GET", f"/messages/{sent['message_id']}")
+    assert view["rests_on"] == [ground]
+    received = await world.ask("XK", "GET", f"/messages/{sent['message_id']}")
+    assert received["rests_on"] == []
 
 
 async def test_a_withdrawal_and_its_confirmation(world: CaseWorld) -> None:

@@ -56,7 +56,7 @@ from protocol.policy.facts import Role
 from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import Network, make_draft, make_network
-from tests.support.people import STAFF, acting
+from tests.support.people import STAFF, acting, token_of
 from tests.support.postgres import PostgresCluster
 
 BASIS = {
@@ -350,6 +350,7 @@ def test_what_is_approved_is_what_was_shown_and_leaves_once(postgres_network: Ne
         case=handle_open_case(al, who=STAFF).reference,
     )
     asked = ApprovalAsked(draft=draft, justification="It cannot wait.")
+    token_of(al, "register")
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(handle_ask_approval, al, asked, who=AUTHOR) for _ in range(2)]
         request, twin = (each.result() for each in both)
@@ -390,6 +391,7 @@ def test_approved_and_taken_back_at_once_is_one_of_the_two(postgres_network: Net
             "person_told": "yes",
         },
     )
+    token_of(al, "register")
     for _ in range(3):
         asked = ApprovalAsked(draft=draft, justification="It cannot wait.")
         name = handle_ask_approval(al, asked, who=AUTHOR).approval_id
