@@ -1,5 +1,6 @@
 """Puts a node together: settings in, a running application out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from node.api.health import create_health_router
 from node.api.quick_sending import QuickSending
 from node.background import NodeTasks
 from node.parts import NodeParts, build_parts, migrate_database
+from node.service.due_rows import drop_claims
 from node.service.notices import list_notices
 from node.service.send_desk import SendDesk
 from node.settings import NodeSettings
@@ -59,6 +61,7 @@ class RunningNode:
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks as long as the application serves."""
+        await asyncio.to_thread(drop_claims, self.parts.context)
         self._tasks = NodeTasks.build(self.parts)
         async with self._tasks.owner:
             yield

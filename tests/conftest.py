@@ -1,6 +1,7 @@
 """Rules for all tests: nothing is skipped, and a test that uses a server or a browser says so."""
 
 import gc
+import os
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -11,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from tests.support.chromium import end_visits
 
 # How long a machine takes is no property of the code: no test fails for being slow.
-# Sixty examples find in a test what many runs find; the long search is "make fuzz".
+# Forty examples find in a test what many runs find; the long search is "make fuzz".
 settings.register_profile(
     "project",
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("project")
@@ -33,9 +34,20 @@ MARKER_OF_FIXTURE: Mapping[str, str] = {
 }
 
 
-#: Tests that go through whole programs or repeat what others measure: counting lines would double
-#: their time and add next to nothing to what is counted.
-NOT_COUNTED = ("tests/bench/", "tests/browser/", "tests/e2e/", "tests/fuzz/")
+#: Tests that go through whole programs, or the same lines many times: counting lines would take up
+#: to three times their own time and add next to nothing to what is counted.
+NOT_COUNTED = (
+    "tests/architecture/",
+    "tests/bench/",
+    "tests/browser/",
+    "tests/e2e/",
+    "tests/fuzz/",
+    "tests/malicious/",
+    "tests/property/",
+    "tests/unit/node_api/test_api_contract.py",
+)
+#: Set by the measurement of coverage for the programs that a test starts.
+COUNTING = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 #: Tests that drive a browser or whole programs: on a loaded machine one may fail by chance. It is
 #: tried once more, and the summary names it; what is broken fails again.
 MAY_FAIL_ONCE = ("tests/browser/", "tests/e2e/")
@@ -57,6 +69,18 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what all tests share: it is a tenth of their time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep the programs that an uncounted test starts from counting lines, too."""
+    if not item.nodeid.startswith(NOT_COUNTED):
+        return (yield)
+    kept = {name: os.environ.pop(name) for name in COUNTING if name in os.environ}
+    try:
+        return (yield)
+    finally:
+        os.environ.update(kept)
 
 
 @pytest.hookimpl(wrapper=True)

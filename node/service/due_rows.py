@@ -2,16 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, or_, select
+from sqlmodel import Session, col, or_, select, update
 
 from node.service.context import DeliveryRules, NodeContext
+from node.store.hook_tables import HookTellingRow
 from node.store.link_tables import MachineMailRow
 from node.store.tables import OutboxRow, ReceiptDueRow
+from node.store.work_tables import MessageToFollowRow, NoticeRow
 
 DueTable = type[OutboxRow] | type[ReceiptDueRow] | type[MachineMailRow]
+
+_CLAIMED: Final = (
+    OutboxRow,
+    ReceiptDueRow,
+    MachineMailRow,
+    MessageToFollowRow,
+    HookTellingRow,
+    NoticeRow,
+)
 
 
 class DueRow(Protocol):
@@ -58,6 +69,23 @@ def try_later(row: DueRow, *, now: datetime, rules: DeliveryRules) -> None:
     """Give the row back after an attempt that nobody confirmed."""
     row.claimed_until = None
     row.next_attempt_at = now + rules.retry_pause(row.attempts)
+
+
+def drop_claims(context: NodeContext) -> None:
+    """Let go of what a process that ended had claimed, before this one works: not after a lease.
+
+    Only where one process has the database to itself (SQLite); among several the lease decides.
+    What it handed over and did not note is handed over again under the same transport id.
+    """
+    if not context.database.is_sqlite:
+        return
+
+    def drop(session: Session) -> None:
+        for table in _CLAIMED:
+            claimed = col(table.claimed_until)
+            session.exec(update(table).where(claimed.is_not(None)).values(claimed_until=None))
+
+    context.transact(drop)
 
 
 def next_due_in(context: NodeContext, table: DueTable) -> timedelta | None:

@@ -29,6 +29,9 @@ _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
     "max_connections": "60",
     "shared_buffers": "32MB",
 }

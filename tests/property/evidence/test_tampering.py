@@ -41,7 +41,7 @@ def sample() -> Iterator[Sample]:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_flipped_bits_of_any_byte_are_found(sample: Sample, data: st.DataObject) -> None:
     """Also in headers, dates and gaps of the zip, where no reader looks."""
     altered = bytearray(sample.data)
@@ -50,7 +50,7 @@ def test_any_flipped_bits_of_any_byte_are_found(sample: Sample, data: st.DataObj
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_any_cut_or_addition_is_found(sample: Sample, data: st.DataObject) -> None:
     """Bytes taken out or put in anywhere."""
     start = data.draw(st.integers(0, len(sample.data)))
@@ -86,7 +86,7 @@ def test_members_that_change_places_are_found(sample: Sample) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_forger_with_a_key_of_its_own_proves_nothing(sample: Sample, data: st.DataObject) -> None:
     """Whoever alters signed files and signs a new manifest gets caught by what those files are."""
     path = data.draw(

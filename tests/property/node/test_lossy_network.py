@@ -118,7 +118,7 @@ def play(network: Network, actions: list[str]) -> set[str]:
     return sent
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(ACTIONS), max_size=25))
 def test_everything_arrives_once(actions: list[str]) -> None:
     """Lost, doubled, reordered, late: in the end each message is shown once, with its receipt.

@@ -137,7 +137,7 @@ def network(shared_node_url_of: Callable[[str], str]) -> Iterator[Network]:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     active=st.sets(st.sampled_from(NAMES), min_size=1),

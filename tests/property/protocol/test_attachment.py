@@ -82,7 +82,7 @@ def reopen(manifest: AttachmentManifest, chunks: Iterable[Chunk]) -> bytes:
 MANIFEST, CHUNKS = seal(FILE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(1, 40 * KIB),
     st.sampled_from([8 * KIB, 16 * KIB]),
@@ -265,7 +265,7 @@ def test_only_all_chunks_in_order_are_the_file(
         reopen(MANIFEST, arriving)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(0, len(CHUNKS) - 1), st.integers(min_value=0))
 def test_any_flipped_bit_of_a_chunk_is_refused(index: int, position: int) -> None:
     """A changed chunk is malformed, of another file, or not the announced one."""
@@ -371,7 +371,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 # ------------------------------------------------------------------ bytes from outside
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.binary(max_size=300))
 @example(CHUNKS[-1].encode())
 def test_any_bytes_either_parse_or_are_refused(data: bytes) -> None:

@@ -220,7 +220,7 @@ class TwoSides(RuleBasedStateMachine):
 def test_both_sides_end_in_the_same_state() -> None:
     """Whatever each did and whatever the link lost, at rest state, order and verdicts agree."""
     run_state_machine_as_test(
-        TwoSides, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
+        TwoSides, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )
 
 
@@ -258,7 +258,7 @@ class TwoSidesInOrder(TwoSides):
 def test_an_honest_act_is_never_out_of_order_without_gaps() -> None:
     """However messages cross: if each direction keeps its order, nobody is told to be wrong."""
     run_state_machine_as_test(
-        TwoSidesInOrder, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
+        TwoSidesInOrder, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )
 
 
@@ -279,7 +279,7 @@ ANY_OPENER: Final = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_OPENER, st.lists(ACTS, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_plays_no_part(
     opener: Opener, acts: list[HeldAct], shuffler: Random
@@ -291,7 +291,7 @@ def test_the_order_of_arrival_plays_no_part(
     assert read_conversation(opener, iter(again), complete=True) == once
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_OPENER, st.lists(ACTS, max_size=12))
 def test_nobody_acts_for_the_other_side(opener: Opener, acts: list[HeldAct]) -> None:
     """An act of the wrong side, or one out of order, changes nothing and is shown with a reason."""
@@ -310,7 +310,7 @@ def test_nobody_acts_for_the_other_side(opener: Opener, acts: list[HeldAct]) -> 
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_OPENER, st.lists(ACTS, max_size=12))
 def test_what_has_ended_stays_ended(opener: Opener, acts: list[HeldAct]) -> None:
     """After a withdrawal or a closing no act changes the state; information is in order still."""
@@ -325,7 +325,7 @@ def test_what_has_ended_stays_ended(opener: Opener, acts: list[HeldAct]) -> None
             ended = step.after
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_OPENER, st.lists(ACTS, max_size=12))
 def test_the_history_keeps_each_sides_own_order(opener: Opener, acts: list[HeldAct]) -> None:
     """What one side sent first counts first, and what was known counts before what knew it."""

@@ -54,7 +54,7 @@ def standard(days: int) -> AnswerTerms:
     return AnswerTerms(answer_working_days=days, urgency=Urgency.STANDARD, treated_as_child=False)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(calendars_and_moments(), DAYS)
 def test_a_deadline_falls_on_a_working_day(
     drawn: tuple[WorkingCalendar, datetime], days: int
@@ -73,7 +73,7 @@ def test_a_deadline_falls_on_a_working_day(
     assert sum(calendar.is_working_day(day) for day in between) >= days
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calendars_and_moments(), DAYS)
 def test_more_days_are_never_due_sooner(drawn: tuple[WorkingCalendar, datetime], days: int) -> None:
     """A longer column gives no earlier deadline."""
@@ -81,7 +81,7 @@ def test_more_days_are_never_due_sooner(drawn: tuple[WorkingCalendar, datetime],
     assert due(standard(days), at, calendar) <= due(standard(days + 1), at, calendar)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calendars_and_moments(), DAYS, st.timedeltas(timedelta(0), timedelta(days=7)))
 def test_composed_later_is_not_due_sooner(
     drawn: tuple[WorkingCalendar, datetime], days: int, later: timedelta
@@ -92,7 +92,7 @@ def test_composed_later_is_not_due_sooner(
     assert due(standard(days), at, calendar) <= due(standard(days), at + later, calendar)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calendars_and_moments(), DAYS, AGREED, st.sampled_from(Urgency))
 def test_a_child_is_never_answered_later_than_a_day(
     drawn: tuple[WorkingCalendar, datetime],
@@ -108,7 +108,7 @@ def test_a_child_is_never_answered_later_than_a_day(
     assert timedelta() < due(terms, at, calendar) - at <= timedelta(hours=24)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     calendars_and_moments(),
     calendars_and_moments(),
@@ -128,7 +128,7 @@ def test_urgency_ignores_the_calendar(
     assert due(terms, at, calendar) <= at + timedelta(hours=24)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     ZONES,
     st.datetimes(timezones=st.just(UTC)),

@@ -56,7 +56,7 @@ def test_an_envelope_reads_back() -> None:
     assert open_and_verify(SEALED) == SIGNED
 
 
-@settings(max_examples=1500)
+@settings(max_examples=750)
 @given(st.integers(min_value=0))
 def test_any_flipped_bit_is_refused(position: int) -> None:
     """Whatever single bit of an envelope is changed, it does not open."""
@@ -72,7 +72,7 @@ def test_every_flipped_bit_of_the_clear_part_is_refused() -> None:
             open_and_verify(flip_bit(SEALED, position))
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.integers(min_value=0))
 def test_any_flipped_bit_of_a_signed_payload_is_refused(position: int) -> None:
     """Evidence of which one bit was changed does not verify."""
@@ -80,7 +80,7 @@ def test_any_flipped_bit_of_a_signed_payload_is_refused(position: int) -> None:
         SignedPayload.parse(flip_bit(SIGNED.encode(), position)).verify(SIGNING_KEY.verify_key)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(st.binary(max_size=400))
 @example(b"")
 @example(b"\x85" + b"\x60" * 5)
@@ -130,7 +130,7 @@ def test_well_formed_cbor_of_another_shape_is_refused(items: list[object]) -> No
         assert parsed.encode() == data
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.binary(max_size=80), st.integers(0, 6))
 def test_the_decoder_agrees_with_another(data: bytes, length: int) -> None:
     """What our decoder reads, an independent one reads the same, in the same one encoding."""

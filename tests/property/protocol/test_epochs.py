@@ -83,7 +83,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(POLICIES), steps)
 def test_whatever_a_sender_seals_for_a_listed_key_opens_until_it_expires(
     policy: EpochPolicy,
@@ -109,7 +109,7 @@ def test_whatever_a_sender_seals_for_a_listed_key_opens_until_it_expires(
             assert needed in node.held or expires_at <= node.true_now
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(POLICIES), steps)
 def test_there_is_always_a_key_for_senders(
     policy: EpochPolicy,
@@ -129,7 +129,7 @@ def test_there_is_always_a_key_for_senders(
             assert find_newest(listed, node.true_now + stale + skew) is not None
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(POLICIES), steps)
 def test_a_document_is_never_too_full_and_plans_settle(
     policy: EpochPolicy,

@@ -67,7 +67,7 @@ def test_any_json_is_refused_or_read(tree: object) -> None:
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=60), max_size=6))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_members_are_refused_or_read(members: dict[str, bytes]) -> None:
     """A manifest that lists them truly makes no member readable that is not."""
     rest = {name: data for name, data in members.items() if not name.startswith("manifest")}

@@ -158,7 +158,7 @@ def scatter(messages: Sequence[Sent], *, random: Random, loss: float) -> list[Se
     return arriving
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([0.0, 0.15, 0.3]),

@@ -57,7 +57,7 @@ def test_every_field_is_needed_or_has_a_default(tag: str) -> None:
             assert message.type == tag
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 @example(b"[" * 100_000)
 @example(b'{"a":' * 50_000)
@@ -84,7 +84,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(tag=st.sampled_from(TAGS), data=st.data(), value=json_values)
 def test_any_value_in_any_field_is_read_or_refused(
     tag: str, data: st.DataObject, value: object

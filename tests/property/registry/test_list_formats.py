@@ -32,7 +32,7 @@ def make_desks(names: list[tuple[str, str]]) -> list[Authority]:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(NAMES, LINES), min_size=1, max_size=4))
 @example([("", "\uf900")])  # a letter that a table holds in its composed form
 def test_exported_tables_come_back_unchanged(names: list[tuple[str, str]]) -> None:
@@ -44,7 +44,7 @@ def test_exported_tables_come_back_unchanged(names: list[tuple[str, str]]) -> No
         assert result.contacts == directory.contacts
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(NAMES, LINES), min_size=1, max_size=4))
 def test_independent_reader_reads_the_cards(names: list[tuple[str, str]]) -> None:
     """Another implementation of vCard reads back every name, unit and note as it was."""
@@ -60,7 +60,7 @@ def test_independent_reader_reads_the_cards(names: list[tuple[str, str]]) -> Non
         assert card.tel.value == "tel:+381113008000"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_workbook_is_a_list_or_refused(data: st.DataObject) -> None:
     """A workbook with other bytes in one of its parts imports or raises the list's own error."""
@@ -83,7 +83,7 @@ def test_any_workbook_is_a_list_or_refused(data: st.DataObject) -> None:
     assert result.rows_imported + len(result.held_back) == result.rows_read
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_are_a_list_or_refused(data: bytes, claims: bool) -> None:  # noqa: FBT001 - drawn
     """Any bytes import or raise the list's own error, also those that claim to be a workbook."""

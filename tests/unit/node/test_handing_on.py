@@ -13,6 +13,7 @@ from node.domain.ports import LinkDownError
 from node.service import dispatching, receipts
 from node.service.composing import Sent
 from node.service.context import NodeContext
+from node.service.due_rows import drop_claims
 from node.service.opening import Arrival
 from node.service.receiving import handle_arrivals
 from node.service.send_desk import SendDesk
@@ -217,3 +218,21 @@ async def test_a_receipt_that_is_lost_with_its_process_is_owed_again(network: Ne
     (found,) = receipts.claim_receipts(xk)
     assert found.due_ids == lost.due_ids
     assert [item.message_id for item in found.items] == [item.message_id for item in lost.items]
+
+
+async def test_a_node_that_begins_again_does_not_wait_for_the_lease(network: Network) -> None:
+    """What was lost with the process leaves at once where no other process can have it."""
+    al, link = network.node("AL"), Broker()
+    await open_for(al, link)
+    await send(al)
+    claimed = read_outbox(al)
+    assert claimed.claimed_until is not None
+    drop_claims(al)
+    freed = read_outbox(al)
+    if not al.database.is_sqlite:
+        assert freed.claimed_until == claimed.claimed_until, "another process may have it"
+        return
+    (again,) = dispatching.claim_messages(al, limit=2)
+    assert freed.claimed_until is None
+    assert again.transport_id == claimed.transport_id
+    assert again.message_id == claimed.message_id
