@@ -21,6 +21,8 @@ _TEL_AND_FAX: Final = re.compile(r"\btel(?:\.|ephone)?\s*/\s*fax\b", re.IGNORECA
 _FAX_NUMBER: Final = re.compile(r"\bfax[:.]?\s*(\+[0-9][0-9 ()/-]{5,28}[0-9])", re.IGNORECASE)
 _EXTENSION: Final = re.compile(r"\s*(?:ext|extension|x)\b.*$", re.IGNORECASE)
 _LONGEST_EXTENSION: Final = 8
+#: What the registry holds of a number as it was listed; nothing that long is a number.
+_LONGEST_LISTED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,12 @@ def _read_number(
                 row,
                 FindingCode.INVALID_NUMBER,
                 Severity.FIX_SOON,
-                f"{text[:60]} is not a valid number: it was kept as listed. Ask the authority for "
-                "the right one.",
+                f"{text[:60]} is not a valid number: it was kept as listed, up to "
+                f"{_LONGEST_LISTED} characters. Ask the authority for the right one.",
             )
         )
-        return ReadNumber(row, Telephone(as_listed=text, kind=kind), None, _style(text))
+        kept = Telephone(as_listed=text[:_LONGEST_LISTED], kind=kind)
+        return ReadNumber(row, kept, None, _style(text))
     is_toll_free = phonenumbers.number_type(number) == PhoneNumberType.TOLL_FREE
     national_only = is_toll_free or not phonenumbers.can_be_internationally_dialled(number)
     extension = number.extension

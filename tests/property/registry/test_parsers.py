@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contact_registry.errors import (
@@ -54,6 +54,7 @@ def test_any_text_is_a_list_or_refused(text: str) -> None:
         return
 
 
+@example([["AL", "Return", "Police Desk", "", "", "", "x" * 501]])
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=11), max_size=8))
 def test_no_row_is_lost(rows: list[list[str]]) -> None:
     """Under proper headings every row that is not blank is taken over or held back."""
