@@ -1,10 +1,11 @@
 """The chain of an audit log over the tables of one face: appended to, read in pages, verified."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -67,8 +68,8 @@ class AuditChain:
         )
         head = session.exec(statement).one_or_none()
         if head is None:
-            insert = sqlite.insert if database.is_sqlite else postgresql.insert
-            begun = insert(self.head).values(head_id=_HEAD, sequence=0, entry_hash=FIRST_HASH)
+            begin = sqlite.insert if database.is_sqlite else postgresql.insert
+            begun = begin(self.head).values(head_id=_HEAD, sequence=0, entry_hash=FIRST_HASH)
             session.execute(begun.on_conflict_do_nothing())
             head = session.exec(statement).one()
         return head
@@ -90,10 +91,12 @@ class AuditChain:
                 entry_hash="",
             )
             entry = replace(unsigned, entry_hash=compute_hash(unsigned, domain=self.domain))
-            session.add(self._row(entry))
             head.sequence, head.entry_hash = entry.sequence, entry.entry_hash
             made.append(entry)
         session.add(head)
+        if made:
+            table = self.entries.__table__  # type: ignore[attr-defined]  # SQLAlchemy sets it, SQLModel does not say so
+            session.connection().execute(insert(table), [asdict(entry) for entry in made])
         session.flush()
         return made
 
@@ -178,18 +181,6 @@ class AuditChain:
                 "log lines."
             )
         return AuditHead(entry.sequence, entry.entry_hash)
-
-    def _row(self, entry: AuditEntry) -> AuditColumns:
-        return self.entries(
-            sequence=entry.sequence,
-            at=entry.at,
-            actor=entry.actor,
-            action=entry.action,
-            subject=entry.subject,
-            detail=entry.detail,
-            previous_hash=entry.previous_hash,
-            entry_hash=entry.entry_hash,
-        )
 
 
 def _entry(row: AuditColumns) -> AuditEntry:

@@ -33,7 +33,7 @@ from protocol.messages.head import CaseMessage, Head
 log = structlog.get_logger(__name__)
 
 #: Messages of one transaction: few, because SQLite has one writer at a time and sending needs it.
-AT_ONCE: Final = 32
+AT_ONCE: Final = 64
 #: Pauses after an attempt that failed; the last one repeats.
 _PAUSES: Final = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3_600))
 #: Failures after which people are told.
@@ -66,11 +66,23 @@ class FollowedMessage:
         return self.message.channel if isinstance(self.message, CaseMessage) else None
 
 
-Follower = Callable[[NodeContext, Session, FollowedMessage], None]
-"""What is done about each stored message. Idempotent; raises if it has to be asked again."""
+Follower = Callable[[NodeContext, Session, Sequence[FollowedMessage]], None]
+"""What is done about stored messages, all of one transaction together, in their order.
 
-BatchFollower = Callable[[NodeContext, Session, Sequence[FollowedMessage]], None]
-"""The same for all messages of one transaction, after the others: it takes its locks last."""
+Idempotent; raises if it has to be asked again: then each is tried alone.
+"""
+
+
+def one_by_one(follow: Callable[[NodeContext, Session, FollowedMessage], None]) -> Follower:
+    """Make a follower of what is done about one message: for what few messages need."""
+
+    def follow_each(
+        context: NodeContext, session: Session, batch: Sequence[FollowedMessage]
+    ) -> None:
+        for followed in batch:
+            follow(context, session, followed)
+
+    return follow_each
 
 
 def note_to_follow(session: Session, message_ids: Iterable[str], *, at: datetime) -> None:
@@ -83,14 +95,6 @@ def note_to_follow(session: Session, message_ids: Iterable[str], *, at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class _Followers:
-    """Who is asked."""
-
-    singly: Sequence[Follower]
-    in_batches: Sequence[BatchFollower]
-
-
-@dataclass(frozen=True, slots=True)
 class _Opened:
     """A claimed note whose message was opened."""
 
@@ -99,13 +103,7 @@ class _Opened:
     message: Head | UnreadableMessage
 
 
-def follow_due(
-    context: NodeContext,
-    followers: Sequence[Follower],
-    *,
-    in_batches: Sequence[BatchFollower] = (),
-    limit: int = AT_ONCE,
-) -> int:
+def follow_due(context: NodeContext, followers: Sequence[Follower], *, limit: int = AT_ONCE) -> int:
     """Let followers work on what is due; returns how many messages were looked at.
 
     Zero: nothing is due, or another process works on it.
@@ -114,16 +112,15 @@ def follow_due(
     if not claimed:
         return 0
     opened = _open_all(context, claimed)
-    all_of_them = _Followers(followers, in_batches)
     try:
-        context.transact(lambda session: _apply(context, session, opened, all_of_them))
+        context.transact(lambda session: _apply(context, session, opened, followers))
     except Exception:  # noqa: BLE001 - each is tried alone, where what fails is recorded and shown
         for each in opened:
-            _follow_alone(context, each, all_of_them)
+            _follow_alone(context, each, followers)
     return len(claimed)
 
 
-def _follow_alone(context: NodeContext, opened: _Opened, followers: "_Followers") -> None:
+def _follow_alone(context: NodeContext, opened: _Opened, followers: Sequence[Follower]) -> None:
     try:
         context.transact(lambda session: _apply(context, session, [opened], followers))
     except Exception as error:  # noqa: BLE001 - recorded with the message, shown, tried again
@@ -202,7 +199,7 @@ def _apply(
     context: NodeContext,
     session: Session,
     opened: Sequence[_Opened],
-    followers: _Followers,
+    followers: Sequence[Follower],
 ) -> None:
     """Let every follower work on messages whose notes are still there; take the notes away."""
     notes, rows = set[int](), dict[str, MessageRow]()
@@ -223,13 +220,9 @@ def _apply(
         row = rows.get(each.message_id)
         if each.follow_id not in notes or row is None:
             continue  # another process was quicker, or it was erased
-        followed = FollowedMessage(row=row, message=each.message)
-        batch.append(followed)
-        for follow in followers.singly:
-            follow(context, session, followed)
-    session.flush()
-    for follow_batch in followers.in_batches:
-        follow_batch(context, session, batch)
+        batch.append(FollowedMessage(row=row, message=each.message))
+    for follow in followers:
+        follow(context, session, batch)
     delete_rows(session, MessageToFollowRow, [each.follow_id for each in opened])
 
 

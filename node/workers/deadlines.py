@@ -11,8 +11,8 @@ from node.workers.waiting import wait_for_event
 #: Looks at least this often, in seconds: far less than the shortest rung of a ladder, and a jump of
 #: the clock is seen so soon.
 _LONGEST_WAIT: Final = 15.0
-#: How many looks there are between two looks through the whole store.
-_RECONCILED_EVERY: Final = 4
+#: Seconds between two looks through the whole store, however much comes meanwhile.
+_RECONCILED_EVERY: Final = 60.0
 
 
 class Deadlines:
@@ -21,7 +21,7 @@ class Deadlines:
     def __init__(self, context: NodeContext) -> None:
         self._context = context
         self._wake = context.signals.followed.listen()
-        self._round = 0
+        self._whole_at = 0.0
 
     async def run_round(self) -> None:
         """Look at what is due; then wait until something changed, or for a short while."""
@@ -29,8 +29,11 @@ class Deadlines:
         await wait_for_event(self._wake, at_most=_LONGEST_WAIT)
 
     def _is_whole(self) -> bool:
-        self._round += 1
-        return self._round % _RECONCILED_EVERY == 1
+        now = asyncio.get_running_loop().time()
+        if now < self._whole_at:
+            return False
+        self._whole_at = now + _RECONCILED_EVERY
+        return True
 
 
 def keep_deadlines(context: NodeContext, *, whole: bool = True) -> int:

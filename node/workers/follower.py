@@ -10,8 +10,9 @@ from node.workers.waiting import wait_for_event
 #: Looks at least this often: notes whose pause is over, or that another process left behind.
 _LONGEST_WAIT: Final = 5.0
 #: After it was woken it lets so much time pass, in seconds: what comes together is followed
-#: together, and a message that is leaving does not have to wait for the store.
-_GATHERING: Final = 0.25
+#: together, at a third of the cost, and a message that is leaving does not have to wait for the
+#: store. People are told a second later than they could be.
+_GATHERING: Final = 1.0
 
 
 class FollowerWorker:

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 #: Pause between two looks when nobody says that something happened.
 _PAUSE: Final = 5.0
+#: After it was woken it lets so much time pass: what comes together is noticed together.
+_GATHERING: Final = 0.25
 #: A line is given back after so long, well before its lease ends: others wait for it.
 _LINE_SECONDS: Final = 15.0
 #: Old notes are looked for so often.
@@ -50,7 +52,8 @@ class WebhookSender:
         if self._context.clock() - self._swept_at >= _SWEEP:
             await asyncio.to_thread(forget_old_notes, self._context)
             self._swept_at = self._context.clock()
-        await wait_for_event(self._news, at_most=_PAUSE)
+        if await wait_for_event(self._news, at_most=_PAUSE):
+            await asyncio.sleep(_GATHERING)
 
 
 async def tell_all(context: NodeContext, poster: Poster) -> None:

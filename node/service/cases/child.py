@@ -68,6 +68,6 @@ def say_of_case(  # noqa: PLR0913 - what is said of which case, by whom
                 at=context.clock(),
                 actor=who.actor,
             )
-        sum_up(session, strand)
+        sum_up(session, [strand])
         strand.row_version += 1
         session.flush()

@@ -1,6 +1,9 @@
-"""What each message does to the course of its case: a follower (see ``service.following``)."""
+"""What messages do to the course of their cases: a follower (see ``service.following``)."""
 
-from sqlmodel import Session
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select
 
 from node.domain.access import SYSTEM
 from node.domain.cases import (
@@ -13,58 +16,83 @@ from node.domain.cases import (
 )
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Dispatch, Handling
-from node.service.cases.statements import Said, gather_statements, keep_statement, sum_up
-from node.service.cases.strands import touch_strand
+from node.service.cases.statements import (
+    Said,
+    SaidInMessage,
+    gather_statements,
+    keep_said,
+    sum_up,
+)
+from node.service.cases.strands import touch_strands
 from node.service.consent.circumstances import load_circumstances, set_circumstances
 from node.service.context import NodeContext
 from node.service.following import FollowedMessage
 from node.service.records import add_event
+from node.store.bulk import in_parts
 from node.store.case_tables import CaseStrandRow
 from node.store.tables import CaseRow, MessageRow
 from protocol.messages.codes import PersonGroup
-from protocol.messages.head import CaseMessage
 
 
-def follow_case(context: NodeContext, session: Session, followed: FollowedMessage) -> None:
-    """Keep what a message says of its case; take a closed case up again if something came."""
-    row, message = followed.row, followed.case_message
-    if row.case_id is None or row.dispatch == Dispatch.CANCELLED:
-        return
-    channel = followed.channel or UNKNOWN_CHANNEL
-    strand = touch_strand(session, row.case_id, channel, at=row.stored_at, lock=True)
-    if message is not None:
-        case = session.get_one(CaseRow, row.case_id)
-        _keep(context, session, message, row=row, case=case, strand=strand)
-    if followed.is_incoming:
-        _take_up(session, strand, row)
+class _Place(NamedTuple):
+    """A case in a channel."""
+
+    case_id: str
+    channel: str
 
 
-def _keep(  # noqa: PLR0913 - a message, and what it belongs to
+def follow_cases(context: NodeContext, session: Session, batch: Sequence[FollowedMessage]) -> None:
+    """Keep what messages say of their cases; take closed cases up again if something came."""
+    counting = [
+        (_Place(case_id, each.channel or UNKNOWN_CHANNEL), each)
+        for each in batch
+        if (case_id := each.row.case_id) is not None and each.row.dispatch != Dispatch.CANCELLED
+    ]
+    strands = touch_strands(
+        session, [(place.case_id, place.channel, each.row.stored_at) for place, each in counting]
+    )
+    _keep(context, session, counting, strands)
+    for place, each in counting:
+        if each.is_incoming:
+            _take_up(session, strands[place], each.row)
+
+
+def _keep(
     context: NodeContext,
     session: Session,
-    message: CaseMessage,
-    *,
-    row: MessageRow,
-    case: CaseRow,
-    strand: CaseStrandRow,
+    counting: Sequence[tuple[_Place, FollowedMessage]],
+    strands: Mapping[tuple[str, str], CaseStrandRow],
 ) -> None:
-    statements = list(gather_statements(message))
-    for said in statements:
-        keep_statement(
-            context,
-            session,
-            said,
-            case=case,
-            strand=strand,
+    cases = _load_cases(session, {place.case_id for place, _ in counting})
+    said = [
+        SaidInMessage(
+            message_id=each.row.message_id,
             participant=message.sender,
-            at=row.stored_at,
-            message_id=row.message_id,
+            case=cases[place.case_id],
+            channel=place.channel,
+            at=each.row.stored_at,
+            statements=statements,
         )
-    if statements:
-        sum_up(session, strand)
-    is_said = Said(StatementKind.PERSON_GROUP, PersonGroup.CHILD) in statements
-    if is_said and strand.treated_as_child:  # unless somebody here has said otherwise since
-        _treat_as_child(context, session, case)
+        for place, each in counting
+        if (message := each.case_message) is not None
+        and (statements := list(gather_statements(message)))
+    ]
+    keep_said(context, session, said)
+    spoken_of = dict.fromkeys((each.case.case_id, each.channel) for each in said)
+    sum_up(session, [strands[place] for place in spoken_of])
+    for each in said:
+        is_said = Said(StatementKind.PERSON_GROUP, PersonGroup.CHILD) in each.statements
+        # unless somebody here has said otherwise since
+        if is_said and strands[each.case.case_id, each.channel].treated_as_child:
+            _treat_as_child(context, session, each.case)
+
+
+def _load_cases(session: Session, case_ids: Iterable[str]) -> dict[str, CaseRow]:
+    found: dict[str, CaseRow] = {}
+    for part in in_parts(sorted(case_ids)):
+        rows = session.exec(select(CaseRow).where(col(CaseRow.case_id).in_(part)))
+        found.update({row.case_id: row for row in rows})
+    return found
 
 
 def _treat_as_child(context: NodeContext, session: Session, case: CaseRow) -> None:

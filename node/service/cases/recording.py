@@ -207,7 +207,7 @@ def _tell(  # noqa: PLR0913 - the columns of one entry
 
 
 def _finish(session: Session, strand: CaseStrandRow) -> int:
-    sum_up(session, strand)
+    sum_up(session, [strand])
     strand.row_version += 1
     session.add(strand)
     session.flush()

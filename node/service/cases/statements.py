@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, delete, select
 
 from node.domain.cases import StatementKind
 from node.service.case_content import open_content, seal_content
 from node.service.context import NodeContext
+from node.store.bulk import in_parts, insert_rows
 from node.store.case_tables import CaseStatementRow, CaseStrandRow
 from node.store.tables import CaseRow
 from protocol.messages.codes import GuardianSituation, PersonGroup, TraffickingStatus
@@ -93,52 +95,100 @@ def keep_statement(  # noqa: PLR0913 - who said what of which case, where and wh
     strand: CaseStrandRow,
     participant: str,
     at: datetime,
-    message_id: str | None = None,
     actor: str | None = None,
 ) -> None:
-    """Keep a statement; one of the same message and kind is kept once."""
-    if message_id is not None:
-        known = select(CaseStatementRow.statement_id).where(
-            CaseStatementRow.message_id == message_id, CaseStatementRow.kind == said.kind
+    """Keep what somebody here says of a case."""
+    session.flush()
+    row = _write_row(
+        context, said, case=case, channel=strand.channel, participant=participant, at=at
+    )
+    insert_rows(session, CaseStatementRow, [{**row, "actor": actor}])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidInMessage:
+    """What one message says of its case."""
+
+    message_id: str
+    participant: str
+    case: CaseRow
+    channel: str
+    at: datetime
+    statements: Sequence[Said]
+
+
+def keep_said(context: NodeContext, session: Session, messages: Sequence[SaidInMessage]) -> None:
+    """Keep what messages say; what is there of the same message and kind stays."""
+    known = set[tuple[str | None, str]]()
+    for part in in_parts([each.message_id for each in messages]):
+        statement = select(CaseStatementRow.message_id, CaseStatementRow.kind).where(
+            col(CaseStatementRow.message_id).in_(part)
         )
-        if session.exec(known).first() is not None:
-            return
+        known.update(session.exec(statement).all())
+    rows = [
+        _write_row(
+            context,
+            said,
+            case=each.case,
+            channel=each.channel,
+            participant=each.participant,
+            at=each.at,
+        )
+        | {"message_id": each.message_id}
+        for each in messages
+        for said in each.statements
+        if (each.message_id, said.kind) not in known
+    ]
+    insert_rows(session, CaseStatementRow, rows)
+
+
+def _write_row(  # noqa: PLR0913 - who said what of which case, where and when
+    context: NodeContext,
+    said: Said,
+    *,
+    case: CaseRow,
+    channel: str,
+    participant: str,
+    at: datetime,
+) -> dict[str, Any]:
     sealed = None
     if said.details is not None:
         sealed = seal_content(context, case, said.details, place=_place(case.case_id, said.kind))
-    session.add(
-        CaseStatementRow(
-            case_id=case.case_id,
-            channel=strand.channel,
-            kind=said.kind,
-            participant=participant,
-            code=said.code,
-            details_sealed=sealed,
-            at=at,
-            message_id=message_id,
-            actor=actor,
-        )
-    )
-    session.flush()
+    return {
+        "case_id": case.case_id,
+        "channel": channel,
+        "kind": said.kind,
+        "participant": participant,
+        "code": said.code,
+        "details_sealed": sealed,
+        "at": at,
+    }
 
 
-def sum_up(session: Session, strand: CaseStrandRow) -> None:
-    """Let a strand say what its statements amount to."""
-    rows = session.exec(
-        select(CaseStatementRow).where(
-            CaseStatementRow.case_id == strand.case_id,
-            CaseStatementRow.channel == strand.channel,
-            col(CaseStatementRow.kind).in_(
-                [StatementKind.PERSON_STATUS, StatementKind.PERSON_GROUP]
-            ),
+def sum_up(session: Session, strands: Iterable[CaseStrandRow]) -> None:
+    """Let strands say what their statements amount to."""
+    wanted = {(strand.case_id, strand.channel): strand for strand in strands}
+    said: dict[tuple[str, str], list[CaseStatementRow]] = {key: [] for key in wanted}
+    for part in in_parts(sorted({case_id for case_id, _ in wanted})):
+        rows = session.exec(
+            select(CaseStatementRow)
+            .options(defer(CaseStatementRow.details_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .where(
+                col(CaseStatementRow.case_id).in_(part),
+                col(CaseStatementRow.kind).in_(
+                    [StatementKind.PERSON_STATUS, StatementKind.PERSON_GROUP]
+                ),
+            )
         )
-    ).all()
-    newest = _newest(row for row in rows if row.kind == StatementKind.PERSON_STATUS)
-    strand.person_status = newest.code if newest else None
-    strand.treated_as_child = judge_child(
-        [row for row in rows if row.kind == StatementKind.PERSON_GROUP]
-    )
-    session.add(strand)
+        for row in rows:
+            said.get((row.case_id, row.channel), []).append(row)
+    for key, strand in wanted.items():
+        newest = _newest(row for row in said[key] if row.kind == StatementKind.PERSON_STATUS)
+        strand.person_status = newest.code if newest else None
+        strand.treated_as_child = judge_child(
+            [row for row in said[key] if row.kind == StatementKind.PERSON_GROUP]
+        )
+        session.add(strand)
 
 
 def judge_child(rows: Sequence[CaseStatementRow]) -> bool | None:
@@ -156,10 +206,11 @@ def forget_statements(session: Session, message_id: str) -> None:
         select(CaseStatementRow).where(CaseStatementRow.message_id == message_id)
     ).all()
     session.execute(delete(CaseStatementRow).where(col(CaseStatementRow.message_id) == message_id))
-    for case_id, channel in {(row.case_id, row.channel) for row in rows}:
-        strand = session.get(CaseStrandRow, (case_id, channel), with_for_update=True)
-        if strand is not None:
-            sum_up(session, strand)
+    strands = [
+        session.get(CaseStrandRow, key, with_for_update=True)
+        for key in sorted({(row.case_id, row.channel) for row in rows})
+    ]
+    sum_up(session, [strand for strand in strands if strand is not None])
 
 
 def list_newest(

@@ -1,6 +1,6 @@
 """Strands: a case in one channel. Who may see which, and which one somebody means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -10,6 +10,7 @@ from node.domain.cases import UNKNOWN_CHANNEL
 from node.service.case_content import get_case_of
 from node.service.context import NodeContext, RefusedDraftError, StaleError
 from node.service.permitting import is_seen, require_channel
+from node.store.bulk import in_parts
 from node.store.case_tables import CaseStrandRow
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Channel
@@ -27,6 +28,39 @@ def touch_strand(
     session.add(strand)
     session.flush()
     return strand
+
+
+def touch_strands(
+    session: Session, touched: Iterable[tuple[str, str, datetime]]
+) -> dict[tuple[str, str], CaseStrandRow]:
+    """Do the same for what was stored in cases: triples of case, channel and moment.
+
+    Returns the strands by case and channel, locked in one order, so that no two processes wait for
+    each other.
+    """
+    moments: dict[tuple[str, str], list[datetime]] = {}
+    for case_id, channel, at in touched:
+        moments.setdefault((case_id, channel), []).append(at)
+    strands: dict[tuple[str, str], CaseStrandRow] = {}
+    for part in in_parts(sorted({case_id for case_id, _ in moments})):
+        rows = session.exec(
+            select(CaseStrandRow)
+            .where(col(CaseStrandRow.case_id).in_(part))
+            .order_by(col(CaseStrandRow.case_id), col(CaseStrandRow.channel))
+            .with_for_update()
+        )
+        strands.update({(row.case_id, row.channel): row for row in rows})
+    for key, stored in moments.items():
+        strand = strands.get(key)
+        if strand is None:
+            case_id, channel = key
+            strand = strands[key] = CaseStrandRow(
+                case_id=case_id, channel=channel, opened_at=min(stored), touched_at=max(stored)
+            )
+        strand.touched_at = max(strand.touched_at, *stored)
+        strand.opened_at = min(strand.opened_at, *stored)
+        session.add(strand)
+    return {key: strands[key] for key in moments}
 
 
 def name_seen(who: Principal) -> list[str]:

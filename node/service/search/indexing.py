@@ -1,9 +1,10 @@
 """Adding to the index of words, and taking out of it. See :mod:`node.service.search.labels`."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, delete, select, update
 
 from node.domain.search import UNKNOWN_CHANNEL, Kind, name_channel
@@ -12,7 +13,7 @@ from node.service.following import FollowedMessage
 from node.service.records import load_references
 from node.service.search.labels import TermKey, count_documents, write_list
 from node.service.search.terms import list_message_terms, list_reference_terms, list_terms
-from node.store.bulk import in_parts, insert_rows
+from node.store.bulk import in_parts, insert_rows, table_of
 from node.store.search_tables import SearchDocumentRow, SearchStateRow, SearchWordRow
 
 STATE: Final = 1
@@ -74,40 +75,45 @@ def index_documents(context: NodeContext, session: Session, documents: Sequence[
         ]
         for each in documents
     ]
+    numbers = _add_rows(context, session, documents, keys, generation=generation)
     places = count_documents(session, list(dict.fromkeys(key for each in keys for key in each)))
-    words: list[dict[str, int | None]] = []
-    for document, own in zip(documents, keys, strict=True):
-        row = _add_document(context, session, document, own, generation=generation)
+    words: list[dict[str, int]] = []
+    for number, own in zip(numbers, keys, strict=True):
         for key in own:
-            words.append({"label": key.label(places[key]), "document": row.document})
+            words.append({"label": key.label(places[key]), "document": number})
             places[key] += 1
     # In the order of labels: that in which the words stood is nobody's business.
-    insert_rows(session, SearchWordRow, sorted(words, key=lambda word: word["label"] or 0))
+    insert_rows(session, SearchWordRow, sorted(words, key=lambda word: word["label"]))
 
 
-def _add_document(
+def _add_rows(
     context: NodeContext,
     session: Session,
-    document: Document,
-    keys: Sequence[TermKey],
+    documents: Sequence[Document],
+    keys: Sequence[Sequence[TermKey]],
     *,
     generation: int,
-) -> SearchDocumentRow:
-    row = SearchDocumentRow(
-        kind=document.kind,
-        subject_id=document.subject_id,
-        case_id=document.case_id,
-        channel=document.channel,
-        generation=generation,
-        terms_sealed=context.keys.encrypt(
-            write_list(keys),
-            wrapped_key=None,
-            context=name_place(document.kind, document.subject_id, document.channel),
-        ),
-    )
-    session.add(row)
-    session.flush()
-    return row
+) -> list[int]:
+    """Insert the rows of documents; return their numbers, which rise."""
+    rows = [
+        {
+            "kind": document.kind,
+            "subject_id": document.subject_id,
+            "case_id": document.case_id,
+            "channel": document.channel,
+            "generation": generation,
+            "terms_sealed": context.keys.encrypt(
+                write_list(own),
+                wrapped_key=None,
+                context=name_place(document.kind, document.subject_id, document.channel),
+            ),
+        }
+        for document, own in zip(documents, keys, strict=True)
+    ]
+    table = table_of(SearchDocumentRow)
+    number = table.c.document
+    added = insert(table).returning(number, sort_by_parameter_order=True)
+    return list(session.connection().execute(added, rows).scalars())
 
 
 def name_place(kind: str, subject_id: str, channel: str) -> str:
@@ -223,14 +229,12 @@ def index_case(
     context: NodeContext, session: Session, *, case_id: str, reference: str, channel: str
 ) -> None:
     """Add a case, which is found by its reference; nothing happens if it is there."""
-    _index_cases(context, session, {(case_id, channel): reference})
+    index_documents(context, session, _list_new_cases(session, {(case_id, channel): reference}))
 
 
-def _index_cases(
-    context: NodeContext, session: Session, cases: dict[tuple[str, str], str]
-) -> list[Document]:
+def _list_new_cases(session: Session, cases: Mapping[tuple[str, str], str]) -> list[Document]:
     known = list_known(session, Kind.CASE, [case_id for case_id, _ in cases])
-    added = [
+    return [
         Document(
             kind=Kind.CASE,
             subject_id=case_id,
@@ -241,8 +245,6 @@ def _index_cases(
         for (case_id, channel), reference in cases.items()
         if (case_id, channel) not in known
     ]
-    index_documents(context, session, added)
-    return added
 
 
 def list_known(session: Session, kind: Kind, subjects: Iterable[str]) -> set[tuple[str, str]]:
@@ -284,5 +286,4 @@ def follow_words(context: NodeContext, session: Session, batch: Sequence[Followe
                     terms=list_message_terms(message),
                 )
             )
-    _index_cases(context, session, cases)
-    index_documents(context, session, documents)
+    index_documents(context, session, [*_list_new_cases(session, cases), *documents])

@@ -75,7 +75,7 @@ def list_terms(text: str) -> set[str]:
     """Return every term by which a text is found."""
     terms = {_write_date(found) for found in _DATE.finditer(text)}
     rest = _DATE.sub(" ", text)
-    terms.update(term for word in fold_words(rest) for term in _list_beginnings(word))
+    terms.update(term for word in set(fold_words(rest)) for term in _list_beginnings(word))
     for found in _REFERENCE.findall(rest):
         joined = "".join(fold_words(found))
         if any(letter.isdigit() for letter in joined):

@@ -1,7 +1,7 @@
 """Items of messages: made as each message is followed, done when its conversation says so."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -25,6 +25,7 @@ from node.service.work.items import (
 from node.service.work.routing import find_directory, route
 from node.store.tables import MessageRow
 from node.store.work_tables import WorkItemRow
+from protocol.conversation.acts import CLOSING_TYPE
 from protocol.deadlines import AnswerTerms, judge_answer_by
 from protocol.errors import MalformedError
 from protocol.identifiers import (
@@ -47,6 +48,9 @@ OF_MESSAGES: Final = frozenset(
 )
 """Kinds of items that are about one received message."""
 
+#: A message that this version stored was followed, or has its item by its row, long before.
+_OF_BEFORE: Final = timedelta(days=1)
+
 
 def follow_items(context: NodeContext, session: Session, batch: Sequence[FollowedMessage]) -> None:
     """Make the items of received messages, and settle those that these messages settle."""
@@ -57,18 +61,12 @@ def follow_items(context: NodeContext, session: Session, batch: Sequence[Followe
 
 
 def _may_settle(followed: FollowedMessage) -> bool:
-    """Whether a message may settle others of its case: not one that comes in and asks anew.
+    """Whether a message acts on others of its case: it names one, or ends them all.
 
     What this leaves out is found when items are brought in step with the store.
     """
     message = followed.case_message
-    asks_anew = (
-        followed.is_incoming
-        and message is not None
-        and message.in_reply_to is None
-        and followed.row.handling != Handling.NOTHING_EXPECTED
-    )
-    return not asks_anew
+    return message is not None and (message.in_reply_to is not None or message.type == CLOSING_TYPE)
 
 
 def _find_new(context: NodeContext, followed: FollowedMessage) -> NewItem | None:
@@ -109,8 +107,11 @@ def _find_new(context: NodeContext, followed: FollowedMessage) -> NewItem | None
 def open_from_row(context: NodeContext, session: Session, row: MessageRow) -> None:
     """Make the item of a received message by what stands beside it alone.
 
-    For one that nothing followed from: somebody has to see it all the same.
+    For one that nothing followed from: somebody has to see it all the same. One of long ago is of
+    before there were items: its time begins now, else an upgrade would alarm everybody for all of
+    them at once.
     """
+    is_old = row.stored_at < context.clock() - _OF_BEFORE
     channel = Channel(row.channel) if row.channel else None
     phase = Phase(row.phase) if row.phase else None
     desk = route(context, phase=phase, channel=channel, named=row.to_authority, at=context.clock())
@@ -119,8 +120,8 @@ def open_from_row(context: NodeContext, session: Session, row: MessageRow) -> No
         subject=row.message_id,
         urgency=Urgency(row.urgency) if row.urgency else Urgency.URGENT,
         channel=channel,
-        due_at=_shorten(context, row, desk),
-        since=row.stored_at,
+        due_at=None if is_old else _shorten(context, row, desk),
+        since=None if is_old else row.stored_at,
         message_id=row.message_id,
         case_id=row.case_id,
         peer=row.peer,

@@ -80,10 +80,21 @@ def run_source(context: NodeContext, source: Source) -> int:
 def work_on_each(
     session: Session, found: Sequence[_Each], act: Callable[[_Each], None]
 ) -> list[tuple[_Each, Exception]]:
-    """Do something about each, in a savepoint of its own; returns what failed.
+    """Do something about each; returns what failed. ``act`` works on the session alone.
 
-    What another transaction is in the way of is raised at once: all of it is tried again.
+    All together first; if one fails, each in a savepoint of its own. What another transaction is in
+    the way of is raised at once: all of it is tried again.
     """
+    try:
+        with session.begin_nested():
+            for each in found:
+                act(each)
+    except (IntegrityError, OperationalError, StaleDataError):
+        raise
+    except Exception as error:  # noqa: BLE001 - found out below, where each is tried alone
+        log.info("items_looked_at_singly", count=len(found), error=describe_failure(error))
+    else:
+        return []
     failures: list[tuple[_Each, Exception]] = []
     for each in found:
         try:

@@ -1,6 +1,6 @@
 """What follows from stored messages: noted with each, done at least once, alone if it fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from node.service.composing import handle_send
 from node.service.context import NodeContext
-from node.service.following import FollowedMessage, follow_due, list_following_notices
+from node.service.following import FollowedMessage, follow_due, list_following_notices, one_by_one
 from node.service.plain_sending import Order, queue_plain
 from node.store.tables import MessageRow
 from node.store.work_tables import MessageToFollowRow
@@ -24,11 +24,14 @@ class Witness:
     seen: list[tuple[str, str, Channel | None]] = field(default_factory=list)
     stumbles_over: set[str] = field(default_factory=set)
 
-    def __call__(self, _context: NodeContext, _session: Session, followed: FollowedMessage) -> None:
-        """Remember one message."""
-        if followed.row.message_id in self.stumbles_over:
-            raise RuntimeError("a name that must not be kept")
-        self.seen.append((followed.row.message_id, followed.row.direction, followed.channel))
+    def __call__(
+        self, _context: NodeContext, _session: Session, batch: Sequence[FollowedMessage]
+    ) -> None:
+        """Remember messages."""
+        for followed in batch:
+            if followed.row.message_id in self.stumbles_over:
+                raise RuntimeError("a name that must not be kept")
+            self.seen.append((followed.row.message_id, followed.row.direction, followed.channel))
 
 
 def waiting(context: NodeContext) -> list[str]:
@@ -118,7 +121,7 @@ def test_nothing_of_a_failed_attempt_stays(
         if followed.row.message_id == name:
             raise error("no")
 
-    follow_due(al, [write, witness, fail])
+    follow_due(al, [one_by_one(write), witness, one_by_one(fail)])
     with al.database.reading() as session:
         changed = session.exec(select(MessageRow.message_id, MessageRow.submission_key)).all()
     assert {message: bool(key) for message, key in changed}[name] is False

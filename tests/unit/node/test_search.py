@@ -17,7 +17,7 @@ from node.service.cases.notes import handle_add_note, handle_change_note, handle
 from node.service.cases.opening import handle_open_case
 from node.service.composing import Sent, handle_send
 from node.service.context import NodeContext
-from node.service.followers import BATCH_FOLLOWERS, follow_all
+from node.service.followers import FOLLOWERS, follow_all
 from node.service.following import follow_due
 from node.service.permitting import ForbiddenError
 from node.service.search import rebuilding
@@ -92,7 +92,7 @@ def test_a_message_is_found_on_both_sides_in_any_script(network: Network) -> Non
         f"message:{second.message_id}",
         f"message:{first.message_id}",
     ]
-    follow_due(al, (), in_batches=BATCH_FOLLOWERS)
+    follow_due(al, FOLLOWERS[-2:])
     assert len(find(al, "djordje")) == 2
 
 
