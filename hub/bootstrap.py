@@ -25,10 +25,20 @@ from hub.api.health import create_health_router
 from hub.api.monitoring import Monitored, create_monitoring_router
 from hub.api.problems import install_problem_handlers
 from hub.audit.publications import record_publications
-from hub.broker.accounts import MAILBOX_ADMIN_PERMISSIONS, REGISTRAR_PERMISSIONS
+from hub.broker.accounts import (
+    MAILBOX_ADMIN_PERMISSIONS,
+    MAILBOX_EVENTS,
+    REGISTRAR_PERMISSIONS,
+    SERVER_EVENTS,
+)
 from hub.broker.admission import Admission
 from hub.broker.admission_rounds import AdmissionIncompleteError, AdmissionRounds
-from hub.broker.connection import AdminIdentity, BrokerConnection, BrokerUnavailableError
+from hub.broker.connection import (
+    AdminIdentity,
+    BrokerConnection,
+    BrokerUnavailableError,
+    Listening,
+)
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.mailboxes import Mailboxes
 from hub.broker.operator import OperatorMaterial, load_operator_material
@@ -49,6 +59,10 @@ from hub.monitoring.readiness import (
     check_store,
     check_tasks,
 )
+from hub.network.advisories import Heard
+from hub.network.looking import NetworkSource
+from hub.network.records import NetworkRecords
+from hub.network.watching import NetworkWatch, Watched, add_network
 from hub.opening import migrate_store, open_records
 from hub.registry_host.ceremonies import create_ceremony_router
 from hub.registry_host.corrections import create_correction_router
@@ -102,6 +116,9 @@ class HubParts:
     quorum: QuorumWatch | None
     operator_token: str | None
     records: HubRecords
+    #: What the connections heard of the broker, and what its servers are trusted by.
+    heard: Heard
+    tls: ssl.SSLContext
 
     def close(self) -> None:
         """Stop the embedded broker, if there is one, and give the connections back."""
@@ -136,11 +153,24 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
         records.database.close()
         raise
     servers = [embedded.url] if embedded else list(settings.broker_servers)
+    heard = Heard()
     registrar, mailbox_admin = (
-        BrokerConnection(servers=servers, tls=tls, identity=identity, clock=utc_now)
-        for identity in (
-            AdminIdentity("registrar", material.system_account, REGISTRAR_PERMISSIONS),
-            AdminIdentity("mailboxes", material.hub_account, MAILBOX_ADMIN_PERMISSIONS),
+        BrokerConnection(
+            servers=servers,
+            tls=tls,
+            identity=identity,
+            clock=utc_now,
+            listening=Listening(subjects, heard.listen()),
+        )
+        for identity, subjects in (
+            (
+                AdminIdentity("registrar", material.system_account, REGISTRAR_PERMISSIONS),
+                SERVER_EVENTS,
+            ),
+            (
+                AdminIdentity("mailboxes", material.hub_account, MAILBOX_ADMIN_PERMISSIONS),
+                MAILBOX_EVENTS,
+            ),
         )
     )
     mailboxes = Mailboxes(mailbox_admin, limits=settings.mailbox_limits)
@@ -168,6 +198,8 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
         ),
         operator_token=token,
         records=records,
+        heard=heard,
+        tls=tls,
     )
 
 
@@ -240,13 +272,33 @@ def create_app(parts: HubParts) -> FastAPI:
     delivery = DeliveryWatch(
         mailboxes=parts.mailboxes, rounds=parts.rounds, tasks=tasks, checks=checks, clock=utc_now
     )
-    context = build_context(parts, delivery)
+    network = _watch_network(parts, delivery)
+    add_network(tasks, network)
+    context = build_context(parts, delivery, network)
     app.include_router(_add_drills(tasks, context, parts.settings))
     app.include_router(create_correction_router(open_correction_desk(context)))
     changes = add_change_rounds(tasks, context, after_publication=following.follow_soon)
     pages = build_console_app(context, parts.settings, changes=changes)
     app.router.routes.append(PagesMount(pages))
     return app
+
+
+def _watch_network(parts: HubParts, delivery: DeliverySource) -> NetworkWatch:
+    return NetworkWatch(
+        watched=Watched(
+            settings=parts.settings,
+            tls=parts.tls,
+            registrar=parts.registrar,
+            mailboxes=parts.mailboxes,
+            rounds=parts.rounds,
+            quorum=parts.quorum,
+            own=parts.embedded,
+        ),
+        records=NetworkRecords(parts.records.database),
+        heard=parts.heard,
+        run_checks=delivery.run_checks,
+        clock=utc_now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +376,7 @@ def _add_drills(tasks: BackgroundTasks, context: HubContext, settings: HubSettin
         raise HubSetupError(str(error)) from error
 
 
-def build_context(parts: HubParts, delivery: DeliverySource) -> HubContext:
+def build_context(parts: HubParts, delivery: DeliverySource, network: NetworkSource) -> HubContext:
     """Put together what services and pages stand on."""
     records = parts.records
     return HubContext(
@@ -339,6 +391,7 @@ def build_context(parts: HubParts, delivery: DeliverySource) -> HubContext:
         delivery=delivery,
         public_url=parts.settings.effective_public_url,
         drill_rules=DrillRules(interval=parts.settings.drill_interval),
+        network=network,
     )
 
 

@@ -15,6 +15,7 @@ from contact_registry.trust.repository import OnlineSigners, RegistryRepository
 from hub.audit.actions import Action
 from hub.audit.log import AuditLog
 from hub.delivery import DeliverySource
+from hub.network.looking import NetworkSource, NobodyLooks
 from hub.registry_reading import RegistryReading
 from hub.registry_view import RegistryView
 from hub.store.account_tables import ACCOUNT_TABLES
@@ -83,7 +84,7 @@ class HubContext(HubRecords):
     """The hub's parts, composed at bootstrap.
 
     ``registry`` gives the verified directory as it is published, ``delivery`` looks at the running
-    hub.
+    hub now, ``network`` shows what its last look at the network found.
     """
 
     repository: RegistryRepository
@@ -94,3 +95,4 @@ class HubContext(HubRecords):
     public_url: str
     drill_rules: DrillRules = RULES
     reading: RegistryReading = field(default_factory=RegistryReading)
+    network: NetworkSource = field(default_factory=NobodyLooks)

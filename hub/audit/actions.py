@@ -56,3 +56,7 @@ class Action(StrEnum):
     DRILL_GIVEN_UP = "drill_given_up"
     DRILL_WITHDRAWN = "drill_withdrawn"
     REMINDER_SENT = "reminder_sent"
+    # the network: see hub.network
+    ALERT_TAKEN = "alert_taken"
+    ALERT_GIVEN_BACK = "alert_given_back"
+    ADMISSION_COMPARED = "admission_compared"

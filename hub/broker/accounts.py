@@ -45,8 +45,26 @@ _CLAIMS_UPDATE: Final = "$SYS.REQ.CLAIMS.UPDATE"
 _CLAIMS_DELETE: Final = "$SYS.REQ.CLAIMS.DELETE"
 _CLAIMS_LIST: Final = "$SYS.REQ.CLAIMS.LIST"
 
-#: The hub's user in the system account: keeps the list of accounts, asks whether the
-#: servers are well, and does nothing else there.
+#: What servers tell of themselves and of mailboxes, see ``hub.network.advisories``. Nothing that
+#: tells who connects from where, and nothing of single envelopes.
+SERVER_EVENTS: Final = (
+    "$JS.EVENT.ADVISORY.SERVER.OUT_OF_STORAGE",
+    "$JS.EVENT.ADVISORY.SERVER.REMOVED",
+    "$JS.EVENT.ADVISORY.DOMAIN.LEADER_ELECTED",
+    "$SYS.SERVER.*.SHUTDOWN",
+    "$SYS.SERVER.*.LAMEDUCK",
+    "$SYS.SERVER.*.CLIENT.AUTH.ERR",
+)
+MAILBOX_EVENTS: Final = (
+    "$JS.EVENT.ADVISORY.STREAM.CREATED.*",
+    "$JS.EVENT.ADVISORY.STREAM.DELETED.*",
+    "$JS.EVENT.ADVISORY.STREAM.UPDATED.*",
+    "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.*",
+    "$JS.EVENT.ADVISORY.STREAM.QUORUM_LOST.*",
+)
+
+#: The hub's user in the system account: keeps the list of accounts, asks how the servers are and
+#: who is connected, in numbers, and does nothing else there.
 REGISTRAR_PERMISSIONS: Final = Permissions(
     publish=(
         _CLAIMS_UPDATE,
@@ -54,8 +72,10 @@ REGISTRAR_PERMISSIONS: Final = Permissions(
         _CLAIMS_LIST,
         "$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP",
         "$SYS.REQ.SERVER.PING.HEALTHZ",
+        "$SYS.REQ.SERVER.PING.STATSZ",
+        "$SYS.REQ.ACCOUNT.PING.STATZ",
     ),
-    subscribe=(f"{HUB_INBOX}.>",),
+    subscribe=(f"{HUB_INBOX}.>", *SERVER_EVENTS),
 )
 
 #: The one consumer that mailboxes had when all classes shared one.
@@ -74,7 +94,7 @@ MAILBOX_ADMIN_PERMISSIONS: Final = Permissions(
         "$JS.API.CONSUMER.INFO.*.*",
         f"$JS.API.CONSUMER.DELETE.*.{EARLIER_CONSUMER}",
     ),
-    subscribe=(f"{HUB_INBOX}.>",),
+    subscribe=(f"{HUB_INBOX}.>", *MAILBOX_EVENTS),
 )
 
 

@@ -52,6 +52,17 @@ class AdminIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """What a connection listens to as long as it stands: ``hear`` gets subject and body.
+
+    ``hear`` is called in the event loop; it is quick and raises nothing.
+    """
+
+    subjects: tuple[str, ...]
+    hear: Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionState:
     """Whether the connection stands, since when, and what went wrong last."""
 
@@ -70,6 +81,7 @@ class BrokerConnection:
         tls: ssl.SSLContext,
         identity: AdminIdentity,
         clock: Clock,
+        listening: Listening | None = None,
     ) -> None:
         if not servers or not all(server.startswith("tls://") for server in servers):
             raise ValueError("Give the broker's addresses as tls://host:port, at least one.")
@@ -77,6 +89,7 @@ class BrokerConnection:
         self._tls = tls
         self._identity = identity
         self._clock = clock
+        self._listening = listening
         self._user = Nkey.generate(NkeyKind.USER)
         self._client: TlsClient | None = None
         self._up = asyncio.Event()
@@ -157,7 +170,19 @@ class BrokerConnection:
             tls=self._tls,
             credentials=Credentials(token=token, sign=self._user.sign, inbox_prefix=HUB_INBOX),
             on_closed=note_closed,
+            then=lambda: self._listen(client),
         )
+
+    async def _listen(self, client: TlsClient) -> None:
+        listening = self._listening
+        if listening is None:
+            return
+
+        async def hear(message: Msg) -> None:
+            listening.hear(message.subject, message.data)
+
+        for subject in listening.subjects:
+            await client.subscribe(subject, cb=hear)
 
     def _report(self, *, is_up: bool, error: str | None) -> None:
         since = self._state.since if is_up is self._state.is_up else self._clock()

@@ -50,7 +50,7 @@ async def watch_mailboxes(
     Raises :class:`~hub.broker.connection.BrokerUnavailableError` and
     :class:`~hub.broker.mailboxes.MailboxError`.
     """
-    accounts = _read_accounts(directory)
+    accounts = read_accounts(directory)
     owners = {account: code for code, account in accounts.items()}
     few = asyncio.Semaphore(_AT_ONCE)
 
@@ -65,7 +65,8 @@ async def watch_mailboxes(
     return tuple(await asyncio.gather(*(watch(entry.code) for entry in directory.participants)))
 
 
-def _read_accounts(directory: Directory) -> dict[ParticipantCode, AccountId]:
+def read_accounts(directory: Directory) -> dict[ParticipantCode, AccountId]:
+    """Return the account of every Participant whose node has published its keys."""
     found: dict[ParticipantCode, AccountId] = {}
     for code, keys in directory.keys.items():
         try:

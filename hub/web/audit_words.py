@@ -57,6 +57,9 @@ ACTION_WORDS: Final[Mapping[str, Message]] = {
     Action.DRILL_GIVEN_UP: pmsg("audit", "Drill given up without an answer"),
     Action.DRILL_WITHDRAWN: pmsg("audit", "Drill withdrawn"),
     Action.REMINDER_SENT: pmsg("audit", "Reminder sent"),
+    Action.ALERT_TAKEN: pmsg("audit", "Alert taken"),
+    Action.ALERT_GIVEN_BACK: pmsg("audit", "Alert given back"),
+    Action.ADMISSION_COMPARED: pmsg("audit", "Broker compared with the registry by hand"),
 }
 """Every :class:`~hub.audit.actions.Action` has its words here: a test looks for the missing."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter
@@ -11,23 +10,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.i18n import Message, pmsg
+from directory_pages.looks import Look
 from hub.broker.admission import AdmissionAction, AdmissionReport
 from hub.broker.mailbox_plan import comfortable_store
 from hub.broker.mailbox_snapshots import MailboxSnapshot
 from hub.delivery import DeliveryReport
 from hub.monitoring.mailbox_watch import Crowding, ParticipantMailbox
+from hub.network.alerts import LIES_TOO_LONG
 from hub.web.check_words import say_check
 from hub.web.site import HubAdmin, PageRoute, Site
 from protocol.identifiers import ParticipantCode
 from protocol.subjects import TrafficClass
 
-#: Nodes fetch within seconds: what lies longer says that nobody fetches.
-_LIES_TOO_LONG: Final = timedelta(hours=1)
 #: Senders that are named beside a mailbox: the fullest.
 _MOST_NAMED: Final = 8
 _GIB: Final = 1024**3
 
-_CLASSES: Final[Mapping[TrafficClass, Message]] = {
+CLASSES: Final[Mapping[TrafficClass, Message]] = {
     TrafficClass.MESSAGE: pmsg("class of traffic", "Messages"),
     TrafficClass.RECEIPT: pmsg("class of traffic", "Receipts"),
     TrafficClass.LARGE: pmsg("class of traffic", "Large messages"),
@@ -35,16 +34,7 @@ _CLASSES: Final[Mapping[TrafficClass, Message]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A state in words, with the tone and icon that go with them."""
-
-    word: Message
-    tone: str
-    icon: str
-
-
-_ADMISSION: Final[Mapping[AdmissionAction, Look]] = {
+ADMISSION: Final[Mapping[AdmissionAction, Look]] = {
     AdmissionAction.ADMITTED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
     AdmissionAction.UPDATED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
     AdmissionAction.UNCHANGED: Look(pmsg("admission", "Let in"), "ok", "circle-check"),
@@ -55,7 +45,7 @@ _ADMISSION: Final[Mapping[AdmissionAction, Look]] = {
     AdmissionAction.REFUSED: Look(pmsg("admission", "Refused"), "danger", "shield-x"),
     AdmissionAction.FAILED: Look(pmsg("admission", "Tried again soon"), "warn", "hourglass"),
 }
-_UNKNOWN: Final = Look(pmsg("admission", "Unknown"), "neutral", "circle-dashed")
+UNKNOWN_ADMISSION: Final = Look(pmsg("admission", "Unknown"), "neutral", "circle-dashed")
 _WAITS: Final = Look(pmsg("mailbox", "Nobody fetches"), "warn", "hourglass")
 _ONE_FILLS: Final = Look(pmsg("mailbox", "One sender fills it"), "warn", "hourglass")
 _FLOWS: Final = Look(pmsg("mailbox", "Fetched as it comes"), "ok", "circle-check")
@@ -93,7 +83,7 @@ def create_delivery_router(site: Site) -> APIRouter:
                     if not check.is_ok
                 ],
                 lines=list_lines(report),
-                classes=_CLASSES,
+                classes=CLASSES,
                 advised_gib=_advise_store(report),
             )
 
@@ -117,12 +107,12 @@ def list_lines(report: DeliveryReport) -> Sequence[MailboxLine] | None:
 
 
 def _describe(mailbox: ParticipantMailbox, report: DeliveryReport) -> MailboxLine:
-    admission, reason = _find_admission(report.admission, mailbox.participant)
+    admission, reason = find_admission(report.admission, mailbox.participant)
     snapshot = mailbox.snapshot
     look = _NO_MAILBOX
     if snapshot is not None:
         oldest = snapshot.oldest_at
-        lies = oldest is not None and report.at - oldest > _LIES_TOO_LONG
+        lies = oldest is not None and report.at - oldest > LIES_TOO_LONG
         is_filled = any(one.is_full for one in mailbox.crowding)
         look = _WAITS if lies else _ONE_FILLS if is_filled else _FLOWS
     return MailboxLine(
@@ -135,8 +125,9 @@ def _describe(mailbox: ParticipantMailbox, report: DeliveryReport) -> MailboxLin
     )
 
 
-def _find_admission(report: AdmissionReport | None, code: ParticipantCode) -> tuple[Look, str]:
+def find_admission(report: AdmissionReport | None, code: ParticipantCode) -> tuple[Look, str]:
+    """Say whether the broker lets a Participant in, and the reason if there is one."""
     for outcome in () if report is None else report.outcomes:
         if outcome.participant == code:
-            return _ADMISSION[outcome.action], outcome.detail
-    return _UNKNOWN, ""
+            return ADMISSION[outcome.action], outcome.detail
+    return UNKNOWN_ADMISSION, ""

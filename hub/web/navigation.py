@@ -11,6 +11,7 @@ from contact_registry.errors import RegistryError
 from hub.context import HubContext
 from hub.drills.desk import count_overdue_drills
 from hub.findings.reading import count_unattended
+from hub.network.desk import NetworkDesk
 from hub.operators.roles import AUDIT_READERS, EVERYBODY, Role
 from hub.web.change_needs import count_open_changes
 
@@ -26,6 +27,11 @@ def count_unattended_findings(context: HubContext) -> int:
         return count_unattended(context)
     except RegistryError:
         return 0
+
+
+def count_untaken_alerts(context: HubContext) -> int:
+    """Count the alerts of the network that nobody looks after."""
+    return NetworkDesk(context).count_untaken()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,21 @@ ENTRIES: Final[Sequence[Entry]] = (
         beneath=("/as-of/", "/listed", "/signing", "/export"),
     ),
     Entry(label=msg("Drills"), path="/drills", icon="phone", count=count_overdue_drills),
-    Entry(label=msg("Delivery"), path="/delivery", icon="send", roles=frozenset({Role.HUB_ADMIN})),
+    Entry(
+        label=msg("Network"),
+        path="/network",
+        icon="globe",
+        roles=frozenset({Role.HUB_ADMIN}),
+        beneath=("/delivery",),
+        count=count_untaken_alerts,
+    ),
+    Entry(
+        label=msg("Admission"),
+        path="/admission",
+        icon="key-round",
+        roles=frozenset({Role.HUB_ADMIN, Role.DIRECTORY_OPERATOR}),
+        beneath=("/endings",),
+    ),
     Entry(
         label=msg("Operators"), path="/operators", icon="users", roles=frozenset({Role.HUB_ADMIN})
     ),

@@ -9,6 +9,7 @@ from hub.operators.roles import Role
 from hub.web.change_needs import find_change_needs
 from hub.web.drill_needs import find_overdue_drills, find_poor_lists, find_wrong_entries
 from hub.web.need import Need
+from hub.web.network.needs import find_network_needs
 from hub.web.registry.needs import find_registry_needs
 
 
@@ -26,6 +27,7 @@ LOOKOUTS: Final[Sequence[Lookout]] = (
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_wrong_entries),
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_poor_lists),
     Lookout(frozenset({Role.DIRECTORY_OPERATOR}), find_change_needs),
+    Lookout(frozenset({Role.HUB_ADMIN}), find_network_needs),
 )
 """A module of pages adds its own here, one line each."""
 

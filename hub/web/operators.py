@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from console.accounts.models import Account, AccountId, Session, Stage
 from console.accounts.sessions import DISCARD_AFTER
+from console.confirming import Confirmed
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
 from hub.audit.log import AuditFilter
@@ -99,7 +100,7 @@ def create_operators_router(site: Site) -> APIRouter:
         return pages.show_new(request, {"name": "", "display_name": "", "roles": ()})
 
     @router.post("/operators/new")
-    def add(request: Request, who: HubAdmin, form: Form) -> Response:
+    def add(request: Request, who: HubAdmin, _sure: Confirmed, form: Form) -> Response:
         name, shown = get_text(form, "name"), get_text(form, "display_name")
         roles = [str(role) for role in form.getlist("roles")]
         try:
@@ -125,7 +126,9 @@ def _add_pages_of_one(router: APIRouter, site: Site, pages: "_Pages") -> None:
         return pages.show(request, find_operator(site.context, account_id), own=who.account)
 
     @router.post("/operators/{account_id}/roles")
-    def set_roles(request: Request, who: HubAdmin, account_id: AccountId, form: Form) -> Response:
+    def set_roles(
+        request: Request, who: HubAdmin, _sure: Confirmed, account_id: AccountId, form: Form
+    ) -> Response:
         try:
             handle_set_roles(
                 site.context,
@@ -149,12 +152,16 @@ def _add_pages_of_one(router: APIRouter, site: Site, pages: "_Pages") -> None:
         return go_to(f"/operators/{account_id}")
 
     @router.post("/operators/{account_id}/let-in")
-    def let_in(_request: Request, who: HubAdmin, account_id: AccountId) -> Response:
+    def let_in(
+        _request: Request, who: HubAdmin, _sure: Confirmed, account_id: AccountId
+    ) -> Response:
         handle_let_in(site.context, account_id, actor=who.account.id)
         return go_to(f"/operators/{account_id}")
 
     @router.post("/operators/{account_id}/link")
-    def make_link(request: Request, who: HubAdmin, account_id: AccountId) -> Response:
+    def make_link(
+        request: Request, who: HubAdmin, _sure: Confirmed, account_id: AccountId
+    ) -> Response:
         # Shown in the answer itself: in an address or a store of its own it would be kept.
         token = handle_make_sign_in_link(site.context, account_id, actor=who.account.id)
         address = f"{site.context.public_url.rstrip('/')}{LINK_PATH}{token}"

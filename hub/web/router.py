@@ -12,6 +12,9 @@ from hub.web.delivery import create_delivery_router
 from hub.web.drills import create_drills_router
 from hub.web.home import create_home_router
 from hub.web.kept_forms import create_kept_forms_router
+from hub.web.network.admission_pages import create_admission_router
+from hub.web.network.broker_pages import create_broker_router
+from hub.web.network.pages import create_network_router
 from hub.web.operators import create_operators_router
 from hub.web.registry.router import create_registry_router
 from hub.web.site import Site
@@ -31,6 +34,9 @@ def create_web_router(
         create_kept_forms_router,
         create_registry_router,
         create_drills_router,
+        create_network_router,
+        create_broker_router,
+        create_admission_router,
         create_delivery_router,
         create_operators_router,
         create_audit_router,

@@ -43,6 +43,8 @@ Reader = Annotated[SignedIn, Depends(require_roles(*EVERYBODY))]
 DirectoryOperator = Annotated[SignedIn, Depends(require_roles(Role.DIRECTORY_OPERATOR))]
 #: The parameter of a handler about accounts or delivery.
 HubAdmin = Annotated[SignedIn, Depends(require_roles(Role.HUB_ADMIN))]
+#: The parameter of a handler about who is let in, and what runs out: both roles act on it.
+Admitter = Annotated[SignedIn, Depends(require_roles(Role.HUB_ADMIN, Role.DIRECTORY_OPERATOR))]
 #: The parameter of a handler about who did what.
 AuditReader = Annotated[SignedIn, Depends(require_roles(*AUDIT_READERS))]
 

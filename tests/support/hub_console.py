@@ -31,6 +31,7 @@ from hub.audit.log import AuditLog
 from hub.context import HubContext
 from hub.delivery import DeliveryReport
 from hub.monitoring.readiness import CheckResult
+from hub.network.looking import NetworkLook
 from hub.operators.roles import Role
 from hub.registry_view import RegistryView
 from hub.store.migrating import migrate
@@ -68,6 +69,21 @@ class StillDelivery:
 
 
 @dataclass
+class StillNetwork:
+    """The network as a test sets it; implements ``hub.network.looking.NetworkSource``."""
+
+    last: NetworkLook | None = None
+    compared: int = 0
+    trouble: Exception | None = None
+
+    async def compare(self) -> None:
+        """Count the comparison, or raise what was set."""
+        if self.trouble is not None:
+            raise self.trouble
+        self.compared += 1
+
+
+@dataclass
 class Hub:
     """A hub's console with everything that a test may look at or move."""
 
@@ -76,6 +92,7 @@ class Hub:
     app: FastAPI
     clock: SetClock
     delivery: StillDelivery
+    network: StillNetwork
     world: RegistryWorld | None = None
 
     def account(self, name: str) -> Account:
@@ -131,6 +148,7 @@ def build_context(
     clock: SetClock | None = None,
     database: Database | None = None,
     delivery: StillDelivery | None = None,
+    network: StillNetwork | None = None,
 ) -> HubContext:
     """Put a hub's parts together over a published registry."""
     clock = clock or SetClock()
@@ -147,6 +165,7 @@ def build_context(
         registry=RegistryView(repository),
         delivery=delivery or StillDelivery(clock),
         public_url=ORIGIN,
+        network=network or StillNetwork(),
     )
 
 
@@ -166,9 +185,14 @@ def build_hub(
     """
     world = world or publish_small_registry(folder)
     clock = SetClock()
-    delivery = StillDelivery(clock)
+    delivery, network = StillDelivery(clock), StillNetwork()
     context = build_context(
-        folder, repository=world.repository, online=world.online, clock=clock, delivery=delivery
+        folder,
+        repository=world.repository,
+        online=world.online,
+        clock=clock,
+        delivery=delivery,
+        network=network,
     )
     for name, roles in PEOPLE.items():
         add_operator(context, name, *roles)
@@ -179,7 +203,7 @@ def build_hub(
         catalogues=catalogues or Catalogues({}),
     )
     app = console.build_app([create_web_router(context, console)])
-    return Hub(context, console, app, clock, delivery, world)
+    return Hub(context, console, app, clock, delivery, network, world)
 
 
 class HubReader(PageReader):

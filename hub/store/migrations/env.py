@@ -10,6 +10,7 @@ from hub.store import (
     finding_tables,
     kept_form_tables,
     list_tables,
+    network_tables,
 )
 from hub.store.metadata import HubTable
 
@@ -23,6 +24,7 @@ REGISTERED = (
     finding_tables,
     kept_form_tables,
     list_tables,
+    network_tables,
 )
 
 run_migrations(HubTable.metadata)

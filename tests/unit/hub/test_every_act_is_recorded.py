@@ -6,10 +6,14 @@ import pytest
 
 from tests.support.checkout import ROOT
 
+#: What the hub sees by itself, twice a minute, is no act of anybody.
+SEES = "hub/network/records.py"
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "hub").rglob("*.py")
-    if ".transaction(" in path.read_text(encoding="utf-8") and path.parent.name != "audit"
+    if ".transaction(" in path.read_text(encoding="utf-8")
+    and path.parent.name != "audit"
+    and path != ROOT / SEES
 )
 
 
@@ -46,6 +50,19 @@ def find_silent_transactions(source: str) -> list[int]:
 def test_a_transaction_of_the_hub_records_its_act(module: str) -> None:
     """No module of the hub changes the store in silence."""
     assert find_silent_transactions((ROOT / module).read_text(encoding="utf-8")) == []
+
+
+def test_what_the_hub_sees_by_itself_changes_nothing_else() -> None:
+    """What writes without an entry of the log knows no tables but those of the network."""
+    source = (ROOT / SEES).read_text(encoding="utf-8")
+    modules = [
+        node.module or ""
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+    ]
+    assert [name for name in modules if name.startswith("hub.store")] == [
+        "hub.store.network_tables"
+    ]
 
 
 def test_a_silent_transaction_is_found() -> None:

@@ -67,12 +67,15 @@ async def test_delivery_is_numbers_and_ages(hub: Hub, reader: HubReader) -> None
     for shown in ("Connection that lets nodes into the broker: Down since 09:00:00: gone",
                   "Albania", "Nobody fetches",
                   "26 hours", "3 offered again", "Refused", "Its account is another&#39;s.",
-                  "Kosovo*", "without prejudice", "No mailbox", "Fails", "OSError at",
+                  "Kosovo*", "without prejudice", "No mailbox",
                   "One sender fills it", "Pieces of files: 9 of 9", "waits in its outbox",
                   "A sender that left", "Messages: 30 of 55", "store is small", "36 GiB",
                   "messages 55, receipts 20, large messages 1, pieces of files 2"):  # fmt: skip
         assert shown in page, shown
     assert "TRM_HUB_MAILBOX_BYTES" not in page
+    broker = (await reader.open("/network/broker")).text
+    assert "Fails" in broker
+    assert "OSError at x.py:1" in broker
     fixed = plan_mailbox(MailboxLimits(total_bytes=2**20, store_bytes=2**40), participants=3)
     hub.delivery.report = replace(REPORT, plan=fixed)
     assert "TRM_HUB_MAILBOX_BYTES fixes" in (await reader.open("/delivery")).text

@@ -12,6 +12,6 @@ async def test_each_operator_signs_in_and_sees_what_is_theirs(reader: HubReader,
     assert answer.status_code == 200
     assert reader.path == "/"
     assert "What needs you now" in answer.text
-    assert ('href="/delivery"' in answer.text) is (name in {"admin", "everything"})
+    assert ('href="/network"' in answer.text) is (name in {"admin", "everything"})
     (entry,) = reader.hub.context.audit.list_entries(limit=1)
     assert (entry.action, entry.actor) == ("signed_in", reader.hub.account(name).id)

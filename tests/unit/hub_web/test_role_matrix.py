@@ -26,6 +26,16 @@ ROUTES: dict[str, set[str]] = {
     "POST /kept/send": READ,
     "POST /kept/discard": READ,
     "GET /delivery": ADMIN,
+    "GET /network": ADMIN,
+    "GET /live/network": ADMIN,
+    "GET /network/of/{code}": ADMIN,
+    "GET /network/broker": ADMIN,
+    "POST /network/alerts/{key}/take": ADMIN,
+    "POST /network/alerts/{key}/give-back": ADMIN,
+    "GET /admission": {"operator", "admin"},
+    "POST /admission/compare": {"operator", "admin"},
+    "GET /endings": {"operator", "admin"},
+    "GET /endings/page/{number}": {"operator", "admin"},
     "GET /operators": ADMIN,
     "GET /operators/new": ADMIN,
     "POST /operators/new": ADMIN,
@@ -117,7 +127,7 @@ EXAMPLES: dict[str, str] = {}
 """Parameter of a path -> an example; any other parameter is thirty-two zeros."""
 
 KIT = re.compile(
-    r"/(sign-in|link|set-up|unlock|hide|stay|sign-out|signed-out|sessions|language)(/.*)?"
+    r"/(sign-in|link|set-up|unlock|hide|stay|sign-out|signed-out|sessions|language|confirm|glossary)(/.*)?"
 )
 """Pages of the kit, which have their own tests."""
 

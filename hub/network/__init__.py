@@ -1,0 +1,1 @@
+"""The network at a glance: nodes, mailboxes, servers, certificates, and what happened to them."""

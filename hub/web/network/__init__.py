@@ -1,0 +1,1 @@
+"""The pages of the network: numbers, ages and states, never content."""
