@@ -13,7 +13,7 @@ templates extend ``base.html``, fill the blocks ``title`` and ``main``, use the 
 ``components.html`` as ``ui``, and open each form with ``{{ ui.form_token() }}``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from starlette.types import Lifespan
 
 from console.accounts.factors import FactorStore
+from console.accounts.models import SignedIn
 from console.accounts.national import NationalLogin
 from console.accounts.passkeys import Passkeys
 from console.accounts.passwords import Passwords
@@ -31,10 +32,12 @@ from console.accounts.sessions import Sessions
 from console.accounts.sign_in import SignIn
 from console.accounts.ways_in import WaysIn
 from console.assets import StaticAssets
+from console.confirming import Confirming, install_confirming
 from console.cookies import Cookies
 from console.face import Clock, ConsoleSettings, Face, RandomBytes
 from console.guard import FormKeeper, FormTokenCheck, GuardLayer
 from console.i18n import Catalogues
+from console.own_pages import create_own_router
 from console.problems import ProblemPages, install_problem_pages
 from console.rendering import PageParts, Renderer
 from console.security import SecurityLayer
@@ -58,6 +61,8 @@ class Wiring:
     national: NationalLogin | None = None
     keep_form: FormKeeper | None = None
     """Where a form goes that was sent just after the screen had locked, encrypted as drafts are."""
+    find_kept: Callable[[SignedIn], str] | None = None
+    """Gives the page of such a form, where somebody who comes back is sent first, or nothing."""
 
 
 class Console:
@@ -68,6 +73,7 @@ class Console:
         self.settings = settings
         self._random = wiring.random
         self._keep_form = wiring.keep_form
+        self._find_kept = wiring.find_kept
         self._catalogues = wiring.catalogues
         self._assets = StaticAssets(face.static)
         self.sessions = Sessions(
@@ -77,6 +83,7 @@ class Console:
             random=wiring.random,
             idle_lock=settings.idle_lock,
             absolute_lock=settings.absolute_lock,
+            shared_lock=settings.shared_lock,
         )
         recovery = (
             RecoveryCodes(store=wiring.factors, clock=wiring.clock, random=wiring.random)
@@ -101,6 +108,7 @@ class Console:
                 catalogues=wiring.catalogues,
                 clock=wiring.clock,
                 random=wiring.random,
+                sessions=self.sessions,
             )
         )
         self.ways = self._build_ways(wiring, recovery)
@@ -135,6 +143,8 @@ class Console:
             lifespan=lifespan,
         )
         install_problem_pages(app, self.problems)
+        confirming = Confirming(self.sign_in, self.renderer)
+        install_confirming(app, confirming)
         pages = SignInPages(
             sign_in=self.sign_in,
             renderer=self.renderer,
@@ -142,8 +152,9 @@ class Console:
             catalogues=self._catalogues,
             home=self.face.home,
             ways=self.ways,
+            find_kept=self._find_kept,
         )
-        own = [create_signin_router(pages)]
+        own = [create_signin_router(pages), create_own_router(pages, confirming)]
         if self.ways is not None:
             own.append(create_ways_in_router(pages, self.ways, self.settings))
         for router in (*own, *routers):

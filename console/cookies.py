@@ -1,4 +1,4 @@
-"""The three cookies of a console: the session, the visitor before sign-in, and the language.
+"""The cookies of a console: session, visitor before sign-in, language, and shared computer.
 
 Over https each carries the ``__Host-`` prefix (RFC 6265bis section 4.1.3.2): the browser then
 refuses one that another host or path tries to plant. The face's label keeps apart the consoles of
@@ -51,6 +51,14 @@ class Cookies:
     def set_language(self, response: Response, language: str) -> None:
         """Remember the reader's language."""
         self._set(response, "language", language, max_age=_YEAR_SECONDS)
+
+    def is_shared(self, request: Request) -> bool:
+        """Tell whether somebody said of this browser that others use it too."""
+        return request.cookies.get(self._name("shared")) == "1"
+
+    def set_shared(self, response: Response, *, is_shared: bool) -> None:
+        """Remember whether others use this browser too; nothing of who used it."""
+        self._set(response, "shared", "1" if is_shared else "", max_age=_YEAR_SECONDS * is_shared)
 
     def _name(self, role: str) -> str:
         prefix = "__Host-" if self.settings.https else ""

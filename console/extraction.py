@@ -30,7 +30,7 @@ _OPTIONS: Final[Mapping[str, dict[str, Any]]] = {
     "templates/**.html": {"trimmed": "true", "silent": "false"},
 }
 _KEYWORDS: Final = {**DEFAULT_KEYWORDS, "msg": None, "pmsg": ((1, "c"), 2), "nmsg": (1, 2)}
-_UNUSED_HEADERS: Final = (
+UNUSED_HEADERS: Final = (
     '"Project-Id-Version:',
     '"Report-Msgid-Bugs-To:',
     '"POT-Creation-Date:',
@@ -64,7 +64,7 @@ def format_template(catalogue: Catalog) -> bytes:
     written = BytesIO()
     write_po(written, catalogue, include_lineno=False, sort_by_file=True, width=100)
     lines = written.getvalue().decode().split("\n")
-    return "\n".join(line for line in lines if not line.startswith(_UNUSED_HEADERS)).encode()
+    return "\n".join(line for line in lines if not line.startswith(UNUSED_HEADERS)).encode()
 
 
 def find_template_findings(root: Path = SOURCE_ROOT, template: Path = TEMPLATE) -> list[str]:

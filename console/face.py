@@ -96,6 +96,8 @@ class ConsoleSettings:
     idle_lock: timedelta = timedelta(minutes=15)
     idle_notice: timedelta = timedelta(minutes=2)
     absolute_lock: timedelta = timedelta(hours=12)
+    shared_lock: timedelta = timedelta(minutes=5)
+    """The idle time on a computer that others use too."""
 
     def __post_init__(self) -> None:
         if not self.hosts:

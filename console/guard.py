@@ -80,16 +80,22 @@ class GuardLayer:
             self._sessions.touch(session.session)
         return RequestState(
             language=self._catalogues.choose(
-                wish=self._cookies.read_language(request),
+                wish=_find_wish(session) or self._cookies.read_language(request),
                 accept_language=request.headers.get("accept-language", ""),
             ),
             visitor=Visitor(
                 client=request.client.host if request.client else "",
                 browser=request.headers.get("user-agent", ""),
+                is_shared=self._cookies.is_shared(request),
             ),
             session=session,
             cookie_token=token,
         )
+
+
+def _find_wish(session: SignedIn | None) -> str:
+    """Give the language of somebody whose password this browser has shown; empty if none."""
+    return "" if session is None else session.account.language
 
 
 def _has_signed_in(request: Request) -> bool:
@@ -119,6 +125,8 @@ KIT_FORMS: Final = frozenset(
         "/recovery-codes",
         "/national/unlink",
         "/language",
+        "/confirm",
+        "/sessions/shared",
     }
 )
 """The kit's own forms, which hold secrets or nothing: they are never kept."""

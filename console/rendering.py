@@ -17,6 +17,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from console.accounts.sessions import Sessions
 from console.assets import StaticAssets
 from console.cookies import Cookies, make_visitor_token
 from console.deadlines import Deadline, describe_deadline
@@ -62,6 +63,7 @@ class PageParts:
     catalogues: Catalogues
     clock: Clock
     random: RandomBytes
+    sessions: Sessions
 
 
 class Renderer:
@@ -137,12 +139,18 @@ class Renderer:
     def _describe_request(self, request: Request, state: RequestState) -> dict[str, Any]:
         signed_in = state.active
         navigation = () if signed_in is None else self._parts.face.navigation(request, signed_in)
+        sessions, idle = self._parts.sessions, self._parts.settings.idle_lock
+        if signed_in is not None:
+            idle = sessions.find_idle_lock(signed_in.session)
         return {
             "path": request.scope["path"],
             "signed_in": signed_in,
             "navigation": navigation,
             "language": state.language,
             "now": self._parts.clock(),
+            "idle_seconds": int(idle.total_seconds()),
+            "needs_confirmation": signed_in is not None
+            and not sessions.is_confirmed(signed_in.session),
         }
 
     def _build_environment(self, language: Language) -> Environment:
@@ -198,8 +206,9 @@ class Renderer:
             "starred_place": STARRED_PLACE,
             "kosovo_footnote": KOSOVO_FOOTNOTE,
             "languages": [(tag, LANGUAGE_NAMES[tag]) for tag in self._parts.catalogues.offered],
+            "language_names": {tag.value: name for tag, name in LANGUAGE_NAMES.items()},
+            "glossary_tags": {tag.value for tag in Language},
             "form_field": FORM_FIELD,
-            "idle_seconds": int(settings.idle_lock.total_seconds()),
             "notice_seconds": int(settings.idle_notice.total_seconds()),
         }
 

@@ -4,8 +4,8 @@ Each POST answers with a redirect or with its own page and a problem on top; eac
 script. Handlers are plain functions, which FastAPI runs in worker threads: hashing takes its time.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -47,6 +47,13 @@ class SignInPages:
     catalogues: Catalogues
     home: str
     ways: WaysIn | None = None
+    find_kept: Callable[[SignedIn], str] | None = None
+    """Gives the page of what was typed when the screen locked, or an empty text."""
+
+    def find_way(self, granted: Granted) -> str:
+        """Say where somebody goes on who has just come in: to what was kept, or home."""
+        kept = self.find_kept(granted.signed_in) if self.find_kept is not None else ""
+        return kept or self.home
 
     def go_on(self, request: Request) -> Response | None:
         """Send a browser that already has a session to where that session belongs."""
@@ -68,15 +75,20 @@ class SignInPages:
             self.cookies.clear_session(response)
             return response
         return self.renderer.page(
-            request, template, errors={refused.field: refused.reason}, **self.offer(), **context
+            request,
+            template,
+            errors={refused.field: refused.reason},
+            **self.offer(request),
+            **context,
         )
 
-    def offer(self) -> dict[str, Any]:
+    def offer(self, request: Request) -> dict[str, Any]:
         """Say which further ways in the page of signing in offers."""
         national = self.ways.national if self.ways else None
         return {
             "has_passkeys": self.ways is not None,
             "national": national.settings.name if national else "",
+            "is_shared_browser": get_request_state(request).visitor.is_shared,
         }
 
     def show_own(
@@ -101,10 +113,11 @@ class SignInPages:
         return self.renderer.page(
             request,
             "sign_in/sessions.html",
+            is_shared=signed_in.session.is_shared,
             errors={refused.field: refused.reason} if refused else NO_ERRORS,
             sessions=self.sign_in.sessions.list_own(signed_in),
             current=signed_in.session.token_hash,
-            **self.offer(),
+            **self.offer(request),
             **own,
         )
 
@@ -137,25 +150,29 @@ def _add_sign_in(router: APIRouter, pages: SignInPages) -> None:
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:
         return pages.go_on(request) or pages.renderer.page(
-            request, "sign_in/password.html", name="", **pages.offer()
+            request, "sign_in/password.html", name="", **pages.offer(request)
         )
 
     @router.post("/sign-in")
-    def post_sign_in(request: Request, name: _Name = "", password: _Secret = "") -> Response:
+    def post_sign_in(
+        request: Request, name: _Name = "", password: _Secret = "", shared: _Short = ""
+    ) -> Response:
+        is_shared = shared == "yes"
+        visitor = replace(get_request_state(request).visitor, is_shared=is_shared)
         if not name.strip() or not password:
             refused = Refused(msg("Enter your name and your password."), "name")
             return pages.refuse(request, "sign_in/password.html", refused, name=name)
-        outcome = pages.sign_in.give_password(
-            name=name, password=password, visitor=get_request_state(request).visitor
-        )
+        outcome = pages.sign_in.give_password(name=name, password=password, visitor=visitor)
         if isinstance(outcome, Refused):
             return pages.refuse(request, "sign_in/password.html", outcome, name=name)
-        return pages.enter(outcome, "/sign-in/code")
+        response = pages.enter(outcome, "/sign-in/code")
+        pages.cookies.set_shared(response, is_shared=is_shared)
+        return response
 
     @router.get("/sign-in/code")
     def show_code(request: Request) -> Response:
         _require_stage(request, Stage.SECOND_FACTOR)
-        return pages.renderer.page(request, "sign_in/code.html", **pages.offer())
+        return pages.renderer.page(request, "sign_in/code.html", **pages.offer(request))
 
     @router.post("/sign-in/code")
     def post_code(request: Request, code: _Short = "", recovery: _Short = "") -> Response:
@@ -165,7 +182,7 @@ def _add_sign_in(router: APIRouter, pages: SignInPages) -> None:
         )
         if isinstance(outcome, Refused):
             return pages.refuse(request, "sign_in/code.html", outcome)
-        return pages.enter(outcome, pages.home)
+        return pages.enter(outcome, pages.find_way(outcome))
 
 
 def _add_link(router: APIRouter, pages: SignInPages) -> None:
@@ -212,7 +229,7 @@ def _add_set_up(router: APIRouter, pages: SignInPages) -> None:
             request,
             "sign_in/set_up_password.html",
             name=session.account.sign_in_name,
-            **pages.offer(),
+            **pages.offer(request),
         )
 
     @router.post("/set-up")
@@ -267,7 +284,8 @@ def _add_lock(router: APIRouter, pages: SignInPages) -> None:
 
     def show(request: Request, session: SignedIn, refused: Refused | None) -> Response:
         context: dict[str, Any] = {
-            "name": session.account.sign_in_name,
+            # On a computer that others use too, the lock does not tell who was here.
+            "name": "" if session.session.is_shared else session.account.sign_in_name,
             "needs_code": pages.sign_in.sessions.needs_full_sign_in(session.session),
         }
         if refused is None:
@@ -287,7 +305,7 @@ def _add_lock(router: APIRouter, pages: SignInPages) -> None:
         )
         if isinstance(outcome, Refused):
             return show(request, session, outcome)
-        return pages.enter(outcome, pages.home)
+        return pages.enter(outcome, pages.find_way(outcome))
 
     @router.get("/stay")
     def stay_awake(_session: ActiveSession) -> Response:
@@ -322,10 +340,14 @@ def _add_sessions(router: APIRouter, pages: SignInPages) -> None:
 
 def _add_language(router: APIRouter, pages: SignInPages) -> None:
     @router.post("/language")
-    def choose_language(language: _Short = "", back: _Name = "/") -> Response:
+    def choose_language(request: Request, language: _Short = "", back: _Name = "/") -> Response:
         offered = {known.value: known for known in pages.catalogues.offered}
+        chosen = offered.get(language, Language.ENGLISH).value
+        active = get_request_state(request).active
+        if active is not None:
+            pages.sign_in.accounts.save_language(active.account.id, chosen)
         response = _go(back if is_own_path(back) else pages.home)
-        pages.cookies.set_language(response, offered.get(language, Language.ENGLISH).value)
+        pages.cookies.set_language(response, chosen)
         return response
 
 

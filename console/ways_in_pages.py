@@ -102,6 +102,10 @@ def _add_passkey_sign_in(router: APIRouter, doors: _Doors) -> None:
     def begin(request: Request) -> Response:
         place = doors.find_place(request)
         browser = doors.find_browser(request)
+        visitor = get_request_state(request).visitor
+        refused = doors.ways.sign_in.count_asking(visitor, field="passkey")
+        if refused is not None:
+            return doors.say(request, refused)
         return _json(doors.ways.passkeys.begin_signing_in(place=place, browser=browser))
 
     @router.post("/passkey")

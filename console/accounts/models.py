@@ -62,6 +62,8 @@ class Account:
     password_hash: str | None = None
     totp_secret: str | None = None
     totp_last_step: int = -1
+    language: str = ""
+    """The tag of the language that the person reads in; empty: not chosen yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,10 @@ class Session:
     client: str
     browser: str
     enrolment: Enrolment | None = None
+    is_shared: bool = False
+    """The computer is used by others too: the screen locks sooner."""
+    confirmed_at: datetime | None = None
+    """When the person last proved to be there: at sign-in, at unlocking, or when asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

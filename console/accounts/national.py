@@ -3,6 +3,8 @@
 Only who somebody is there (issuer and subject) is taken over; nothing else that the provider says
 of them is read or kept. What it says is believed if its signature, audience, time and nonce fit,
 and if the answer comes back to the browser that was sent there.
+
+The library that reads its tokens is loaded when the first one comes: most nodes have none.
 """
 
 import base64
@@ -13,17 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import structlog
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.face import is_loopback
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 """Signatures that are believed: of public keys alone, none that a shared secret could make."""
@@ -128,7 +130,7 @@ class NationalLogin:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
     _provider: _Provider | None = field(default=None, init=False)
-    _keys: KeySet | None = field(default=None, init=False)
+    _keys: "KeySet | None" = field(default=None, init=False)
     _asked: dict[str, datetime] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -231,8 +233,11 @@ class NationalLogin:
         except ValidationError as error:
             raise NationalLoginError("The provider gave no ID token.") from error
 
-    def _load_keys(self, provider: _Provider, *, anew: bool = False) -> KeySet:
+    def _load_keys(self, provider: _Provider, *, anew: bool = False) -> "KeySet":
         """Give the provider's keys; ``anew`` asks again, though not more often than a minute."""
+        from joserfc.errors import JoseError  # noqa: PLC0415 - see the module's text
+        from joserfc.jwk import KeySet  # noqa: PLC0415 - see the module's text
+
         with self._lock:
             asked = self._asked.get("keys")
             age = None if asked is None else self.clock() - asked
@@ -278,7 +283,10 @@ class NationalLogin:
         except ValidationError as error:
             raise NationalLoginError("The ID token does not say what it must.") from error
 
-    def _decode(self, token: str, keys: KeySet) -> dict[str, Any]:
+    def _decode(self, token: str, keys: "KeySet") -> dict[str, Any]:
+        from joserfc import jwt  # noqa: PLC0415 - see the module's text
+        from joserfc.errors import JoseError  # noqa: PLC0415 - see the module's text
+
         def choose(guest: Any) -> Any:
             wanted = guest.headers().get("kid")
             usable = [key for key in keys.keys if key.as_dict().get("use", "sig") == "sig"]

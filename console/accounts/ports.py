@@ -48,6 +48,10 @@ class AccountStore(Protocol):
         """
         ...
 
+    def save_language(self, account_id: AccountId, language: str) -> None:
+        """Keep the tag of the language that a person reads in."""
+        ...
+
     def save_link(self, link: SignInLink) -> None:
         """Keep a new link; links made earlier for the same account stop working."""
         ...
@@ -82,6 +86,14 @@ class SessionStore(Protocol):
 
     def touch_session(self, token_hash: TokenHash, *, seen_at: datetime) -> None:
         """Note the person's last act, if the session is still there."""
+        ...
+
+    def note_confirmation(self, token_hash: TokenHash, *, at: datetime) -> None:
+        """Note that the person proved to be there once more, if the session is still there."""
+        ...
+
+    def note_shared(self, token_hash: TokenHash, *, is_shared: bool) -> None:
+        """Note whether others use this computer too, if the session is still there."""
         ...
 
     def delete_session(self, token_hash: TokenHash) -> None:

@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import Final
 
 import pyotp
-import segno
 
 STEP_SECONDS: Final = 30
 DIGITS: Final = 6
@@ -48,6 +47,8 @@ def build_totp_uri(secret: str, *, account: str, issuer: str) -> str:
 
 def draw_qr(uri: str) -> bytes:
     """Draw an address as a QR code: SVG, dark on white in both themes, with a quiet zone."""
+    import segno  # noqa: PLC0415 - megabytes, for what each person needs once
+
     drawing = BytesIO()
     segno.make_qr(uri, error="m").save(
         drawing, kind="svg", xmldecl=False, border=4, dark="#000", light="#fff", omitsize=True

@@ -31,6 +31,9 @@ DISCARD_AFTER: Final = timedelta(hours=24)
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """How exactly the last act is kept: one write a minute is enough for a lock after fifteen."""
 
+CONFIRMED_FOR: Final = timedelta(minutes=5)
+"""How long it counts that a person has just proved to be there."""
+
 _MAX_BROWSER: Final = 200
 
 
@@ -40,10 +43,14 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Where a request comes from: the client's address and what the browser calls itself."""
+    """Where a request comes from: the client's address and what the browser calls itself.
+
+    ``is_shared``: somebody said of this browser that others use it too.
+    """
 
     client: str
     browser: str
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Sessions:
     random: Callable[[int], bytes]
     idle_lock: timedelta
     absolute_lock: timedelta
+    shared_lock: timedelta = timedelta(minutes=5)
+    """The idle time of a computer that others use too."""
 
     def open(self, account: Account, stage: Stage, visitor: Visitor) -> Granted:
         """Open a session of a person who has just shown something: a password, or a link."""
@@ -77,6 +86,7 @@ class Sessions:
             seen_at=now,
             client=visitor.client,
             browser=visitor.browser[:_MAX_BROWSER],
+            is_shared=visitor.is_shared,
         )
         self.store.add_session(session)
         return Granted(token, SignedIn(account=account, session=session))
@@ -116,6 +126,7 @@ class Sessions:
             seen_at=now,
             started_at=now if renew else old.started_at,
             enrolment=None if stage is Stage.ACTIVE else old.enrolment,
+            confirmed_at=now if stage is Stage.ACTIVE else old.confirmed_at,
         )
         if not self.store.replace_session(old.token_hash, session):
             return None
@@ -130,6 +141,23 @@ class Sessions:
         now = self.clock()
         if session.stage is Stage.ACTIVE and now - session.seen_at >= TOUCH_EVERY:
             self.store.touch_session(session.token_hash, seen_at=now)
+
+    def find_idle_lock(self, session: Session) -> timedelta:
+        """Say after how long without an act this session locks."""
+        return min(self.shared_lock, self.idle_lock) if session.is_shared else self.idle_lock
+
+    def is_confirmed(self, session: Session) -> bool:
+        """Tell whether the person proved a moment ago to be the one who signed in."""
+        proved = session.confirmed_at
+        return proved is not None and self.clock() - proved < CONFIRMED_FOR
+
+    def confirm(self, session: Session) -> None:
+        """Note that the person has just proved to be the one who signed in."""
+        self.store.note_confirmation(session.token_hash, at=self.clock())
+
+    def share(self, session: Session, *, is_shared: bool) -> None:
+        """Note whether others use this computer too."""
+        self.store.note_shared(session.token_hash, is_shared=is_shared)
 
     def lock(self, session: Session) -> None:
         """Lock a session now (Hide screen). Locking a locked one changes nothing."""
@@ -170,7 +198,7 @@ class Sessions:
         return self.clock() - session.started_at >= lasts
 
     def _must_lock(self, session: Session) -> bool:
-        idle = self.clock() - session.seen_at >= self.idle_lock
+        idle = self.clock() - session.seen_at >= self.find_idle_lock(session)
         return idle or self.needs_full_sign_in(session)
 
     def _lock(self, session: Session) -> Session | None:

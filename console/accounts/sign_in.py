@@ -47,6 +47,7 @@ _WRONG_CODE: Final = msg(
     "The code is not right, or was used before. Wait for the next code in your app and type it."
 )
 _WRONG_PASSWORD: Final = msg("The password is not right. Try again.")
+_NOT_CONFIRMED: Final = msg("Neither the password nor a new code. Type one of them again.")
 _OVER: Final = msg("This took too long, so the sign-in has ended. Start again.")
 
 
@@ -231,13 +232,40 @@ class SignIn:
         self.failures.clear_failures(key)
         return None
 
+    def confirm_identity(
+        self, signed_in: SignedIn, *, given: str, visitor: Visitor
+    ) -> Refused | None:
+        """Ask somebody who is signed in to prove it once more: by password, or by a new code.
+
+        Attempts count against this session, as unlocking does.
+        """
+        key = _session_key(signed_in)
+        refused = self._refuse_or_count(key, visitor, field="password")
+        if refused is not None:
+            return refused
+        is_code = given.strip().isdecimal() and self._use_code(signed_in.account, given.strip())
+        if not is_code and not self._is_password(given, signed_in.account.password_hash, key=key):
+            _log.warning("sign_in_refused", step="confirm", account=signed_in.account.id)
+            return Refused(_NOT_CONFIRMED, "password")
+        self.failures.forget_failure(_client_key(visitor))
+        self.failures.clear_failures(key)
+        return None
+
     def count_attempt(self, visitor: Visitor, *, field: str) -> Refused | None:
         """Count an attempt that names nobody, for the client alone, or refuse it."""
         return self._refuse_or_count(None, visitor, field=field)
 
+    def count_asking(self, visitor: Visitor, *, field: str) -> Refused | None:
+        """Count a passkey's beginning for the client, or refuse it: each one is kept for a while.
+
+        Beside the attempts: whoever comes in takes back one of each.
+        """
+        return self._refuse_or_count(None, _as_asking(visitor), field=field)
+
     def let_in(self, account: Account, visitor: Visitor) -> Granted | Refused:
         """Open an active session for somebody who has shown both factors otherwise."""
         self.failures.forget_failure(_client_key(visitor))
+        self.failures.forget_failure(_client_key(_as_asking(visitor)))
         begun = self.sessions.open(account, Stage.SECOND_FACTOR, visitor)
         return self._activate(begun.signed_in)
 
@@ -304,6 +332,10 @@ def _account_key(sign_in_name: str) -> str:
 
 def _session_key(signed_in: SignedIn) -> str:
     return _key("session", signed_in.session.token_hash)
+
+
+def _as_asking(visitor: Visitor) -> Visitor:
+    return replace(visitor, client=f"asking {visitor.client}")
 
 
 def _client_key(visitor: Visitor) -> str:

@@ -35,6 +35,10 @@ class TaskState:
     last_failure: datetime | None = None
     last_error: str | None = None
     failures: int = 0
+    #: The pause between two rounds, zero for work that waits by itself; None: a service.
+    every: timedelta | None = None
+    #: Longer without a round that ended well is trouble; None: never.
+    overdue_after: timedelta | None = None
 
 
 class BackgroundTask:
@@ -55,7 +59,7 @@ class BackgroundTask:
         self._overdue_after = overdue_after
         self._started_at: datetime | None = None
         self._asked = asyncio.Event()
-        self._state = TaskState(task)
+        self._state = TaskState(task, every=every, overdue_after=overdue_after)
 
     @property
     def state(self) -> TaskState:
@@ -175,6 +179,12 @@ class BackgroundTasks:
     def states(self) -> tuple[TaskState, ...]:
         """What is known of every task now."""
         return tuple(task.state for task in self._owned)
+
+    def ask(self, task: str) -> None:
+        """Let a task's next round begin now; nothing happens if there is no such task."""
+        for owned in self._owned:
+            if owned.state.task == task:
+                owned.ask()
 
     def list_troubles(self, *, patience: int = 1) -> list[str]:
         """Say which tasks failed ``patience`` times running or are overdue; empty if none."""

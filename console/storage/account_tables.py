@@ -31,6 +31,8 @@ class AccountColumns(SQLModel):
     totp_secret_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
     totp_last_step: int = -1
     created_at: datetime = Field(sa_type=Moment)
+    #: Tag of the language that the person reads in.
+    language: str | None = Field(default=None, max_length=16)
 
 
 class SessionColumns(SQLModel):
@@ -44,6 +46,8 @@ class SessionColumns(SQLModel):
     client: str = Field(max_length=200)
     browser: str = Field(max_length=500)
     enrolment_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    is_shared: bool = False
+    confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class SignInLinkColumns(SQLModel):

@@ -188,6 +188,15 @@ class SqlAccounts:
                 )
             )
 
+    def save_language(self, account_id: AccountId, language: str) -> None:
+        """Keep the tag of the language that a person reads in."""
+        with self._database.transaction() as session:
+            session.execute(
+                update(self._accounts)
+                .where(col(self._accounts.account_id) == account_id)
+                .values(language=language)
+            )
+
     def save_link(self, link: SignInLink) -> None:
         """Keep a new link; links made earlier for the same account stop working."""
         with self._database.transaction() as session:
@@ -262,6 +271,7 @@ class SqlAccounts:
             totp_secret_sealed=self._seal(account.id, account.totp_secret),
             totp_last_step=account.totp_last_step,
             created_at=at,
+            language=account.language or None,
         )
 
     def _account(self, row: AccountColumns) -> Account:
@@ -274,6 +284,7 @@ class SqlAccounts:
             password_hash=row.password_hash,
             totp_secret=self._unseal(row.account_id, row.totp_secret_sealed),
             totp_last_step=row.totp_last_step,
+            language=row.language or "",
         )
 
     def _seal(self, account_id: str, secret: str | None) -> bytes | None:

@@ -73,6 +73,23 @@ class SqlSessions:
                 .values(seen_at=seen_at)
             )
 
+    def note_confirmation(self, token_hash: TokenHash, *, at: datetime) -> None:
+        """Note that the person proved to be there once more, if the session is still there."""
+        self._set(token_hash, confirmed_at=at)
+
+    def note_shared(self, token_hash: TokenHash, *, is_shared: bool) -> None:
+        """Note whether others use this computer too, if the session is still there."""
+        self._set(token_hash, is_shared=is_shared)
+
+    def _set(self, token_hash: TokenHash, **values: object) -> None:
+        # One column alone: a screen that was locked meanwhile stays locked.
+        with self._database.transaction() as transaction:
+            transaction.execute(
+                update(self._table)
+                .where(col(self._table.token_hash) == token_hash)
+                .values(**values)
+            )
+
     def delete_session(self, token_hash: TokenHash) -> None:
         """End a session; nothing happens if it is gone."""
         with self._database.transaction() as transaction:
@@ -130,6 +147,8 @@ class SqlSessions:
             client=session.client,
             browser=session.browser,
             enrolment_sealed=sealed,
+            is_shared=session.is_shared,
+            confirmed_at=session.confirmed_at,
         )
 
     def _session(self, row: SessionColumns) -> Session:
@@ -146,6 +165,8 @@ class SqlSessions:
             client=row.client,
             browser=row.browser,
             enrolment=enrolment,
+            is_shared=row.is_shared,
+            confirmed_at=row.confirmed_at,
         )
 
 

@@ -7,54 +7,13 @@ from pathlib import Path
 
 import pytest
 from babel.dates import get_month_names
-from babel.support import NullTranslations
 from typing_extensions import override
 
 from console.i18n import Catalogues, Language
 from console.rendering import KIT_TEMPLATES
 from tests.support.console_client import OWN, FormClient
 from tests.support.console_face import TEMPLATES, Sample, build_sample, totp_code
-
-ACCENTS = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "àбçđéƒǧĥíĵķļɱńóþǫřšťúṽŵχýžÀБÇĐÉƑǦĤÍĴĶĻṀŃÓÞǪŘŠŤÚṼŴΧÝŽ",
-)
-PLACE = re.compile(r"(%\(\w+\)[sd])")
-
-
-def accent(sentence: str) -> str:
-    """Write a sentence in letters that no source has, twice as long, its places kept."""
-    parts = PLACE.split(sentence)
-    accented = [part if PLACE.fullmatch(part) else part.translate(ACCENTS) for part in parts]
-    return "".join(accented) + "·" * len(sentence)
-
-
-class Pseudo(NullTranslations):
-    """A language that says everything in accented letters, at double length."""
-
-    @override
-    def gettext(self, message: str) -> str:
-        return accent(message)
-
-    @override
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return accent(msgid1 if n == 1 else msgid2)
-
-    @override
-    def pgettext(self, context: str, message: str) -> str:
-        return accent(message)
-
-    @override
-    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
-        return accent(msgid1 if n == 1 else msgid2)
-
-    @override
-    def unpgettext(self, context: str, singular: str, plural: str, num: int) -> str:
-        return accent(singular if num == 1 else plural)
-
-    ugettext = gettext
-    ungettext = ngettext
-    upgettext = pgettext
+from tests.support.pseudo_locale import Stretched, accent
 
 
 class Words(HTMLParser):
@@ -104,7 +63,7 @@ def find_untranslated(html: str) -> list[str]:
 @pytest.fixture
 def pseudo() -> Sample:
     """Build a console whose only other language is the accented one, in Albanian's place."""
-    return build_sample(catalogues=Catalogues({Language.ALBANIAN: Pseudo()}))
+    return build_sample(catalogues=Catalogues({Language.ALBANIAN: Stretched()}))
 
 
 async def test_every_word_of_every_page_can_be_translated(pseudo: Sample) -> None:
