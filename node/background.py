@@ -1,12 +1,13 @@
 """The background tasks of a running node: which there are, and what is wrong with them."""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from console.i18n import load_catalogues
-from console.process.tasks import BackgroundTasks
+from console.process.tasks import BackgroundTasks, Work
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
 from contact_registry.trust.layout import node_role
@@ -24,6 +25,7 @@ from node.service.context import NodeContext
 from node.service.holding import describe_view_age
 from node.workers.access_rounds import AccessRounds
 from node.workers.chunk_relay import ChunkRelay, FileSweep
+from node.workers.clearing import Clearing
 from node.workers.consumer import Consumer
 from node.workers.deadlines import Deadlines
 from node.workers.directory_changes import DirectoryChanges
@@ -32,6 +34,7 @@ from node.workers.follower import FollowerWorker
 from node.workers.fresh_relay import make_message_relay, make_receipt_relay
 from node.workers.keys_renewal import KeysRenewal
 from node.workers.link_repair import LinkRepair
+from node.workers.memory_return import MemoryReturn
 from node.workers.notices import Notices
 from node.workers.promises import PromisesWatch
 from node.workers.received_files import add_file_tasks
@@ -70,108 +73,21 @@ class NodeTasks:
         refresh = RegistryRefresh(
             context, refresh=parts.directory.refresh, interval=settings.registry_refresh
         )
-        renewal = KeysRenewal(
-            context,
-            OwnKeys(
-                parts.keystore,
-                path=settings.keystore_path,
-                unlock=read_unlock(settings),
-                publisher=KeysPublisher(
-                    hub_url=str(settings.hub_url),
-                    http=parts.registry,
-                    takes=TakenFiles(settings.max_attachment_bytes, settings.attachment_types),
-                ),
-            ),
-            wait_for_registry=refresh.wait_until_refreshed,
-        )
-        # Receipts never wait for messages that are on their way.
-        relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
-        receipt_relay = Relay(context, link, kinds=(Kind.RECEIPTS,))
-        fresh = {
-            "fresh_messages_1": make_message_relay(context, link).run_round,
-            "fresh_messages_2": make_message_relay(context, link).run_round,
-            "fresh_receipts": make_receipt_relay(context, link).run_round,
-        }
-        chunk_relay, file_sweep = ChunkRelay(context, link), FileSweep(context)
         owner = BackgroundTasks(clock=utc_now)
-        intake = add_file_tasks(
-            owner,
-            context,
-            link,
-            scanner=build_scanner(
-                settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
-            ),
-            rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
-        )
-        consumers = {
-            traffic: Consumer(
-                context,
-                link,
-                traffic=traffic,
-                refresh_registry=refresh.refresh_now,
-                hand_chunks=intake.take_in,
-            )
-            for traffic in (TrafficClass.MESSAGE, TrafficClass.RECEIPT, TrafficClass.LARGE)
-        }
         owner.add_service("broker_link", link.run)
-        owner.add_service("chunk_relay", chunk_relay.run)
-        for task, work, overdue_after in (
-            # These wait by themselves for something to do.
-            ("registry_refresh", refresh.run_round, 3 * settings.registry_refresh + _PATIENCE),
-            ("relay", relay.run_round, _PATIENCE),
-            ("receipt_relay", receipt_relay.run_round, _PATIENCE),
-            *((task, work, _PATIENCE) for task, work in fresh.items()),
-            *(
-                (f"consumer_{traffic.name.lower()}", consumer.run_round, _PATIENCE)
-                for traffic, consumer in consumers.items()
-            ),
-        ):
-            owner.add_round(task, work, every=timedelta(0), overdue_after=overdue_after)
+        owner.add_round(
+            "registry_refresh",
+            refresh.run_round,
+            every=timedelta(0),
+            overdue_after=3 * settings.registry_refresh + _PATIENCE,
+        )
+        _add_delivery_tasks(owner, parts, link, refresh=refresh)
         _add_work_tasks(owner, context)
         receivers = WebhookPoster(build_http(), allowed=settings.webhook_networks)
-        owner.add_round(
-            "webhooks",
-            WebhookSender(context, receivers).run_round,
-            every=timedelta(0),
-            overdue_after=_PATIENCE,
-        )
-        owner.add_round(
-            "access",
-            AccessRounds(context).run_round,
-            every=AccessRounds.EVERY,
-            overdue_after=_PATIENCE,
-        )
-        owner.add_round(
-            "promises",
-            PromisesWatch(context).run_round,
-            every=PromisesWatch.EVERY,
-            overdue_after=_PATIENCE,
-        )
-        owner.add_round("file_sweep", file_sweep.run_round, every=FileSweep.EVERY)
-        owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
-        owner.add_round(
-            "link_repair",
-            LinkRepair(context).run_round,
-            every=min(_LINK_REPAIR, context.rules.repair.pauses[0] / 4),
-            overdue_after=_LINK_REPAIR + _PATIENCE,
-        )
-        drills = DrillRounds(
-            context,
-            DrillHost(str(settings.hub_url), parts.registry),
-            interval=settings.drills_refresh.total_seconds(),
-        )
-        owner.add_round(
-            "drills",
-            drills.run_round,
-            every=timedelta(0),
-            overdue_after=settings.drills_refresh + _PATIENCE,
-        )
-        owner.add_round(
-            "directory_changes",
-            DirectoryChanges(parts.changes).run_round,
-            every=_DIRECTORY_CHANGES,
-            overdue_after=_DIRECTORY_CHANGES + _PATIENCE,
-        )
+        _add_waiting(owner, {"webhooks": WebhookSender(context, receivers).run_round})
+        _add_watches(owner, context)
+        _add_registry_tasks(owner, parts, refresh=refresh)
+        owner.add_round("memory_return", MemoryReturn().run_round, every=MemoryReturn.EVERY)
         return cls(link=link, owner=owner, refresh=refresh, receivers=receivers)
 
     def list_troubles(self, parts: NodeParts) -> list[str]:
@@ -189,17 +105,113 @@ class NodeTasks:
         )
 
 
+def _add_waiting(owner: BackgroundTasks, tasks: Mapping[str, Work]) -> None:
+    """Add what waits by itself for something to do."""
+    for task, work in tasks.items():
+        owner.add_round(task, work, every=timedelta(0), overdue_after=_PATIENCE)
+
+
+def _add_delivery_tasks(
+    owner: BackgroundTasks, parts: NodeParts, link: BrokerLink, *, refresh: RegistryRefresh
+) -> None:
+    """Add what brings messages, receipts and files out and in."""
+    settings, context = parts.settings, parts.context
+    intake = add_file_tasks(
+        owner,
+        context,
+        link,
+        scanner=build_scanner(
+            settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
+        ),
+        rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
+    )
+    owner.add_service("chunk_relay", ChunkRelay(context, link).run)
+    # Receipts never wait for messages that are on their way.
+    relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
+    relays = {
+        "relay": relay.run_round,
+        "receipt_relay": Relay(context, link, kinds=(Kind.RECEIPTS,)).run_round,
+        "fresh_messages_1": make_message_relay(context, link).run_round,
+        "fresh_messages_2": make_message_relay(context, link).run_round,
+        "fresh_receipts": make_receipt_relay(context, link).run_round,
+    }
+    consumers = {
+        f"consumer_{traffic.name.lower()}": Consumer(
+            context,
+            link,
+            traffic=traffic,
+            refresh_registry=refresh.refresh_now,
+            hand_chunks=intake.take_in,
+        ).run_round
+        for traffic in (TrafficClass.MESSAGE, TrafficClass.RECEIPT, TrafficClass.LARGE)
+    }
+    _add_waiting(owner, relays | consumers)
+
+
 def _add_work_tasks(owner: BackgroundTasks, context: NodeContext) -> None:
     """Add what looks after items: what follows from messages, who is told, and by which mail."""
-    work = [
-        ("follower", FollowerWorker(context).run_round),
-        ("deadlines", Deadlines(context).run_round),
-    ]
+    work = {
+        "follower": FollowerWorker(context).run_round,
+        "deadlines": Deadlines(context).run_round,
+    }
     if context.postman is not None:
         notices = Notices(context, context.postman, catalogues=load_catalogues())
-        work.append(("notices", notices.run_round))
-    for task, run_round in work:
-        owner.add_round(task, run_round, every=timedelta(0), overdue_after=_PATIENCE)
+        work["notices"] = notices.run_round
+    _add_waiting(owner, work)
+
+
+def _add_watches(owner: BackgroundTasks, context: NodeContext) -> None:
+    """Add what looks at the store now and then, and what clears it."""
+    for task, work, every in (
+        ("access", AccessRounds(context).run_round, AccessRounds.EVERY),
+        ("promises", PromisesWatch(context).run_round, PromisesWatch.EVERY),
+    ):
+        owner.add_round(task, work, every=every, overdue_after=_PATIENCE)
+    owner.add_round("file_sweep", FileSweep(context).run_round, every=FileSweep.EVERY)
+    owner.add_round("clearing", Clearing(context).run_round, every=Clearing.EVERY)
+    owner.add_round(
+        "link_repair",
+        LinkRepair(context).run_round,
+        every=min(_LINK_REPAIR, context.rules.repair.pauses[0] / 4),
+        overdue_after=_LINK_REPAIR + _PATIENCE,
+    )
+
+
+def _add_registry_tasks(
+    owner: BackgroundTasks, parts: NodeParts, *, refresh: RegistryRefresh
+) -> None:
+    """Add what exchanges with the hub: our keys, drills, and changes of our contacts."""
+    settings, context = parts.settings, parts.context
+    publisher = KeysPublisher(
+        hub_url=str(settings.hub_url),
+        http=parts.registry,
+        takes=TakenFiles(settings.max_attachment_bytes, settings.attachment_types),
+    )
+    own_keys = OwnKeys(
+        parts.keystore,
+        path=settings.keystore_path,
+        unlock=read_unlock(settings),
+        publisher=publisher,
+    )
+    renewal = KeysRenewal(context, own_keys, wait_for_registry=refresh.wait_until_refreshed)
+    owner.add_round("keys_renewal", renewal.run_round, every=settings.keys_renewal)
+    drills = DrillRounds(
+        context,
+        DrillHost(str(settings.hub_url), parts.registry),
+        interval=settings.drills_refresh.total_seconds(),
+    )
+    owner.add_round(
+        "drills",
+        drills.run_round,
+        every=timedelta(0),
+        overdue_after=settings.drills_refresh + _PATIENCE,
+    )
+    owner.add_round(
+        "directory_changes",
+        DirectoryChanges(parts.changes).run_round,
+        every=_DIRECTORY_CHANGES,
+        overdue_after=_DIRECTORY_CHANGES + _PATIENCE,
+    )
 
 
 def _build_link(parts: NodeParts) -> BrokerLink:

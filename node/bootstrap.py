@@ -1,7 +1,7 @@
 """Puts a node together: settings in, a running application out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from console.process.tasks import TaskState
 from contact_registry.errors import RegistryError
 from node.adapters.correction_host import CorrectionHost
 from node.adapters.jetstream import LinkStatus
@@ -24,6 +25,7 @@ from node.service.due_rows import drop_claims
 from node.service.notices import list_notices
 from node.service.send_desk import SendDesk
 from node.settings import NodeSettings
+from node.web.admin.running import HeldKey, KeysHeld, Running
 from node.web.face import build_console
 from node.web.router import create_web_router
 
@@ -53,6 +55,47 @@ class RunningNode:
     def list_notices(self) -> list[str]:
         """Say what people should look into although the node does its work. Blocking."""
         return list_notices(self.parts.context)
+
+    def describe_keys(self) -> KeysHeld:
+        """Name the keys of this node and when they hold; never a key."""
+        store = self.parts.keystore
+        listed = {epoch.key.key_id for epoch in store.listed_epochs}
+        return KeysHeld(
+            signing_key_id=store.signing_key.key_id,
+            signing_since=store.signing_since,
+            registry_key_id=store.registry_key.key_id,
+            epochs=tuple(
+                HeldKey(
+                    key_id=epoch.key.key_id,
+                    valid_from=epoch.valid_from,
+                    valid_to=epoch.valid_to,
+                    is_listed=epoch.key.key_id in listed,
+                )
+                for epoch in store.epochs
+            ),
+        )
+
+    def list_tasks(self) -> Sequence[TaskState]:
+        """Say how each background task does."""
+        return self._tasks.owner.states if self._tasks else ()
+
+    def ask_task(self, task: str) -> None:
+        """Let a task's next round begin now. Called in the event loop."""
+        if self._tasks is not None:
+            self._tasks.owner.ask(task)
+
+    def describe(self) -> Running:
+        """Give the pages of an administrator what they show of this process."""
+        settings = self.parts.settings
+        return Running(
+            list_tasks=self.list_tasks,
+            ask_task=self.ask_task,
+            refresh_registry=self.refresh_registry,
+            describe_keys=self.describe_keys,
+            public_url=settings.effective_public_url,
+            hub_url=str(settings.hub_url),
+            files_dir=settings.files_dir,
+        )
 
     def describe_link(self) -> str:
         """Say how the link to the broker is."""
@@ -102,6 +145,8 @@ def create_app(settings: NodeSettings) -> FastAPI:
         corrections=CorrectionHost(
             str(settings.hub_url), node.parts.registry, participant=context.participant
         ),
+        running=node.describe(),
+        archive=node.parts.archive,
     )
     health = create_health_router(node.list_troubles, node.list_notices)
     app = console.build_app([health, web], lifespan=node.lifespan)

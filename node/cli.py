@@ -21,6 +21,7 @@ from console.process.logs import LogFormat, configure_logs, route_library_logs
 from console.storage.migrating import SchemaError
 from contact_registry.errors import RegistryError
 from contact_registry.trust.signers import save_public_key
+from node.adapters.backup_folder import BackupError
 from node.adapters.keystore import (
     KEY_BYTES,
     FileKeyStore,
@@ -30,6 +31,7 @@ from node.adapters.keystore import (
 )
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
 from node.bootstrap import create_app
+from node.cli_backup import mount_backup
 from node.cli_keys import mount_write_keys
 from node.cli_people import find_reader, mount_people
 from node.cli_search import mount_rebuild_search
@@ -85,6 +87,7 @@ def _fail(problem: object) -> NoReturn:
 
 
 _KNOWN: Final = (
+    BackupError,
     ConsoleSettingsError,
     ExposedFileError,
     KeyStoreError,
@@ -150,6 +153,7 @@ def _with_parts(use: Callable[[NodeParts], None]) -> None:
 
 
 mount_rebuild_search(app, with_parts=_with_parts)
+mount_backup(app, with_parts=_with_parts, clear_errors=_clear_errors)
 
 
 @app.command()

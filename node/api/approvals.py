@@ -139,7 +139,6 @@ def create_approvals(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
     Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
     Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
-    Approver = Annotated[Principal, Depends(doors.who(Permission.APPROVE))]  # noqa: N806 - as above
 
     @router.post("/drafts/check")
     def check(draft: Draft, who: Writer) -> CheckBody:
@@ -182,6 +181,15 @@ def create_approvals(context: NodeContext, doors: Doors) -> APIRouter:
         """Return a file that would go with the message; who took it is noted."""
         asked, pieces = open_asked_file(context, approval_id, file_id, who=who)
         return stream_file(pieces, size=asked.size, media_type=asked.media_type, name="file")
+
+    router.include_router(_create_deciding(context, doors))
+    return router
+
+
+def _create_deciding(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter()
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Approver = Annotated[Principal, Depends(doors.who(Permission.APPROVE))]  # noqa: N806 - as above
 
     @router.post("/approvals/{approval_id}/approve", status_code=HTTPStatus.CREATED)
     def approve(

@@ -17,6 +17,7 @@ class Act(StrEnum):
     NOTES_SEEN = "notes_seen"
     FILE_TAKEN = "file_taken"
     EVIDENCE_EXPORTED = "evidence_exported"
+    CASE_PRINTED = "case_printed"
     #: Never the words.
     SEARCHED = "searched"
     CONFIDENTIAL_SEARCHED = "confidential_searched"
@@ -72,3 +73,7 @@ class Act(StrEnum):
     WEBHOOK_REMOVED = "webhook_removed"
     WEBHOOK_SECRET_CHANGED = "webhook_secret_changed"  # noqa: S105 - the name of an act
     WEBHOOK_REPLAYED = "webhook_replayed"
+    # running the node
+    AUDIT_EXPORTED = "audit_exported"
+    BACKUP_NOTED = "backup_noted"
+    BACKUP_TESTED = "backup_tested"

@@ -17,6 +17,9 @@ from node.service.composing import (
     queue_message,
     queue_with_files,
 )
+from node.service.consent.circumstances import Circumstances
+from node.service.consent.exceptions import ExceptionDraft
+from node.service.consent.records import ConsentStatement
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.permitting import find_seen_message, require
 from node.service.records import IN
@@ -50,6 +53,15 @@ class AnswerDraft(BaseModel):
     legal_basis: dict[str, Any]
     body: dict[str, Any]
     files: tuple[str, ...] = Field(default=(), max_length=LIMITS.attachments)
+    consent: ConsentStatement | None = Field(
+        default=None, description="The consent that the legal basis describes goes on file with it."
+    )
+    exception: ExceptionDraft | None = Field(
+        default=None, description="So does the exception that it claims."
+    )
+    circumstances: Circumstances | None = Field(
+        default=None, description="What else is known of the case from now on."
+    )
 
 
 def handle_answer(  # noqa: PLR0913 - who answers what to which, on which view of it
@@ -68,7 +80,7 @@ def handle_answer(  # noqa: PLR0913 - who answers what to which, on which view o
     what is in the table of conversations.
     """
     require(who, Permission.WORK_CASES)
-    draft = _complete(context, message_id, answer, who=who)
+    draft = complete_answer(context, message_id, answer, who=who)
     submission = Submission.of("send", draft, actor=who.actor, key=submission_key)
 
     def send(session: Session, sealed: SealedFiles | None) -> Sent:
@@ -95,9 +107,14 @@ def _verify_version(
         )
 
 
-def _complete(
+def complete_answer(
     context: NodeContext, message_id: str, answer: AnswerDraft, *, who: Principal
 ) -> Draft:
+    """Make the whole draft of an answer: case, recipient, desks, phase are those of the message.
+
+    Raises ``NotFoundError`` for what is no received message here, ``RefusedDraftError`` for one
+    that this version cannot read.
+    """
     with context.database.reading() as session:
         row = find_seen_message(session, message_id, who=who)
         if row is None or row.direction != IN or row.case_id is None:

@@ -9,7 +9,7 @@ as they are then, and the message is queued in the same transaction.
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from node.domain.access import Permission, Principal
 from node.domain.approvals import ApprovalAct, ApprovalState
@@ -168,6 +168,24 @@ def list_approvals(
             )
         ).all()
         return [view for row in rows if (view := view_if_there(context, session, row))]
+
+
+def count_to_approve(context: NodeContext, *, who: Principal) -> int:
+    """Count the requests that wait for who asks to decide: never their own."""
+    if not who.may(Permission.APPROVE):
+        return 0
+    statement = (
+        select(func.count())
+        .select_from(ApprovalRow)
+        .where(
+            ApprovalRow.state == ApprovalState.WAITING,
+            col(ApprovalRow.decide_by) > context.clock(),
+            col(ApprovalRow.channel).in_(sorted(who.channels)),
+            col(ApprovalRow.asked_by) != who.actor,
+        )
+    )
+    with context.database.reading() as session:
+        return session.exec(statement).one()
 
 
 def get_approval(context: NodeContext, approval_id: str, *, who: Principal) -> ApprovalView:

@@ -61,7 +61,10 @@ from protocol.policy.decision import Ground
 RECORDED_ELSEWHERE: Final = {
     "general.consent_withdrawn": "Record the withdrawal in its case instead, with "
     "POST /cases/{id}/withdrawals: that takes back what has not left, tells every desk that has "
-    "the data, and watches what each of them does. Nothing was sent."
+    "the data, and watches what each of them does. Nothing was sent.",
+    "general.erasure": "Ask for the deletion in its case instead, with "
+    "POST /cases/{id}/erasure-requests: that asks every desk that has the data, rests on the "
+    "person's word that is kept here, and watches what each of them does. Nothing was sent.",
 }
 """What leaves only as a part of more that has to be done, and how that is begun."""
 PRIORITY: Final = {Urgency.IMMEDIATE: 0, Urgency.URGENT: 1, Urgency.STANDARD: 2}

@@ -87,10 +87,11 @@ def list_deletions(
                 _MOST_LISTED
             )
         ).all()
-    return [_view(row) for row in rows]
+    return [view_of(row) for row in rows]
 
 
-def _view(row: DeletionRow) -> DeletionView:
+def view_of(row: DeletionRow) -> DeletionView:
+    """Describe a row."""
     return DeletionView(
         message_id=row.message_id,
         direction=row.direction,

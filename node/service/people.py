@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -28,13 +29,36 @@ from node.service.audit import record
 from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
 from node.service.permitting import require
 from node.service.principals import split_channels, write_channels
+from node.service.tokens import take_back_tokens_of
 from node.store.account_tables import AccountRow, ClearanceRow
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 
 
+class AccountProblem(StrEnum):
+    """What is wrong with what an administrator asks: pages say it in the reader's language."""
+
+    NAME_MALFORMED = "name_malformed"
+    NAME_TAKEN = "name_taken"
+    DISPLAY_NAME_MALFORMED = "display_name_malformed"
+    ONESELF = "oneself"
+    LAST_ADMIN = "last_admin"
+    NO_KNOWN_ROLE = "no_known_role"
+    ROLES_APART = "roles_apart"
+    CONFIDENTIAL_WITHOUT_CASES = "confidential_without_cases"
+    LINK_TOO_LONG = "link_too_long"
+    #: Of an invitation by mail: they have a way in, no address, no mail server that takes it.
+    SET_UP = "set_up"
+    NO_ADDRESS = "no_address"
+    NO_MAIL = "no_mail"
+
+
 class AccountError(NodeError):
     """An account cannot be made or changed as asked."""
+
+    def __init__(self, text: str, problem: AccountProblem) -> None:
+        super().__init__(text)
+        self.problem = problem
 
 
 LINK_PATH: Final = "/link/"
@@ -90,10 +114,14 @@ def handle_add_account(context: NodeContext, person: NewPerson, *, who: Principa
     if not _SIGN_IN_NAME.fullmatch(name):
         raise AccountError(
             "A sign-in name has 2 to 119 letters a to z, digits, and . _ @ -, beginning with a "
-            "letter or digit."
+            "letter or digit.",
+            AccountProblem.NAME_MALFORMED,
         )
     if not shown or len(shown) > _LONGEST_DISPLAY_NAME or not shown.isprintable():
-        raise AccountError("A display name is one line of up to 200 characters.")
+        raise AccountError(
+            "A display name is one line of up to 200 characters.",
+            AccountProblem.DISPLAY_NAME_MALFORMED,
+        )
     _verify(person.standing)
     account = Account(
         id=AccountId(context.random(16).hex()),
@@ -106,7 +134,9 @@ def handle_add_account(context: NodeContext, person: NewPerson, *, who: Principa
         _set_clearance(context, session, account.id, person.standing, who=who)
 
     if not open_accounts(context, who, also=clear).add_account(account, at=context.clock()):
-        raise AccountError(f"The sign-in name {name} is taken: choose another.")
+        raise AccountError(
+            f"The sign-in name {name} is taken: choose another.", AccountProblem.NAME_TAKEN
+        )
     return account.id
 
 
@@ -126,7 +156,10 @@ def handle_change_standing(
     require(who, Permission.ADMINISTER_PEOPLE)
     _verify(standing)
     if account_id == who.person:
-        raise AccountError("Nobody changes what they may do themselves: ask another administrator.")
+        raise AccountError(
+            "Nobody changes what they may do themselves: ask another administrator.",
+            AccountProblem.ONESELF,
+        )
 
     def change(session: Session) -> None:
         lock_people(context, session)
@@ -151,25 +184,28 @@ def handle_change_standing(
 
 
 def handle_shut_out(context: NodeContext, account_id: AccountId, *, who: Principal) -> None:
-    """Close an account at once: its sessions end, its links and tokens stop working.
+    """Close an account at once: its sessions end, its links and tokens stop working, for good.
 
     It stays in the list, since timelines and the audit log name it. Nothing happens if it is closed
     already. Raises ``NotFoundError``, :class:`AccountError` for oneself and the last administrator.
     """
     require(who, Permission.ADMINISTER_PEOPLE)
     if account_id == who.person:
-        raise AccountError("Nobody shuts themselves out: ask another administrator.")
+        raise AccountError(
+            "Nobody shuts themselves out: ask another administrator.", AccountProblem.ONESELF
+        )
     account = _find(context, account_id)
 
     def keep(session: Session, _done: Done) -> None:
         lock_people(context, session)
         keep_an_administrator(session, " ".join(account.roles))
+        take_back_tokens_of(context, session, account_id, who=who)
 
     open_accounts(context, who, also=keep).shut_out(account_id)
 
 
 def handle_let_in(context: NodeContext, account_id: AccountId, *, who: Principal) -> None:
-    """Open a closed account again: password and second factor are those of before."""
+    """Open a closed account again: password and second factor are those of before, no tokens."""
     require(who, Permission.ADMINISTER_PEOPLE)
     _find(context, account_id)
     open_accounts(context, who).let_in(account_id)
@@ -191,7 +227,9 @@ def handle_make_sign_in_link(
     """
     require(who, Permission.ADMINISTER_PEOPLE)
     if not timedelta(0) < lifetime <= _LONGEST_LINK:
-        raise AccountError("A sign-in link lives between a moment and 7 days.")
+        raise AccountError(
+            "A sign-in link lives between a moment and 7 days.", AccountProblem.LINK_TOO_LONG
+        )
     accounts = open_accounts(context, who)
     account = accounts.load_account_by_name(sign_in_name.strip())
     if account is None or not account.is_active:
@@ -240,7 +278,8 @@ def keep_an_administrator(session: Session, had: str) -> None:
     others = session.exec(select(AccountRow.roles).where(col(AccountRow.is_active).is_(True)))
     if not any(Role.NODE_ADMIN in roles.split() for roles in others):
         raise AccountError(
-            "This is the last node administrator: give somebody else the role first."
+            "This is the last node administrator: give somebody else the role first.",
+            AccountProblem.LAST_ADMIN,
         )
 
 
@@ -286,13 +325,17 @@ def _set_clearance(
 def _verify(standing: Standing) -> None:
     unknown = standing.roles - set(Role)
     if unknown or not standing.roles:
-        raise AccountError(f"Give one or more of these roles: {', '.join(Role)}.")
+        raise AccountError(
+            f"Give one or more of these roles: {', '.join(Role)}.", AccountProblem.NO_KNOWN_ROLE
+        )
     if standing.roles & KEEPS_OUT and standing.roles & _SHOW_CONTENT:
         raise AccountError(
             "Who administers or audits the node never sees content: make a second account for "
-            "their work on cases."
+            "their work on cases.",
+            AccountProblem.ROLES_APART,
         )
     if standing.confidential and not standing.roles & _SHOW_CONTENT:
         raise AccountError(
-            "The strictly confidential part is opened only to somebody who reads cases."
+            "The strictly confidential part is opened only to somebody who reads cases.",
+            AccountProblem.CONFIDENTIAL_WITHOUT_CASES,
         )

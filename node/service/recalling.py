@@ -6,7 +6,7 @@ desk is gone from the registry) is told as soon as it can be; until then it stan
 somebody has to look after.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -20,7 +20,7 @@ from node.domain.states import Dispatch
 from node.service.audit import record
 from node.service.case_content import is_erased, open_content
 from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
-from node.service.permitting import require
+from node.service.permitting import find_seen_case, require
 from node.service.records import OUT, add_event, load_signed
 from node.service.telling import (
     TELL_AGAIN_AFTER,
@@ -117,12 +117,7 @@ def tell_untold(context: NodeContext) -> int:
     )
     with context.database.reading() as session:
         found = [row.untold_id for row in session.exec(due)]
-    told = 0
-    for untold_id in found:
-        try:
-            told += context.transact(partial(_tell, context, untold_id))
-        except NodeError:  # nothing of it was written
-            context.transact(partial(_put_off, context, untold_id))
+    told = sum(_try_to_tell(context, untold_id) for untold_id in found)
     if told:
         context.signals.outbox.notify()
         context.signals.to_follow.notify()
@@ -130,7 +125,40 @@ def tell_untold(context: NodeContext) -> int:
     return told
 
 
-def _tell(context: NodeContext, untold_id: str, session: Session) -> bool:
+def handle_tell_now(context: NodeContext, withdrawal_id: str, *, who: Principal) -> int:
+    """Tell everybody who still has to be told of a withdrawal; returns how many were told.
+
+    Who cannot be told by message stays in the list. Done twice it is done once. Raises
+    ``ForbiddenError``, ``NotFoundError`` for a withdrawal of a case that is not there for them.
+    """
+    require(who, Permission.WORK_CASES)
+    with context.database.reading() as session:
+        withdrawal = session.get(WithdrawalRow, withdrawal_id)
+        if withdrawal is None or find_seen_case(session, withdrawal.case_id, who=who) is None:
+            raise NotFoundError("There is no such withdrawal here: open it again from its case.")
+        waiting = select(UntoldRow.untold_id).where(
+            UntoldRow.withdrawal_id == withdrawal_id, col(UntoldRow.settled_at).is_(None)
+        )
+        found = session.exec(waiting).all()
+    # Recipients in channels that they do not see are told all the same.
+    everywhere = replace(who, channels=frozenset(Channel))
+    told = sum(_try_to_tell(context, untold_id, who=everywhere) for untold_id in found)
+    if told:
+        context.signals.outbox.notify()
+        context.signals.to_follow.notify()
+        context.signals.inbox.notify()
+    return told
+
+
+def _try_to_tell(context: NodeContext, untold_id: str, *, who: Principal = SYSTEM) -> bool:
+    try:
+        return context.transact(partial(_tell, context, untold_id, who=who))
+    except NodeError:  # nothing of it was written
+        context.transact(partial(_put_off, context, untold_id))
+        return False
+
+
+def _tell(context: NodeContext, untold_id: str, session: Session, *, who: Principal) -> bool:
     row = session.get_one(UntoldRow, untold_id, with_for_update=True)
     case = session.get_one(CaseRow, row.case_id)
     if row.settled_at is not None or is_erased(case):
@@ -141,10 +169,10 @@ def _tell(context: NodeContext, untold_id: str, session: Session) -> bool:
     if not held:
         return False
     sent = ask_to_delete(
-        context, session, case, untold.word, held, who=SYSTEM, withdrawal_id=row.withdrawal_id
+        context, session, case, untold.word, held, who=who, withdrawal_id=row.withdrawal_id
     )
     row.message_id = sent.message_id
-    _settle(context, session, row, who=SYSTEM)
+    _settle(context, session, row, who=who)
     return True
 
 

@@ -31,6 +31,8 @@ ERASURE: Final = "general.erasure"
 _AT_LEAST: Final = timedelta(days=1)
 TELL_AGAIN_AFTER: Final = timedelta(hours=1)
 """After this long it is tried again to tell who could not be told."""
+HELD_BACK_FOR: Final = timedelta(minutes=15)
+"""So long somebody may look at who is told before this node tells them by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,14 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
     held: Iterable[HeldMessage],
     who: Principal,
     withdrawal_id: str | None,
+    later: bool = False,
 ) -> tuple[Told, ...]:
     """Tell every desk that has one of these messages, once each; note what it owes.
 
     Everything is written before the withdrawal's own row: the caller adds that first if it names
-    one. One that cannot be told by message is named in the answer, and in the case.
+    one. One that cannot be told by message is named in the answer, and in the case. ``later``: who
+    has to be told is noted now, and told as soon as somebody here has looked at it, or after
+    :data:`HELD_BACK_FOR` by this node itself.
     """
     desks: dict[tuple[str, str, Channel], list[HeldMessage]] = {}
     for each in held:
@@ -138,10 +143,37 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
             )
         )
         session.flush()
+    if later:
+        return tuple(
+            _tell_later(context, session, case, word, theirs, withdrawal_id=withdrawal_id)
+            for theirs in desks.values()
+        )
     return tuple(
         _tell(context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id)
         for theirs in desks.values()
     )
+
+
+def _tell_later(  # noqa: PLR0913 - as above
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    word: Word,
+    theirs: Sequence[HeldMessage],
+    *,
+    withdrawal_id: str | None,
+) -> Told:
+    _note_untold(
+        context,
+        session,
+        case,
+        word,
+        theirs,
+        withdrawal_id=withdrawal_id,
+        try_again_after=HELD_BACK_FOR,
+    )
+    newest = theirs[-1].message
+    return Told(newest.recipient, newest.to_authority, None)
 
 
 def _tell(  # noqa: PLR0913 - as above
@@ -182,6 +214,7 @@ def _note_untold(  # noqa: PLR0913 - as above
     theirs: Sequence[HeldMessage],
     *,
     withdrawal_id: str | None,
+    try_again_after: timedelta = TELL_AGAIN_AFTER,
 ) -> None:
     """Leave a row that is tried again, and that somebody looks after."""
     newest, untold_id = theirs[-1].message, context.random(16).hex()
@@ -197,7 +230,7 @@ def _note_untold(  # noqa: PLR0913 - as above
             type=word.type,
             content_sealed=seal_content(context, case, content, place=place_of_untold(untold_id)),
             since=context.clock(),
-            try_again_at=context.clock() + TELL_AGAIN_AFTER,
+            try_again_at=context.clock() + try_again_after,
         )
     )
 

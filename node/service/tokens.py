@@ -223,37 +223,68 @@ def _find_account(session: Session, sign_in_name: str) -> str:
 def handle_revoke_tokens(context: NodeContext, *, label: str, who: Principal) -> int:
     """Take back every token of this label, and what was made with them; returns how many worked.
 
-    Whoever got hold of a token may have made others with it, under other labels. Raises
-    :class:`TokenError` if none did.
+    Administrators anybody's, everybody else their own. Whoever got hold of a token may have made
+    others with it, under other labels. Raises :class:`TokenError` if none worked, or is theirs.
     """
-    require(who, Permission.ADMINISTER_PEOPLE)
-    now = context.clock()
+    own = _find_whose(who)
     with context.database.transaction() as session:
         lock_chain(context, session)  # none is made meanwhile with one of these
-        count = 0
-        for each in _list_made_with(session, label):
-            rows = session.exec(
-                select(ApiTokenRow).where(
-                    ApiTokenRow.label == each,
-                    col(ApiTokenRow.revoked_at).is_(None),
-                    col(ApiTokenRow.expires_at) > now,
-                )
-            ).all()
-            for row in rows:
-                row.revoked_at = now
-                session.add(row)
-            if rows:
-                detail = {"count": len(rows)}
-                record(context, session, who, Act.TOKENS_REVOKED, subject=each, detail=detail)
-            count += len(rows)
+        theirs = own is None or label in _list_labels_of(session, own)
+        count = _take_back(context, session, [label], who=who) if theirs else 0
     if not count:
         raise TokenError("No token of this label works (any more): check the label.")
     return count
 
 
-def _list_made_with(session: Session, label: str) -> list[str]:
-    """Return a label, and those of programs that were made with its tokens, and with theirs."""
-    found = [label]
+def take_back_tokens_of(
+    context: NodeContext, session: Session, account_id: str, *, who: Principal
+) -> int:
+    """Take back the tokens that are bound to an account, and what was made with them.
+
+    For good: they do not come back when the account does. Returns how many worked.
+    """
+    lock_chain(context, session)
+    return _take_back(context, session, _list_labels_of(session, account_id), who=who)
+
+
+def _find_whose(who: Principal) -> str | None:
+    """Return whose tokens they may see and take back; None: everybody's."""
+    if who.person is None or who.may(Permission.ADMINISTER_PEOPLE):
+        require(who, Permission.ADMINISTER_PEOPLE)
+        return None
+    return who.person
+
+
+def _list_labels_of(session: Session, account_id: str) -> list[str]:
+    statement = select(ApiTokenRow.label).where(ApiTokenRow.account_id == account_id)
+    return sorted(set(session.exec(statement)))
+
+
+def _take_back(
+    context: NodeContext, session: Session, labels: Iterable[str], *, who: Principal
+) -> int:
+    now, total = context.clock(), 0
+    for each in _list_made_with(session, labels):
+        rows = session.exec(
+            select(ApiTokenRow).where(
+                ApiTokenRow.label == each,
+                col(ApiTokenRow.revoked_at).is_(None),
+                col(ApiTokenRow.expires_at) > now,
+            )
+        ).all()
+        for row in rows:
+            row.revoked_at = now
+            session.add(row)
+        if rows:
+            detail = {"count": len(rows)}
+            record(context, session, who, Act.TOKENS_REVOKED, subject=each, detail=detail)
+        total += len(rows)
+    return total
+
+
+def _list_made_with(session: Session, labels: Iterable[str]) -> list[str]:
+    """Return labels, and those of programs that were made with their tokens, and with theirs."""
+    found = list(labels)
     for each in found:  # grows while it is walked
         statement = select(ApiTokenRow.label).where(ApiTokenRow.made_by == f"{PROGRAM}{each}")
         found += sorted(set(session.exec(statement)) - set(found))
@@ -261,12 +292,18 @@ def _list_made_with(session: Session, label: str) -> list[str]:
 
 
 def list_tokens(context: NodeContext, *, who: Principal) -> list[TokenView]:
-    """List the tokens that work, and those that did within a year, the newest first."""
-    require(who, Permission.ADMINISTER_PEOPLE)
+    """List the tokens that work, and those that did within a year, the newest first.
+
+    Administrators see everybody's, everybody else their own.
+    """
+    own = _find_whose(who)
+    wanted = [col(ApiTokenRow.expires_at) > context.clock() - _LONGEST_LIFE]
+    if own is not None:
+        wanted.append(col(ApiTokenRow.account_id) == own)
     with context.database.reading() as session:
         rows = session.exec(
             select(ApiTokenRow)
-            .where(col(ApiTokenRow.expires_at) > context.clock() - _LONGEST_LIFE)
+            .where(*wanted)
             .order_by(col(ApiTokenRow.created_at).desc(), col(ApiTokenRow.token_hash))
         ).all()
     return [

@@ -128,12 +128,19 @@ class Withdrawn(BaseModel):
 
 
 def handle_withdraw(
-    context: NodeContext, case_id: str, draft: WithdrawalDraft, *, who: Principal
+    context: NodeContext,
+    case_id: str,
+    draft: WithdrawalDraft,
+    *,
+    who: Principal,
+    tell_later: bool = False,
 ) -> Stopped:
     """Withdraw consent: stop what is queued, and tell every recipient of the data.
 
-    Recipients in channels that who asks does not see are told all the same. Raises
-    ``NotFoundError``, ``ForbiddenError``, ``StaleError`` if nothing is left to withdraw.
+    Recipients in channels that who asks does not see are told all the same. ``tell_later``: what is
+    queued stops now; the recipients are told by :func:`node.service.recalling.handle_tell_now`, or
+    by this node itself after a while. Raises ``NotFoundError``, ``ForbiddenError``, ``StaleError``
+    if nothing is left to withdraw.
     """
 
     def work(session: Session) -> Stopped:
@@ -154,6 +161,7 @@ def handle_withdraw(
             Word(type=WITHDRAWN, body=body, note=draft.procedure_note),
             held=[each for each in load_sent(context, session, case) if reach.covers(each.message)],
             who=who,
+            later=tell_later,
         )
         content = Withdrawn(draft=draft, reach=reach)
         _keep(context, session, case, stopped, content=content, type_=WITHDRAWN, who=who)
@@ -266,6 +274,7 @@ def _stop_and_tell(  # noqa: PLR0913 - who tells whom what of which case
     *,
     held: Sequence[HeldMessage],
     who: Principal,
+    later: bool = False,
 ) -> Stopped:
     everywhere = replace(who, channels=frozenset(Channel))
     taken_back, left = [], []
@@ -276,7 +285,14 @@ def _stop_and_tell(  # noqa: PLR0913 - who tells whom what of which case
             left.append(each)
     withdrawal_id = context.random(16).hex()
     told = tell_recipients(
-        context, session, case, word, held=left, who=everywhere, withdrawal_id=withdrawal_id
+        context,
+        session,
+        case,
+        word,
+        held=left,
+        who=everywhere,
+        withdrawal_id=withdrawal_id,
+        later=later,
     )
     return Stopped(withdrawal_id, tuple(taken_back), told)
 

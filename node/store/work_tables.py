@@ -168,6 +168,16 @@ class NoticeAddressRow(SQLModel, table=True):
     language: str = Field(max_length=10)
 
 
+class AlertWishRow(SQLModel, table=True):
+    """How an open inbox tells somebody of new items; without a row: by its own words alone."""
+
+    __tablename__: ClassVar[str] = "alert_wish"
+
+    account_id: str = Field(primary_key=True, foreign_key="account.account_id", max_length=32)
+    has_sound: bool
+    has_notice: bool
+
+
 class MailRefusalRow(SQLModel, table=True):
     """The mail server refuses somebody's address: no notice goes there until it is set anew."""
 

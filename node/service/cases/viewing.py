@@ -22,7 +22,7 @@ from node.service.reading import TimelineEntry, describe_entries
 from node.service.records import IN
 from node.store.case_tables import CaseStrandRow
 from node.store.tables import CaseRow, EventRow, MessageRow
-from protocol.identifiers import Phase
+from protocol.identifiers import CaseReference, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,9 @@ class CaseOverview:
     phases: tuple[str, ...]
     statements: tuple[Statement, ...]
     links: tuple[LinkedCase, ...]
+    reference: CaseReference
+    #: Erased for good: rows and proofs are there, nothing that was said.
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def load_overview(context: NodeContext, case_id: str, *, who: Principal) -> Case
         phases=_sort_phases(touch.phase for touch in touches),
         statements=tuple(statements),
         links=tuple(links),
+        reference=CaseReference(case.reference),
+        erased=is_erased(case),
     )
 
 

@@ -24,6 +24,11 @@ _ADDRESS: Final = re.compile(
 _LONGEST: Final = 254
 
 
+def is_mail_address(text: str) -> bool:
+    """Whether this is one address that mail can go to (what all servers take of RFC 5321)."""
+    return len(text) <= _LONGEST and _ADDRESS.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class NoticeAddress:
     """Somebody's address, and since when the mail server refuses it."""

@@ -209,7 +209,7 @@ def may_have(who: Principal, row: WorkItemRow) -> bool:
     return who.sees(Channel(row.channel) if row.channel else None)
 
 
-def _are_seen(who: Principal) -> ColumnElement[bool]:
+def are_seen(who: Principal) -> ColumnElement[bool]:
     """Return the condition under which items are there for somebody: see :func:`may_have`."""
     in_channel: ColumnElement[bool] = true()
     if not who.channels >= _EVERY:
@@ -253,6 +253,8 @@ class ItemFilter:
     desk: str | None = None
     case: CaseReference | None = None
     kind: ItemKind | None = None
+    #: True: only what is immediate; False: only what is not.
+    immediate: bool | None = None
 
 
 def list_items(
@@ -268,13 +270,16 @@ def list_items(
     ``after``: deadline and identifier of the last item of the page before.
     """
     _require_any(who)
-    conditions = [_are_seen(who), col(WorkItemRow.state).in_(sorted(chosen.states))]
+    conditions = [are_seen(who), col(WorkItemRow.state).in_(sorted(chosen.states))]
     if chosen.owner is not None:
         conditions.append(col(WorkItemRow.claimed_by) == chosen.owner)
     if chosen.desk is not None:
         conditions.append(col(WorkItemRow.desk) == chosen.desk)
     if chosen.kind is not None:
         conditions.append(col(WorkItemRow.kind) == chosen.kind)
+    if chosen.immediate is not None:
+        is_immediate = col(WorkItemRow.urgency) == Urgency.IMMEDIATE
+        conditions.append(is_immediate if chosen.immediate else ~is_immediate)
     if chosen.case is not None:
         of_reference = select(CaseRow.case_id).where(CaseRow.reference == chosen.case)
         conditions.append(col(WorkItemRow.case_id).in_(of_reference))

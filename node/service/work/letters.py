@@ -29,7 +29,7 @@ def compose_letter(  # noqa: PLR0913 - what a letter is made of
     translate: Translate,
 ) -> Letter:
     """Write a letter that says that something waits, and at which node; never what."""
-    name, footnote = _name_node(context, language)
+    name, footnote = name_node(context, language)
     what = (
         (msg("You have urgent items.") if count > 1 else msg("You have an urgent item."))
         if urgent
@@ -58,7 +58,8 @@ def compose_letter(  # noqa: PLR0913 - what a letter is made of
     )
 
 
-def _name_node(context: NodeContext, language: str) -> tuple[str, str | None]:
+def name_node(context: NodeContext, language: str) -> tuple[str, str | None]:
+    """Return what this node is called in a language, and the footnote to it."""
     directory = find_directory(context)
     entry = directory.participant(context.participant) if directory else None
     if entry is None:

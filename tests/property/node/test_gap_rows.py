@@ -1,6 +1,6 @@
 """Gaps that are kept message by message are those that looking through everything would find."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +23,9 @@ CONTEXT: Any = SimpleNamespace(clock=lambda: NOW)
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[Engine]:
+def store(shared_node_url_of: Callable[[str], str]) -> Iterator[Engine]:
     """Give the tables, empty; making them anew costs more than what is tried."""
-    engine = create_engine("sqlite://")
+    engine = create_engine(shared_node_url_of("AL"))
     SQLModel.metadata.create_all(engine)
     yield engine
     engine.dispose()

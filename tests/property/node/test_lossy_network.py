@@ -1,7 +1,7 @@
 """Whatever the network does to envelopes, everything arrives once and both sides agree."""
 
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
+from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from node.service.context import NodeContext
 from node.service.dispatching import ClaimAtOnce, claim_at_once, seal_for
 from node.service.plain_sending import Order, queue_plain
 from node.store.tables import EvidenceRow, OutboxRow, ReceiptDueRow
-from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF, acting
 
 #: What may happen to the envelope at hand, or to what a node keeps in memory.
@@ -118,34 +118,41 @@ def play(network: Network, actions: list[str]) -> set[str]:
     return sent
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.sampled_from(ACTIONS), max_size=25))
-def test_everything_arrives_once(actions: list[str]) -> None:
+_NUMBERS = count()
+#: Each network has stores of its own: the fixture gives as many as are asked for.
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=_SUPPRESSED)
+@given(actions=st.lists(st.sampled_from(ACTIONS), max_size=25))
+def test_everything_arrives_just_once(
+    node_url_of: Callable[[str], str], actions: list[str]
+) -> None:
     """Lost, doubled, reordered, late: in the end each message is shown once, with its receipt.
 
     So it is for what was claimed as it was stored, killed in any of its gaps.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        network = make_network(["AL", "XK"], url_of=sqlite_urls(Path(folder)))
-        try:
-            sent = play(network, actions)
-            for _ in range(6):  # then the network is good again for some hours
-                network.settle()
-                network.clock.advance(hours=7)
-            received = [
-                item.message_id
-                for code in network.nodes
-                for item in reading.list_items(network.node(code), direction="in", who=STAFF)
-            ]
-            assert sorted(received) == sorted(sent)
-            for code in network.nodes:
-                context = network.node(code)
-                for item in reading.list_items(context, direction="out", who=STAFF):
-                    assert item.dispatch == Dispatch.DELIVERED
-                with context.database.reading() as session:
-                    assert session.exec(select(OutboxRow)).all() == []
-                    assert session.exec(select(ReceiptDueRow)).all() == []
-                    given = session.exec(select(EvidenceRow)).all()
-                assert len({(row.message_id, row.given) for row in given}) == len(given)
-        finally:
-            network.close()
+    number = next(_NUMBERS)
+    network = make_network(["AL", "XK"], url_of=lambda code: node_url_of(f"{code}{number}"))
+    try:
+        sent = play(network, actions)
+        for _ in range(6):  # then the network is good again for some hours
+            network.settle()
+            network.clock.advance(hours=7)
+        received = [
+            item.message_id
+            for code in network.nodes
+            for item in reading.list_items(network.node(code), direction="in", who=STAFF)
+        ]
+        assert sorted(received) == sorted(sent)
+        for code in network.nodes:
+            context = network.node(code)
+            for item in reading.list_items(context, direction="out", who=STAFF):
+                assert item.dispatch == Dispatch.DELIVERED
+            with context.database.reading() as session:
+                assert session.exec(select(OutboxRow)).all() == []
+                assert session.exec(select(ReceiptDueRow)).all() == []
+                given = session.exec(select(EvidenceRow)).all()
+            assert len({(row.message_id, row.given) for row in given}) == len(given)
+    finally:
+        network.close()

@@ -223,6 +223,34 @@ def test_a_bound_token_opens_no_more_than_its_person_may(al: NodeContext) -> Non
     handle_shut_out(al, officer, who=LOCAL)
     assert find_caller(al, bound) is None
     assert find_caller(al, free) is not None
+    handle_let_in(al, officer, who=LOCAL)
+    assert [find_caller(al, token) for token in (bound, reading)] == [None, None]  # for good
+    assert {each.label for each in list_tokens(al, who=ADMIN) if each.revoked_at} == {
+        "bound",
+        "reading",
+    }
+
+
+def test_people_see_and_take_back_their_own_tokens_alone(al: NodeContext) -> None:
+    """Those of others are not there for them; a program bound to nobody sees none."""
+    one, other = (acting(_add(al, name, Role.FOCAL_POINT)) for name in ("one", "other"))
+    mine = token_of(al, "mine", scope=TokenScope.READING, person="one")
+    theirs = token_of(al, "theirs", scope=TokenScope.READING, person="other")
+    assert [each.label for each in list_tokens(al, who=one)] == ["mine"]
+    with pytest.raises(TokenError, match="check the label"):
+        handle_revoke_tokens(al, label="theirs", who=one)
+    assert find_caller(al, theirs) is not None
+    assert handle_revoke_tokens(al, label="mine", who=one) == 1
+    assert find_caller(al, mine) is None
+    free = find_caller(al, token_of(al, "free"))
+    assert free is not None
+    for act in (
+        list_tokens,
+        lambda context, who: handle_revoke_tokens(context, label="free", who=who),
+    ):
+        with pytest.raises(ForbiddenError):
+            act(al, who=free.who)
+    assert handle_revoke_tokens(al, label="theirs", who=other) == 1
 
 
 def test_an_administrator_makes_no_token_that_shows_content(al: NodeContext) -> None:

@@ -72,12 +72,9 @@ async def send(world: CaseWorld, tag: str, sender: str, draft: dict[str, Any]) -
         return await world.send(sender, draft)
     for told in (draft, draft | {"in_reply_to": "0" * 32}):  # with others at once, and alone
         refused = await world.refuse(sender, "POST", "/messages", json=told)
-        assert (refused["status"], "POST /cases/{id}/withdrawals" in refused["detail"]) == (
-            422,
-            True,
-        )
+        assert (refused["status"], RECORDED_ELSEWHERE[tag] in refused["detail"]) == (422, True)
     refused = await world.refuse(sender, "POST", "/drafts/check", json=draft)
-    assert "POST /cases/{id}/withdrawals" in refused["detail"]
+    assert RECORDED_ELSEWHERE[tag] in refused["detail"]
     node = world.network.node(sender)
     queued = node.transact(
         lambda session: queue_message(node, session, Draft.model_validate(draft), who=STAFF)

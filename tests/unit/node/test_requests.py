@@ -10,7 +10,7 @@ from node.service.building import Draft
 from node.service.composing import Sent, handle_send
 from node.service.context import RefusedDraftError
 from node.service.deciding import CaseManagerDraft, DecisionDraft, handle_decide
-from node.web.fields import show_body
+from node.web.showing import show_body
 from protocol.identifiers import Channel
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.general import Outcome

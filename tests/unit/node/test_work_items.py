@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, delete, select
 
 from contact_registry.models import Competence
 from node.domain.events import EventKind
@@ -30,7 +30,8 @@ from node.service.work.other_sources import reconcile
 from node.service.work.roster import WorkRefusedError
 from node.service.work.routing import route
 from node.store.tables import EventRow, MessageRow
-from node.store.work_tables import WorkItemRow
+from node.store.work_tables import MessageToFollowRow, WorkItemRow
+from node.workers.deadlines import keep_deadlines
 from protocol.identifiers import AuthorityId, Channel, Phase
 from protocol.policy.facts import Role
 from protocol.subjects import TrafficClass, parse_account_id
@@ -243,3 +244,25 @@ def test_a_message_that_nothing_followed_from_gets_its_item_all_the_same(
     assert item.due_at - item.opened_at == timedelta(hours=4)
     follow_all(xk)
     assert len(load_items(xk)) == 1
+
+
+def test_what_is_older_than_items_begins_its_time_now(network: Network) -> None:
+    """An upgrade finds old unread messages: nobody is alarmed for them as for overdue ones."""
+    xk = network.node("XK")
+    for person in ("ana", "app"):
+        add_person(xk, person, Role.FOCAL_POINT)
+    handle_send(network.node("AL"), make_draft(), who=STAFF)
+    network.settle()
+    xk.transact(lambda session: session.exec(delete(MessageToFollowRow)))  # as of an old release
+    network.clock.advance(days=20)
+    keep_deadlines(xk)
+    (item,) = load_items(xk)
+    assert item.opened_at == item.unowned_since == network.clock()
+    assert item.due_at > network.clock() + timedelta(hours=1)
+    assert item.due_rung == 0
+    handle_send(network.node("AL"), make_draft(), who=STAFF)
+    network.settle()
+    network.clock.advance(minutes=6)
+    reconcile(xk)
+    young = next(each for each in load_items(xk) if each.item_id != item.item_id)
+    assert young.opened_at == network.clock() - timedelta(minutes=6)

@@ -10,9 +10,9 @@ from tests.support.postgres import PostgresCluster
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL and XK, who know each other."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path))
+    made = make_network(["AL", "XK"], url_of=node_url_of)
     yield made
     made.close()
 
