@@ -165,8 +165,7 @@ def as_message(text: Message | str) -> Message:
 
 def list_classes(composition: Composition) -> list[Sensitivity]:
     """List what a file of this message may hold: what its legal basis can cover."""
-    covered = composition.classes() if composition.has_consent else []
-    return [Sensitivity.NONE, *(mark for mark in covered if mark is not Sensitivity.NONE)]
+    return composition.file_classes()
 
 
 def _add_page(router: APIRouter, pages: AttachingPages) -> None:

@@ -1,6 +1,8 @@
-"""Cases: the list, one case with its timeline, and going on with it."""
+"""Cases: the list, one case with its timeline, and beginning a message in it."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -8,33 +10,57 @@ from starlette.responses import Response
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
 from console.i18n import Message, msg
-from node.domain.access import Principal
-from node.domain.states import DECIDABLE
+from node.domain.access import Permission, Principal
+from node.domain.cases import StrandState
 from node.service.attachments.showing import count_files
-from node.service.cases.listing import list_cases
+from node.service.cases.listing import CaseFilter, list_cases
+from node.service.cases.opening import handle_open_case
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.permitting import find_seen_case
-from node.service.reading import PAGE, CaseView, Item, get_case, load_view
+from node.service.reading import CaseView, Item, get_case, load_view
 from node.service.records import IN, find_case
+from node.web.beginning import Beginning, begin_message
+from node.web.cases.acting import do_once, open_case, show
+from node.web.cases.next_step import find_next
+from node.web.cases.summary import count_records, count_tasks
+from node.web.cases.words import STRAND_LOOKS, say_channel
 from node.web.composition import PLANS, Purpose, Screen
 from node.web.fields import describe_fields, spread_body
-from node.web.labels import say_type
+from node.web.labels import say_code, say_known, say_type
+from node.web.purposes import list_choices_in_case, parse_choice
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 from node.web.states import look_of, look_of_entry, look_of_urgency
-from protocol.errors import MalformedError
-from protocol.identifiers import Phase, parse_case_reference
+from protocol.errors import LocalProtocolError, MalformedError
+from protocol.identifiers import Channel, Phase, parse_case_reference
+from protocol.messages.codes import TraffickingStatus
 from protocol.messages.fields import Sensitivity
 from protocol.messages.head import CaseMessage, PersonBody
 
+_PAGE: Final = 50
+_SHOWN: Final = 40
+"""Entries of a timeline on one page."""
+_VIEWS: Final[Mapping[str, CaseFilter]] = {
+    "open": CaseFilter(state=StrandState.OPEN),
+    "closed": CaseFilter(state=StrandState.CLOSED),
+}
+
 
 def create_case_router(site: Site) -> APIRouter:
-    """Build the pages of cases."""
+    """Build the list of cases, the page of one, and what begins in it."""
     router = APIRouter(route_class=PageRoute)
+    _add_list(router, site)
+    _add_case(router, site)
+    _add_beginnings(router, site)
+    return router
 
+
+def _add_list(router: APIRouter, site: Site) -> None:
     @router.get("/cases")
-    def show_cases(request: Request, who: FocalPoint) -> Response:
-        return _show_list(site, request, who=site.principal(who), reference="", problem=None)
+    def show_cases(
+        request: Request, who: FocalPoint, view: str = "open", after: str = ""
+    ) -> Response:
+        return _show_list(site, request, who=site.principal(who), view=view, after=after)
 
     @router.post("/cases")
     def find(request: Request, who: FocalPoint, form: Form) -> Response:
@@ -60,28 +86,81 @@ def create_case_router(site: Site) -> APIRouter:
             )
         return go_to(f"/case/{case.case_id}")
 
-    @router.get("/case/{case_id}")
-    def show_case(request: Request, who: FocalPoint, case_id: str) -> Response:
+    @router.post("/cases/open")
+    def open_new(who: FocalPoint, form: Form) -> Response:
+        """Open a case before its first message, so that consent can be recorded in it."""
         principal = site.principal(who)
-        case = get_case(site.context, case_id, who=principal)
-        names = site.names()
-        return site.page(
+        channel = get_text(form, "channel") or Channel.ASSISTANCE.value
+        if channel not in {each.value for each in principal.channels}:
+            raise NotFoundError("This channel is not yours: choose another one.")
+        key = get_text(form, "key")
+        opened = do_once(
+            site.context,
+            lambda: handle_open_case(site.context, who=principal, channel=Channel(channel)).case_id,
+            actor=principal.actor,
+            key=key,
+            asked=f"open:{channel}",
+        )
+        return go_to(f"/case/{opened}" if opened else "/cases")
+
+
+def _add_case(router: APIRouter, site: Site) -> None:
+    @router.get("/case/{case_id}")
+    def show_case(request: Request, who: FocalPoint, case_id: str, earlier: int = 0) -> Response:
+        case = open_case(site, case_id, who)
+        view = get_case(site.context, case_id, who=case.who)
+        names = case.names
+        first = max(earlier, 0)
+        shown = view.timeline[first : first + _SHOWN]
+        is_erased = case.overview.erased
+        return show(
+            case,
             request,
             "case.html",
-            names=names,
-            case=case,
+            view=view,
             entries=[
                 (entry, look_of_entry(entry, participant=names.participant(entry.code or "")))
-                for entry in case.timeline
+                for entry in shown
             ],
-            files=count_files(site.context, case_id, who=principal),
+            earlier=first + _SHOWN if len(view.timeline) > first + _SHOWN else 0,
+            later=first > 0,
+            files=count_files(site.context, case_id, who=case.who),
             look_of=look_of,
             look_of_urgency=look_of_urgency,
             say_type=say_type,
-            following=_find_next(case),
-            desks=sorted(_list_desks(case)),
+            next_step=None if is_erased else find_next(case, view),
+            desks=sorted(_list_desks(view)),
+            counts=None if is_erased else count_records(case),
+            tasks=None if is_erased else count_tasks(case, view),
+            look_of_strand=STRAND_LOOKS.get,
+            may_open_sealed=case.who.may(Permission.READ_CONFIDENTIAL),
+            choices=list_choices_in_case(),
             key_of=lambda _form: site.make_key(),
         )
+
+
+def _add_beginnings(router: APIRouter, site: Site) -> None:
+    @router.post("/case/{case_id}/begin")
+    def begin(who: FocalPoint, form: Form, case_id: str) -> Response:
+        """Begin a message of any kind in this case, to the desk that was last in touch."""
+        case = get_case(site.context, case_id, who=site.principal(who))
+        peer, what = get_text(form, "participant"), get_text(form, "what")
+        if not what:
+            return go_to(f"/case/{case_id}")
+        try:
+            plan = parse_choice(what)
+        except LocalProtocolError as error:
+            raise NotFoundError(str(error)) from error
+        if peer and peer not in case.peers:
+            raise NotFoundError("This case has no such Participant: open it again.")
+        beginning = Beginning(
+            tag=plan.tag,
+            kind=plan.kind,
+            participant=peer,
+            case_reference=case.reference,
+            to_authority=_find_last_desk(case, peer),
+        )
+        return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
 
     @router.post("/case/{case_id}/go-on")
     def go_on(who: FocalPoint, form: Form, case_id: str) -> Response:
@@ -106,26 +185,55 @@ def create_case_router(site: Site) -> APIRouter:
         # A draft without this screen leads on to its own first one.
         return go_to(f"/new/{key}/{Screen.LINK}")
 
-    return router
 
-
-def _show_list(
-    site: Site, request: Request, *, who: Principal, reference: str, problem: Message | None
+def _show_list(  # noqa: PLR0913 - what one page can be asked for, all by name
+    site: Site,
+    request: Request,
+    *,
+    who: Principal,
+    view: str = "open",
+    after: str = "",
+    reference: str = "",
+    problem: Message | None = None,
 ) -> Response:
+    wanted = CaseFilter(manager=who.person) if view == "mine" else _VIEWS.get(view)
+    lines = list_cases(site.context, who=who, limit=_PAGE, wanted=wanted, after=_read_place(after))
+    last = lines[-1] if len(lines) == _PAGE else None
     return site.page(
         request,
         "cases.html",
         status=HTTP_422_UNPROCESSABLE_CONTENT if problem else 200,
         errors={"reference": problem} if problem else {},
-        cases=list_cases(site.context, who=who, limit=PAGE),
+        cases=lines,
         reference=reference,
+        view=view,
+        more=f"{last.touched_at.isoformat()}~{last.case_id}" if last else "",
+        is_later=bool(after),
+        channels=[(each.value, say_channel(each)) for each in Channel if each in who.channels],
+        look_of_strand=STRAND_LOOKS.get,
+        say_code=say_code,
+        say_status=lambda code: say_known(TraffickingStatus, code),
+        phases=Phase,
     )
 
 
-def _find_next(case: CaseView) -> Item | None:
-    """Find what in this case waits for us, the nearest deadline first."""
-    waiting = [i for i in case.items if i.direction == IN and i.handling in DECIDABLE]
-    return min(waiting, key=lambda i: i.answer_by or i.expires_at, default=None)
+def _read_place(after: str) -> tuple[datetime, str] | None:
+    """Return where the list goes on; from the beginning for anything else."""
+    moment, _, case_id = after.partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None or not case_id.isalnum() else (at, case_id)
+
+
+def _find_last_desk(case: CaseView, peer: str) -> str:
+    """Return the desk of theirs that was last in touch, or nothing."""
+    for item in reversed(case.items):
+        desk = item.from_authority if item.direction == IN else item.to_authority
+        if item.peer == peer and desk:
+            return desk
+    return ""
 
 
 def _list_desks(case: CaseView) -> set[tuple[str, str]]:

@@ -1,29 +1,38 @@
 """The pages on which a message is written, sent, and followed."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from console.accounts.models import SignedIn
+from console.i18n import Message, msg
 from node.domain.audit import Act
 from node.domain.states import OPEN_DISPATCH, Handling
 from node.service.attachments.staging import handle_discard_file, list_staged
 from node.service.audit import note_seen
+from node.service.cancelling import is_cancellable
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, handle_discard_draft, list_drafts
 from node.service.reading import load_view
 from node.service.records import OUT
-from node.web.composition import PLANS, Purpose, Screen
+from node.web.beginning import Beginning, begin_message
+from node.web.composition import Screen
 from node.web.desks import make_card
 from node.web.files import describe_files
 from node.web.labels import say_type
+from node.web.purposes import find_plan, label_plan
 from node.web.screens import ComposingPages
-from node.web.site import FocalPoint, Form, PageRoute, Site, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 from node.web.states import look_of_dispatch
+from protocol.identifiers import Phase
+
+_CORRECTION: Final = "general.correction"
+#: What ends a matter is not corrected by a message of its own.
+_NOT_CORRECTED: Final = frozenset({_CORRECTION, "general.consent_withdrawn", "general.erasure"})
 
 
 def create_composing_router(site: Site) -> APIRouter:
@@ -42,8 +51,8 @@ def _add_beginning(router: APIRouter, site: Site, pages: ComposingPages) -> None
     @router.get("/new")
     def begin(request: Request, who: FocalPoint) -> Response:
         drafts = list_drafts(site.context, account_id=who.account.id)
-        if drafts:
-            shown = [(draft, _describe_draft(draft)) for draft in drafts]
+        shown = [each for draft in drafts if (each := _describe_draft(pages, draft, who))]
+        if shown:
             return site.page(request, "drafts.html", drafts=shown)
         return go_to("/new/begin")
 
@@ -56,75 +65,97 @@ def _add_beginning(router: APIRouter, site: Site, pages: ComposingPages) -> None
 def _add_screens(router: APIRouter, pages: ComposingPages) -> None:
     @router.get("/new/{draft_id}/{screen}")
     def show(request: Request, who: FocalPoint, draft_id: str, screen: Screen) -> Response:
-        try:
-            composition = pages.open(draft_id, who)
-        except NotFoundError:
-            return _go_to_sent(pages, draft_id, who)
-        screens = composition.plan.screens
+        settled = pages.settled_address(draft_id, who)
+        if settled is not None:
+            return go_to(settled)
+        composition = pages.open(draft_id, who)
+        screens = composition.screens
         if screen not in screens:
             return go_to(f"/new/{draft_id}/{screens[0]}")
         # A desk can be proposed only once it is known for whom.
-        if screen is Screen.DESK and pages.find_errors(composition, Screen.LINK):
-            return go_to(f"/new/{draft_id}/{Screen.LINK}")
+        before = Screen.LINK if Screen.LINK in screens else None
+        if screen is Screen.DESK and before and pages.find_errors(composition, before):
+            return go_to(f"/new/{draft_id}/{before}")
         return pages.show(request, composition, screen, {})
 
     @router.post("/new/{draft_id}/{screen}")
     def save(
         request: Request, who: FocalPoint, form: Form, draft_id: str, screen: Screen
     ) -> Response:
-        try:
-            composition = pages.open_or_begin(draft_id, screen, who)
-        except NotFoundError:
-            return _go_to_sent(pages, draft_id, who)
-        if pages.sent_address(draft_id, who) is not None:
-            return _go_to_sent(pages, draft_id, who)
-        composition = pages.take_answers(composition, screen, form, who)
+        settled = pages.settled_address(draft_id, who)
+        if settled is not None:
+            return go_to(settled)
+        stored = pages.open_or_begin(draft_id, screen, who)
+        composition = pages.lay_over(stored, screen, form, who)
+        if pages.is_stale(stored, screen, form):
+            return pages.show_stale(request, stored, composition, screen)
+        pages.keep(composition, screen, form, who)
+        part = composition.screen_form(screen)
+        rows = part.row_act(form) if part is not None else ""
+        if rows:
+            return go_to(f"/new/{draft_id}/{screen}#{rows}")
         errors = pages.find_errors(composition, screen)
         if errors:
-            return pages.show(request, composition, screen, errors)
+            return pages.show(request, composition, screen, errors, tab=get_text(form, "tab"))
         return go_to(f"/new/{draft_id}/{pages.next_after(composition, screen)}")
 
 
 def _add_keeping(router: APIRouter, pages: ComposingPages) -> None:
     @router.post("/keep/{draft_id}/{screen}")
     def keep(who: FocalPoint, form: Form, draft_id: str, screen: Screen) -> Response:
-        """Keep what is being typed, without judging it."""
-        if pages.sent_address(draft_id, who) is None:
-            composition = pages.open_or_begin(draft_id, screen, who)
-            pages.take_answers(composition, screen, form, who)
+        """Keep what is being typed, without judging it; another window's words stay."""
+        if pages.settled_address(draft_id, who) is None:
+            stored = pages.open_or_begin(draft_id, screen, who)
+            if pages.is_stale(stored, screen, form):
+                return Response(status_code=HTTPStatus.CONFLICT)
+            pages.keep(pages.lay_over(stored, screen, form, who), screen, form, who)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _add_sending(router: APIRouter, site: Site, pages: ComposingPages) -> None:
     @router.post("/send/{draft_id}")
     def send(request: Request, who: FocalPoint, form: Form, draft_id: str) -> Response:
-        try:
-            composition = pages.open(draft_id, who)
-        except NotFoundError:
-            return _go_to_sent(pages, draft_id, who)
-        if pages.sent_address(draft_id, who) is not None:
-            return _go_to_sent(pages, draft_id, who)
-        return pages.send(request, composition, form, who)
+        settled = pages.settled_address(draft_id, who)
+        if settled is not None:
+            return go_to(settled)
+        return pages.send(request, pages.open(draft_id, who), form, who)
+
+    @router.post("/ask/{draft_id}")
+    def ask(request: Request, who: FocalPoint, form: Form, draft_id: str) -> Response:
+        """Ask a second person about what was checked."""
+        settled = pages.settled_address(draft_id, who)
+        if settled is not None:
+            return go_to(settled)
+        return pages.ask(request, pages.open(draft_id, who), form, who)
 
     @router.post("/discard/{draft_id}")
     def discard(who: FocalPoint, draft_id: str) -> Response:
+        settled = pages.settled_address(draft_id, who)
+        if settled is not None:  # somebody is asked about it: it is taken back there
+            return go_to(settled)
         handle_discard_draft(site.context, draft_id, account_id=who.account.id)
         for file in list_staged(site.context, owner=who.account.id, draft_id=draft_id):
             handle_discard_file(site.context, file.file_id, owner=who.account.id)
         return go_to("/")
 
 
-def _go_to_sent(pages: ComposingPages, draft_id: str, who: SignedIn) -> Response:
-    """Lead a repeated click, or a step back after sending, to what was sent."""
-    address = pages.sent_address(draft_id, who)
-    if address is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return go_to(address)
+@dataclass(frozen=True, slots=True)
+class _ShownDraft:
+    """A draft in the list: what it is, and where it goes on."""
+
+    draft: OpenDraft
+    what: Message | str
+    address: str
+    is_waiting: bool
 
 
-def _describe_draft(draft: OpenDraft) -> Any:
-    purposes = {purpose.value: plan.tag for purpose, plan in PLANS.items()}
-    return say_type(purposes.get(draft.kind, purposes[Purpose.NOTIFICATION]))
+def _describe_draft(pages: ComposingPages, draft: OpenDraft, who: SignedIn) -> _ShownDraft | None:
+    asked = pages.find_asked(draft, who)
+    if asked is not None and asked.startswith("/sent/"):
+        return None
+    plan = find_plan(draft.kind)
+    what = label_plan(plan) if plan else msg("New message")
+    return _ShownDraft(draft, what, asked or f"/new/{draft.draft_id}/check", asked is not None)
 
 
 def _add_following(router: APIRouter, site: Site) -> None:
@@ -144,12 +175,28 @@ def _add_following(router: APIRouter, site: Site) -> None:
             "is_moving": view.item.dispatch in OPEN_DISPATCH,
             "card": make_card(desk, listed, now=site.context.clock()) if desk and listed else None,
             "what": say_type(view.item.type),
+            "is_cancellable": is_cancellable(view.item.dispatch),
+            "may_correct": view.item.type not in _NOT_CORRECTED and view.item.phase is not None,
         }
 
     @router.get("/sent/{message_id}")
     def show_sent(request: Request, who: FocalPoint, message_id: str) -> Response:
         note_seen(site.context, site.principal(who), Act.MESSAGE_SEEN, message_id)
         return site.page(request, "sent.html", **describe(message_id, who))
+
+    @router.post("/correct/{message_id}")
+    def correct(who: FocalPoint, form: Form, message_id: str) -> Response:
+        """Begin the message that corrects what was sent, or takes it back."""
+        item = describe(message_id, who)["view"].item
+        beginning = Beginning(
+            tag=_CORRECTION,
+            participant=item.peer,
+            case_reference=item.case_reference,
+            to_authority=item.to_authority or "",
+            in_reply_to=message_id,
+            phase=Phase(item.phase) if item.phase else None,
+        )
+        return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
 
     @router.get("/live/sent/{message_id}")
     def show_state(request: Request, who: FocalPoint, message_id: str) -> Response:

@@ -1,102 +1,85 @@
 """Writing a message: its screens, what each asks, and what the answers add up to.
 
-Pure: answers and a directory in, fields, errors, and the service's draft out. The pages are in
-:mod:`node.web.composing`.
+Pure: answers and a directory in, forms, and the service's draft out. What is wrong is said by
+:mod:`node.web.checking`; the pages are in :mod:`node.web.composing`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
 from console.dates import DateParts
-from console.i18n import Message, msg
+from console.i18n import Message
 from contact_registry.directory import Directory
 from contact_registry.routing import Desk, Gap, resolve
+from node.domain.access import Principal
 from node.service.building import Draft
-from node.service.consent.circumstances import Circumstances
-from node.service.consent.records import ConsentStatement
-from node.service.drafts import OpenDraft
-from node.web.fields import (
-    Control,
-    FormField,
-    clean_text,
-    collect_body,
-    describe_fields,
-    get_date_parts,
-    list_date_names,
-)
-from node.web.labels import CODE_LABELS
+from node.service.drafts import Answers, OpenDraft
+from node.web.fields import FormField, Offers, get_date_parts
+from node.web.forms.filled import FilledForm, FormSetting
+from node.web.legal_basis import Basis, BasisAnswers, FiledConsent
+from node.web.purposes import PLANS, Plan, Purpose, Shape, find_plan, list_classes
 from protocol.errors import MalformedError
-from protocol.identifiers import ParticipantCode, Phase, parse_participant_code
-from protocol.messages.codes import AgeGroup, GuardianSituation, Urgency
+from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
+from protocol.messages.codes import AgeGroup, Formality, PersonGroup, Urgency
 from protocol.messages.fields import Sensitivity, TriState
-from protocol.messages.general import TextBody
-from protocol.messages.head import ConsentGiver
-from protocol.messages.identification import InitialReferralBody, PresumedVictimBody
+from protocol.policy.facts import IDENTIFYING
 
-
-class Purpose(StrEnum):
-    """What a message is for."""
-
-    NOTIFICATION = "notification"
-    REFERRAL = "referral"
-    MESSAGE = "message"
+__all__ = ["PLANS", "Composition", "Purpose", "Screen", "Surroundings", "is_reachable"]
+"""The purposes are named here, too, for pages that begin a message."""
 
 
 class Screen(StrEnum):
-    """The screens of a message, in order."""
+    """The screens of a message. Which of them there are, and in which order, the shape says."""
 
     LINK = "link"
+    #: Who acts for a child.
+    PERSON = "person"
     DESK = "desk"
     FACTS = "facts"
     BASIS = "basis"
+    CONTENT = "content"
     CHECK = "check"
 
 
-class Basis(StrEnum):
-    """On which legal basis it is sent."""
-
-    NO_PERSONAL_DATA = "no_personal_data"
-    CONSENT = "consent"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one purpose means: the type that is sent, and the screens it takes."""
-
-    tag: str
-    body: type[BaseModel]
-    screens: tuple[Screen, ...]
-
-
-_ALL: Final = tuple(Screen)
-PLANS: Final[Mapping[Purpose, Plan]] = {
-    Purpose.NOTIFICATION: Plan(
-        "identification.presumed_victim_notification", PresumedVictimBody, _ALL
-    ),
-    Purpose.REFERRAL: Plan("identification.initial_referral", InitialReferralBody, _ALL),
-    Purpose.MESSAGE: Plan("general.message", TextBody, (Screen.BASIS, Screen.CHECK)),
+_ASKED_FIRST: Final = frozenset({"possibly_under_18", "danger_now", "ties", "person_group"})
+"""Fields of a body that choose desk and deadline, and are asked on the first screen."""
+_OUR_DESK: Final = "case_manager-authority"
+_CHILD: Final = "child"
+#: Given where a message is begun in a case.
+_GIVEN: Final = frozenset({"participant", "phase", "channel"})
+_OF_TEXT: Final = frozenset({"language"})
+_OF_FORM: Final = frozenset({"formality", "instrument"})
+_NAMES: Final = {
+    Screen.LINK: _GIVEN | {"possibly_under_18", "danger_now"},
+    Screen.PERSON: frozenset({"best_interest"}),
+    Screen.DESK: frozenset({"to_authority", "urgency"}),
+    Screen.BASIS: BasisAnswers.names | _OF_TEXT,
+    Screen.CONTENT: _OF_TEXT,
 }
 
-_ASKED_FIRST: Final = frozenset({"possibly_under_18", "danger_now", "ties"})
-"""Fields of the body that choose desk and deadline, and are asked on the first screen."""
 
-_SET_BY_US: Final = frozenset({"possibly_under_18", "danger_now", "case_manager-authority"})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """In what a message is written: whose it is, and what directory and case say now."""
 
-#: Classes that need an agreement between the two Participants besides consent: this form does not
-#: offer their fields.
-_NEEDS_AGREEMENT: Final = frozenset({Sensitivity.IDENTITY, Sensitivity.CONTACT})
-
-
-@cache
-def _list_fields(model: type[BaseModel]) -> tuple[FormField, ...]:
-    return tuple(describe_fields(model))
+    participant: ParticipantCode
+    zone: ZoneInfo
+    #: Who writes.
+    who: Principal
+    #: Our desk, which every case manager on our side belongs to.
+    own_desk: str = ""
+    #: The identifying classes that an agreement with the recipient allows, in this phase, today.
+    agreed: frozenset[Sensitivity] = frozenset()
+    #: Consents on file in the case that name this recipient and phase.
+    consents: tuple[FiledConsent, ...] = ()
+    #: The case's rules for children apply, by what is known of it.
+    is_child_case: bool = False
+    #: What can be chosen where a field names a Participant, a desk or a message.
+    offers: Offers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,32 +87,71 @@ class Composition:
     """A draft, and everything that follows from its answers."""
 
     draft: OpenDraft
-    participant: ParticipantCode
-    zone: ZoneInfo
+    around: Surroundings
 
     @property
-    def purpose(self) -> Purpose:
-        """What it is for; a notification until something else is chosen."""
-        kind = self.draft.kind
-        return Purpose(kind) if kind in set(Purpose) else Purpose.NOTIFICATION
+    def participant(self) -> ParticipantCode:
+        """Whose node this is."""
+        return self.around.participant
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time in which people type."""
+        return self.around.zone
 
     @property
     def plan(self) -> Plan:
-        """What its purpose means."""
-        return PLANS[self.purpose]
+        """What its purpose means; a notification until something else is chosen."""
+        return find_plan(self.draft.kind) or PLANS[Purpose.NOTIFICATION]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether purpose and recipient were given where it was begun."""
+        return bool(self.draft.get("is_fixed"))
+
+    @property
+    def screens(self) -> tuple[Screen, ...]:
+        """The screens that this message takes, in order."""
+        plan, screens = self.plan, [Screen.LINK]
+        if (
+            plan.shape is Shape.TEXT
+            and self.draft.get("to_authority")
+            and self.draft.case_reference
+        ):
+            return (Screen.BASIS, Screen.CHECK)
+        if self.is_fixed and (not plan.is_about_person or self._age in set(TriState)):
+            screens = []
+        if self._has_child_part and self._age in {TriState.YES, TriState.UNKNOWN}:
+            screens.append(Screen.PERSON)
+        screens.append(Screen.DESK)
+        if plan.shape is Shape.FACTS:
+            screens.append(Screen.FACTS)
+        if self.classes():
+            screens.append(Screen.BASIS)
+        if plan.shape is Shape.FORM:
+            screens.append(Screen.CONTENT)
+        return (*screens, Screen.CHECK)
+
+    @property
+    def _age(self) -> str:
+        return self.draft.get("possibly_under_18")
+
+    @property
+    def _has_child_part(self) -> bool:
+        return _CHILD in self.plan.body.model_fields
 
     @property
     def is_child(self) -> bool:
-        """Under 18, or possibly so: then it is treated as a child's."""
-        return (
-            self.purpose is not Purpose.MESSAGE
-            and self.draft.get("possibly_under_18") != TriState.NO
-        )
+        """Under 18, or possibly so: then the person is treated as a child."""
+        if self.plan.is_about_person:
+            return self._age != TriState.NO
+        return self.around.is_child_case
 
     @property
     def urgency_floor(self) -> Urgency:
         """The least urgency that the rules allow."""
-        return Urgency.URGENT if self.is_child else Urgency.STANDARD
+        is_child = self.is_child or self.around.is_child_case
+        return Urgency.URGENT if is_child else Urgency.STANDARD
 
     @property
     def urgency(self) -> Urgency:
@@ -141,95 +163,145 @@ class Composition:
             wanted = Urgency.IMMEDIATE
         else:
             wanted = self.urgency_floor
-        if wanted is Urgency.STANDARD and self.is_child:
-            return Urgency.URGENT
-        return wanted
+        return self.urgency_floor if wanted is Urgency.STANDARD else wanted
 
     @property
     def phase(self) -> Phase:
         """The phase it belongs to."""
         chosen = self.draft.get("phase")
-        return Phase(chosen) if chosen in set(Phase) else Phase.IDENTIFICATION
+        known = Phase(chosen) if chosen in set(Phase) else Phase.IDENTIFICATION
+        return self.plan.fixed_phase or known
+
+    @property
+    def channel(self) -> Channel:
+        """The need-to-know channel in which it travels."""
+        chosen = self.draft.get("channel")
+        usual = self.plan.usual_channel
+        return Channel(chosen) if chosen in set(self.plan.channels) else usual
+
+    @property
+    def formality(self) -> Formality:
+        """Whether it is made under an instrument."""
+        chosen = self.draft.get("formality")
+        said = Formality(chosen) if chosen in set(Formality) else Formality.INFORMAL
+        return self.plan.fixed_formality or said
 
     @property
     def recipient(self) -> str:
         """Whom it goes to."""
         return self.draft.get("participant")
 
+    # The legal basis.
+
+    @property
+    def basis(self) -> BasisAnswers:
+        """What was answered about the legal basis."""
+        return BasisAnswers(self.draft, zone=self.zone, consents=self.around.consents)
+
     @property
     def has_consent(self) -> bool:
         """Whether it is sent on consent."""
-        return self.draft.get("basis") == Basis.CONSENT
+        return self.basis.kind is Basis.CONSENT
 
-    def fact_fields(self) -> list[FormField]:
-        """List the fields of the screen of safe facts."""
-        fields = []
-        for field in _list_fields(self.plan.body):
-            outside = field.name in _ASKED_FIRST | _SET_BY_US
-            other_group = field.path[0] == "child" and not self.is_child
-            own_age = field.name == "age_group" and self.is_child
-            if field.sensitivity is Sensitivity.NONE and not (outside or other_group or own_age):
-                fields.append(self._without_child_age(field))
-        return fields
+    def classes(self) -> list[Sensitivity]:
+        """List the classes of data that it can hold: identifying ones only under an agreement."""
+        found = list_classes(self.plan)
+        barred = {Sensitivity.NONE, *(IDENTIFYING - self.around.agreed)}
+        return [mark for mark in Sensitivity if mark in found - barred]
 
-    @staticmethod
-    def _without_child_age(field: FormField) -> FormField:
-        if field.name != "age_group":
-            return field
-        adult = tuple(choice for choice in field.choices if choice[0] != AgeGroup.UNDER_18)
-        return FormField(
-            path=field.path,
-            control=field.control,
-            label=field.label,
-            hint=field.hint,
-            sensitivity=field.sensitivity,
-            is_required=field.is_required,
-            choices=adult,
+    def barred_classes(self) -> list[Sensitivity]:
+        """List the classes that it could hold, and no agreement allows."""
+        found = list_classes(self.plan)
+        return [mark for mark in Sensitivity if mark in (found & IDENTIFYING) - self.around.agreed]
+
+    def sendable(self) -> frozenset[Sensitivity]:
+        """Return the classes that leave on the chosen basis; the others stay here."""
+        return self.basis.covers & set(self.classes())
+
+    def file_classes(self) -> list[Sensitivity]:
+        """List what a file of this message may hold."""
+        covered = self.basis.covers - (IDENTIFYING - self.around.agreed)
+        return [mark for mark in Sensitivity if mark is Sensitivity.NONE or mark in covered]
+
+    # Its forms.
+
+    @property
+    def answers(self) -> Answers:
+        """What was typed, with what follows from it."""
+        derived: dict[str, tuple[str, ...]] = {}
+        names = self.plan.body.model_fields
+        if "person_group" in names:
+            group = PersonGroup.CHILD if self.is_child else PersonGroup.ADULT
+            derived["person_group"] = (group.value,)
+        if "age_group" in names and self.is_child:
+            sure = self._age == TriState.YES
+            derived["age_group"] = (AgeGroup.UNDER_18 if sure else AgeGroup.UNKNOWN,)
+        return {**self.draft.answers, **derived}
+
+    def form(self, keep: Callable[[FormField], bool]) -> FilledForm:
+        """Lay the answers over the part of the body that ``keep`` chooses."""
+        plan = self.plan
+        setting = FormSetting(
+            zone=self.zone,
+            own_desk=self.around.own_desk,
+            offers=self.around.offers,
+            leave_out=plan.left_out,
+            keep=keep,
         )
+        return FilledForm(plan.body, self.answers, setting)
 
-    def tie_fields(self) -> list[FormField]:
-        """List the field of the first screen that only some types have."""
-        return [field for field in _list_fields(self.plan.body) if field.name == "ties"]
+    def screen_form(self, screen: Screen) -> FilledForm | None:
+        """Return the part of the body that a screen asks for; None for a screen without any."""
+        match screen:
+            case Screen.LINK:
+                return self.form(lambda leaf: leaf.name == "ties")
+            case Screen.PERSON:
+                return self.form(lambda leaf: leaf.path[0] == _CHILD)
+            case Screen.FACTS:
+                return self.form(self._is_safe_fact)
+            case Screen.BASIS if self.plan.shape is not Shape.FORM:
+                shown = frozenset(self.classes())
+                return self.form(lambda leaf: leaf.sensitivity in shown)
+            case Screen.CONTENT:
+                shown = frozenset({Sensitivity.NONE, *self.sendable()})
+                return self.form(lambda leaf: leaf.sensitivity in shown and self._is_asked(leaf))
+            case _:
+                return None
 
-    def consent_fields(self) -> list[FormField]:
-        """List the fields that open with consent."""
-        return [
-            field
-            for field in _list_fields(self.plan.body)
-            if field.sensitivity not in {Sensitivity.NONE, *_NEEDS_AGREEMENT}
-        ]
+    def _is_asked(self, leaf: FormField) -> bool:
+        """Say whether a field is not answered elsewhere: by a screen before, or by the node."""
+        has_screen = leaf.path[0] == _CHILD or leaf.name in {*_ASKED_FIRST, _OUR_DESK}
+        return not has_screen and not (leaf.name == "age_group" and self.is_child)
+
+    def _is_safe_fact(self, leaf: FormField) -> bool:
+        return leaf.sensitivity is Sensitivity.NONE and self._is_asked(leaf)
+
+    def whole_form(self) -> FilledForm:
+        """Return the form of all that would leave."""
+        shown = frozenset({Sensitivity.NONE, *self.sendable()})
+        return self.form(lambda leaf: leaf.sensitivity in shown and self._belongs(leaf))
+
+    def _belongs(self, leaf: FormField) -> bool:
+        return leaf.path[0] != _CHILD or self.is_child
 
     def withheld(self) -> list[FormField]:
-        """Fields that are filled in and stay here, because there is no consent."""
-        if self.has_consent:
-            return []
-        return [f for f in self.consent_fields() if self.is_filled(f)]
-
-    def is_filled(self, field: FormField) -> bool:
-        """Say whether anything was typed into a field."""
-        return any(clean_text(self.draft.get(name)) for name in field.answer_names)
+        """List the filled fields that stay here: not covered by the basis, or not applying."""
+        everything = self.form(self._belongs)
+        shown = frozenset({Sensitivity.NONE, *self.sendable()})
+        return [*everything.withheld(shown), *everything.not_applying]
 
     def date_parts(self, name: str) -> DateParts:
         """Return a date as it was typed."""
         return get_date_parts(self.draft.answers, name)
 
-    def body(self, *, our_desk: str) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         """Put the body together, as JSON values."""
-        plain = [f for f in _list_fields(self.plan.body) if f.sensitivity is Sensitivity.NONE]
-        fields = [*plain, *(self.consent_fields() if self.has_consent else ())]
-        if not self.is_child:
-            fields = [f for f in fields if f.path[0] != "child"]
-        body = collect_body(fields, self.draft.answers, zone=self.zone)
-        if self.purpose is Purpose.MESSAGE:
-            return body
-        if self.is_child:
-            sure = self.draft.get("possibly_under_18") == TriState.YES
-            body["age_group"] = AgeGroup.UNDER_18 if sure else AgeGroup.UNKNOWN
-            body.setdefault("child", {})
-        body.setdefault("case_manager", {})["authority"] = our_desk
-        if self.purpose is Purpose.REFERRAL:
-            body.setdefault("risk", {})
+        body = self.whole_form().body()
+        if self.is_child and self._has_child_part:
+            body.setdefault(_CHILD, {})
         return body
+
+    # What the service is given.
 
     def resolve_desk(self, directory: Directory, *, at: datetime) -> Desk | Gap:
         """Find who is competent in the recipient."""
@@ -239,87 +311,53 @@ class Composition:
             phase=self.phase,
             at=at,
             child=self.is_child,
+            channel=self.channel,
         )
 
     def build(self, *, our_desk: str) -> Draft:
         """Make what the service sends."""
-        basis: dict[str, Any] = {"kind": "no_personal_data"}
-        if self.has_consent:
-            basis = {
-                "kind": "consent",
-                "given_by": self.draft.get("given_by"),
-                "given_at": self.date_parts("given_at").parse_moment(self.zone).isoformat(),
-                "explained_in": self.draft.get("explained_in"),
-                "classes": list(self.draft.list("classes")),
-                "phases": sorted({self.phase, *self.draft.list("phases_concerned")}),
-                "recipients": [self.recipient],
-            }
+        ours = replace(self, around=replace(self.around, own_desk=our_desk))
+        body = ours.body()
+        stated = self.basis.state(phase=self.phase, recipient=self.recipient, body=body)
+        reply = self.draft.get("in_reply_to") or None
+        names_channel = self.channel is not self.plan.usual_channel or reply is None
         return Draft(
             type=self.plan.tag,
+            kind=self.plan.kind,
+            channel=self.channel if names_channel else None,
             recipient=self.recipient,
             case=self.draft.case_reference,
-            in_reply_to=self.draft.get("in_reply_to") or None,
+            in_reply_to=reply,
             phase=self.phase,
             urgency=self.urgency,
+            formality=self.formality,
+            instrument=self._instrument(),
             language=self.draft.get("language") or "en",
             from_authority=our_desk,
             to_authority=self.draft.get("to_authority") or None,
-            legal_basis=basis,
-            body=(body := self.body(our_desk=our_desk)),
-            consent=self._state_consent(body) if self.has_consent else None,
-            circumstances=self._state_circumstances(body) if self.has_consent else None,
+            legal_basis=stated.legal_basis,
+            body=body,
+            consent=stated.consent,
+            exception=stated.exception,
+            circumstances=stated.circumstances,
         )
 
-    def _state_circumstances(self, body: Mapping[str, Any]) -> Circumstances | None:
-        """Say that a child has a guardian where the form says so: only then one consents."""
-        child = body.get("child") or {}
-        if child.get("guardian") != GuardianSituation.APPOINTED:
-            return None
-        return Circumstances(treated_as_child=True, guardian_appointed=True)
-
-    def _state_consent(self, body: Mapping[str, Any]) -> ConsentStatement:
-        """Say of the consent what the form says where it is chosen, so that it goes on file."""
-        child = body.get("child") or {}
-        return ConsentStatement(
-            is_free=True,
-            is_informed=True,
-            is_written=True,
-            is_on_file=True,
-            giver_is_suspect=TriState.NO,
-            child_informed=child.get("child_informed") == TriState.YES,
-        )
+    def _instrument(self) -> str | None:
+        is_formal = self.formality is Formality.FORMAL
+        return (self.draft.get("instrument") or None) if is_formal else None
 
     def givers(self) -> list[tuple[str, Message]]:
         """List who may consent: for a child never the child alone."""
-        return [
-            (value, label)
-            for value, label in CODE_LABELS[ConsentGiver].items()
-            if not (self.is_child and value == ConsentGiver.PERSON)
-        ]
+        return self.basis.list_givers(is_child=self.is_child)
 
-    def classes(self) -> list[Sensitivity]:
-        """List the classes of data that the fields of this message fall into."""
-        present = {field.sensitivity for field in self.consent_fields()}
-        return [mark for mark in Sensitivity if mark in present]
-
-    def names_of(self, screen: Screen) -> set[str]:
-        """Name the answers that a screen gives: the others stay as they were."""
-        match screen:
-            case Screen.LINK:
-                ties = {field.name for field in self.tie_fields()}
-                return {"participant", "possibly_under_18", "danger_now", "ties"} | ties
-            case Screen.DESK:
-                return {"to_authority", "urgency"}
-            case Screen.FACTS:
-                return {name for field in self.fact_fields() for name in field.answer_names}
-            case Screen.BASIS:
-                fields = {n for field in self.consent_fields() for n in field.answer_names}
-                return fields | {
-                    *list_date_names("given_at"),
-                    "basis", "given_by", "explained_in", "classes", "language",
-                }  # fmt: skip
-            case _:
-                return set()
+    def names_of(self, screen: Screen) -> frozenset[str]:
+        """Name the answers of a screen that are no fields of the body."""
+        names = _NAMES.get(screen, frozenset())
+        if screen is Screen.LINK and self.is_fixed:
+            names -= _GIVEN
+        if screen is Screen.BASIS and self.plan.shape is Shape.FORM:
+            return names - _OF_TEXT | _OF_FORM
+        return names
 
 
 def is_reachable(directory: Directory, code: str) -> bool:
@@ -328,38 +366,3 @@ def is_reachable(directory: Directory, code: str) -> bool:
         return parse_participant_code(code) in directory.keys
     except MalformedError:
         return False
-
-
-def group_facts(fields: Sequence[FormField]) -> list[tuple[Message, list[FormField]]]:
-    """Put the facts into parts with a heading each, in the order that people work in."""
-    parts: list[tuple[Message, frozenset[str]]] = [
-        (msg("The child"), frozenset({"child"})),
-        (
-            msg("The person"),
-            frozenset(
-                {"age_group", "status", "sex", "found_on", "exploitation_forms", "whereabouts"}
-            ),
-        ),
-        (
-            msg("The referral"),
-            frozenset({"handover", "reason", "services_requested", "phases_concerned", "risk"}),
-        ),
-        (
-            msg("Needs and language"),
-            frozenset(
-                {"immediate_needs", "languages_spoken", "interpreter_needed",
-                 "reflection_period_until"}
-            ),
-        ),
-        (msg("The case manager on our side"), frozenset({"case_manager"})),
-    ]  # fmt: skip
-    return [
-        (title, found)
-        for title, names in parts
-        if (found := [field for field in fields if field.path[0] in names])
-    ]
-
-
-def is_wide(field: FormField) -> bool:
-    """Say whether a control has so many choices that they stand in columns."""
-    return field.control in {Control.CHECKBOXES, Control.RADIOS} and len(field.choices) > 4  # noqa: PLR2004 - what fits in one line

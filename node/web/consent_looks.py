@@ -9,7 +9,7 @@ from node.web.timeline_looks import TimelineLook
 
 CONSENT_LOOKS: Final[Mapping[EventKind, TimelineLook]] = {
     EventKind.CONSENT_RECORDED: TimelineLook(
-        pmsg("timeline", "A consent was put on file"), "info", "file-check"
+        pmsg("timeline", "A consent was put on file"), "info", "file-text"
     ),
     EventKind.CONSENT_WITHDRAWN: TimelineLook(
         pmsg("timeline", "Consent was withdrawn"), "warn", "ban"
@@ -38,7 +38,7 @@ CONSENT_LOOKS: Final[Mapping[EventKind, TimelineLook]] = {
         pmsg("timeline", "A request for approval was taken back"), "neutral", "ban"
     ),
     EventKind.WITHDRAWAL_RECORDED: TimelineLook(
-        pmsg("timeline", "Everybody who has the data was asked to delete it"), "warn", "send"
+        pmsg("timeline", "Everybody who has the data is to be told"), "warn", "send"
     ),
     EventKind.WITHDRAWAL_RECEIVED: TimelineLook(
         pmsg("timeline", "The other side asks to delete what it sent"), "danger", "alarm-clock"
@@ -58,7 +58,7 @@ CONSENT_LOOKS: Final[Mapping[EventKind, TimelineLook]] = {
         "circle-alert",
     ),
     EventKind.RECIPIENT_TOLD: TimelineLook(
-        pmsg("timeline", "A desk that could not be told to delete was told after all"),
+        pmsg("timeline", "A desk that has the data was told"),
         "ok",
         "check",
     ),

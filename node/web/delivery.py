@@ -1,18 +1,24 @@
 """Delivery, as the node's administrator sees it: never content, never what a message is about."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.accounts.models import SignedIn
 from console.i18n import Message, msg, pmsg
 from contact_registry.errors import RegistryUnavailableError
 from node.service.attachments.showing import count_quarantined_files
 from node.service.attention import list_outbox
 from node.service.dead_letters import count_dead_letters
 from node.service.holding import HELD_BACK, count_held_back
+from node.service.links import LinkState, list_links
 from node.service.quarantine import list_quarantine
+from node.web.admin.alerts import list_alerts
+from node.web.admin.backups import grade_newest
 from node.web.labels import say_known
 from node.web.site import NodeAdmin, PageRoute, Site
 from node.web.states import Look
@@ -26,15 +32,37 @@ _LINKS = {
 }
 
 
+_STANDINGS: Final[Mapping[LinkState, Look]] = {
+    LinkState.DOWN: Look(pmsg("link", "Down"), "danger", "circle-alert"),
+    LinkState.QUIET: Look(pmsg("link", "Quiet"), "neutral", "clock"),
+    LinkState.UNKNOWN: Look(pmsg("link", "Unknown"), "neutral", "circle-dashed"),
+    LinkState.UP: Look(pmsg("link", "Up"), "ok", "circle-check"),
+}
+
+
 def create_delivery_router(site: Site) -> APIRouter:
     """Build the administrator's pages."""
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/delivery")
-    def show(request: Request, _who: NodeAdmin) -> Response:
-        return site.page(request, "delivery.html", **_describe(site))
+    def show(request: Request, who: NodeAdmin, done: str = "") -> Response:
+        return site.page(
+            request,
+            "delivery.html",
+            alerts=list_alerts(site, who),
+            links=_count_links(site, who),
+            backups=grade_newest(site, who),
+            is_stale=done == "stale",
+            **_describe(site),
+        )
 
     return router
+
+
+def _count_links(site: Site, who: SignedIn) -> list[tuple[Look, int]]:
+    """Count links by how they stand, the worst first."""
+    counts = Counter(view.state for view in list_links(site.context, who=site.principal(who)))
+    return [(_STANDINGS[state], counts[state]) for state in _STANDINGS if counts[state]]
 
 
 def _describe(site: Site) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.accounts.models import SignedIn
 from console.dates import DateError, DateParts
 from console.formats import name_place
 from console.guard import ActiveSession
@@ -23,12 +24,15 @@ from contact_registry.errors import RegistryError, RegistryUnavailableError
 from contact_registry.models import Authority
 from contact_registry.routing import Gap, resolve
 from contact_registry.standing_in import find_valid
+from node.domain.access import Permission
 from node.service.context import NotFoundError
 from node.service.registry_as_of import NotKeptError, find_directory
+from node.web.beginning import Beginning, begin_message
 from node.web.composition import is_reachable
 from node.web.desks import DeskCard, describe_coverage, explain_choice, look_of_gap, make_card
 from node.web.labels import CODE_LABELS, list_choices, say_code
-from node.web.site import Form, PageRoute, Site, get_text, go_to
+from node.web.purposes import PLANS, Purpose
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to, may
 from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
 
 _ASKED: Final = ("participant", "phase", "child", "channel", "place")
@@ -60,15 +64,15 @@ def create_directory_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
 
     @router.get("/directory")
-    def show(request: Request, _who: ActiveSession, day: Day = None) -> Response:
-        return _show(site, request, day=day)
+    def show(request: Request, who: ActiveSession, day: Day = None) -> Response:
+        return _show(site, request, day=day, who=who)
 
     @router.post("/directory")
-    def look_up(request: Request, _who: ActiveSession, form: Form, day: Day = None) -> Response:
-        return _show(site, request, day=day, form=form)
+    def look_up(request: Request, who: ActiveSession, form: Form, day: Day = None) -> Response:
+        return _show(site, request, day=day, form=form, who=who)
 
     @router.post("/day-of-directory")
-    def choose_day(request: Request, _who: ActiveSession, form: Form) -> Response:
+    def choose_day(request: Request, who: ActiveSession, form: Form) -> Response:
         parts = DateParts.from_form(form, "day")
         try:
             looking = _look(site, parts.parse_date())
@@ -76,15 +80,29 @@ def create_directory_router(site: Site) -> APIRouter:
             raise
         except (DateError, RegistryError) as error:
             problem = error.message if isinstance(error, DateError) else _say_why(error)
-            return _show(site, request, day=None, asked_day=parts, problem=problem)
+            return _show(site, request, day=None, asked_day=parts, problem=problem, who=who)
         if looking.past_day is None:
             problem = msg("Choose a day before today.")
-            return _show(site, request, day=None, asked_day=parts, problem=problem)
+            return _show(site, request, day=None, asked_day=parts, problem=problem, who=who)
         return go_to(f"/directory{looking.of_day}")
+
+    @router.post("/directory/write")
+    def write(who: FocalPoint, form: Form) -> Response:
+        """Begin a message to a desk of today's directory."""
+        found = site.names().find_desk(get_text(form, "authority"))
+        code = found.id.split("-", 1)[0] if found else ""
+        if found is None or code == site.context.participant:
+            raise NotFoundError("There is no such desk to write to: look it up again.")
+        beginning = Beginning(
+            tag=PLANS[Purpose.NOTIFICATION].tag,
+            to_authority=found.id,
+            answers={"participant": (code,)},
+        )
+        return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
 
     @router.get("/directory/{code}")
     def show_participant(
-        request: Request, _who: ActiveSession, code: str, day: Day = None
+        request: Request, who: ActiveSession, code: str, day: Day = None
     ) -> Response:
         looking = _look_or_none(site, day)
         directory = looking.directory
@@ -99,6 +117,8 @@ def create_directory_router(site: Site) -> APIRouter:
             names=replace(site.names(), directory=directory),
             code=participant,
             is_listed=is_listed,
+            may_write=not is_past and _may_write(site, who, participant, directory),
+            key_of=lambda _card: site.make_key(),
             past_day=looking.past_day,
             of_day=looking.of_day,
             has_node=is_reachable(directory, participant),
@@ -114,6 +134,12 @@ def create_directory_router(site: Site) -> APIRouter:
         )
 
     return router
+
+
+def _may_write(site: Site, who: SignedIn, code: str, directory: Directory) -> bool:
+    """Say whether this person can write to desks of this Participant from here."""
+    is_other = code != site.context.participant and is_reachable(directory, ParticipantCode(code))
+    return is_other and may(who, Permission.WORK_CASES)
 
 
 def _look(site: Site, day: date | None) -> Looking:
@@ -156,6 +182,7 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
     request: Request,
     *,
     day: date | None,
+    who: SignedIn,
     form: Form | None = None,
     asked_day: DateParts | None = None,
     problem: Message | None = None,
@@ -207,6 +234,7 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
         asked=asked,
         gap=look_of_gap(answer) if isinstance(answer, Gap) else None,
         card=None if desk is None else looking.make_card(desk.authority),
+        may_write=not is_past and _may_write(site, who, asked["participant"], directory),
         reasons=[] if desk is None else list(explain_choice(desk)),
         is_answered=answer is not None,
         is_gap=isinstance(answer, Gap),

@@ -15,17 +15,21 @@ from console.accounts.national import NationalLogin
 from console.accounts.passwords import ARGON2ID, Passwords
 from console.app import Console, Wiring
 from console.face import ConsoleSettings, Face, NavigationItem, is_loopback
-from console.i18n import Catalogues, Message, load_catalogues, msg
+from console.i18n import Catalogues, Message, load_catalogues, msg, pmsg
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
 from directory_pages.templating import DIRECTORY_BODIES, DIRECTORY_STATIC, DIRECTORY_TEMPLATES
-from node.domain.access import Permission
+from node.domain.access import Permission, Principal
 from node.service.accounts import open_accounts, open_factors, open_sessions
+from node.service.approvals import count_to_approve
 from node.service.attention import count_waiting
 from node.service.context import NodeContext
 from node.service.drills import count_unanswered
 from node.service.principals import describe_person
+from node.service.work.listing import count_beside_messages
 from node.store.accounts import SqlFailures
+from node.web.duty_pages import may_see_rosters
+from node.web.kept_forms import FormsOfLockedScreens
 from protocol.limits import LIMITS
 from protocol.policy.facts import Role
 
@@ -36,9 +40,12 @@ HEALTH_PATHS: Final = ("/healthz", "/readyz")
 API_PREFIXES: Final = ("/api/", *HEALTH_PATHS)
 ATTACH_FORM: Final = "/attach-file/"
 """The form that brings a file in, read as it arrives."""
+SCAN_FORM: Final = "/case-scan-file/"
+SCAN_PIECES: Final = "/case-scan/"
 #: Where files come in; the rest of such a request is a form's framing.
 FILE_BODIES: Final = dict.fromkeys(
-    ("/api/v1/files/", ATTACH_FORM, "/attach/"), LIMITS.attachment + 65_536
+    ("/api/v1/files/", ATTACH_FORM, "/attach/", SCAN_FORM, SCAN_PIECES),
+    LIMITS.attachment + 65_536,
 )
 
 ROLE_NAMES: Final[dict[str, Message]] = {
@@ -68,6 +75,7 @@ def build_console(  # noqa: PLR0913 - what a console is put together from, each 
     """
     address = urlsplit(public_url)
     host = address.hostname or ""
+    forms = FormsOfLockedScreens(context)
     return Console(
         face=_describe_face(context, version=version),
         settings=ConsoleSettings(
@@ -78,7 +86,7 @@ def build_console(  # noqa: PLR0913 - what a console is put together from, each 
             health_paths=HEALTH_PATHS,
             background_prefixes=(LIVE_PREFIX,),
             larger_bodies={**DIRECTORY_BODIES, **FILE_BODIES},
-            streamed_paths=(ATTACH_FORM,),
+            streamed_paths=(ATTACH_FORM, SCAN_FORM),
         ),
         wiring=Wiring(
             accounts=open_accounts(context),
@@ -90,6 +98,8 @@ def build_console(  # noqa: PLR0913 - what a console is put together from, each 
             passwords=Passwords(hasher),
             clock=context.clock,
             random=context.random,
+            keep_form=forms.keep,
+            find_kept=forms.find,
         ),
     )
 
@@ -139,19 +149,48 @@ def _find_place(context: NodeContext) -> tuple[str, ZoneInfo, str]:
     )
 
 
+def _list_administration(principal: Principal) -> Sequence[NavigationItem]:
+    """Pages of whoever runs the node, and of the auditor."""
+    items = []
+    if principal.may(Permission.ADMINISTER_NODE):
+        items.append(NavigationItem(label=pmsg("pages", "System"), path="/system", icon="settings"))
+    if principal.may(Permission.ADMINISTER_PEOPLE):
+        items.append(NavigationItem(label=pmsg("pages", "People"), path="/people", icon="users"))
+        items.append(
+            NavigationItem(label=pmsg("pages", "Programs"), path="/programs", icon="key-round")
+        )
+    if principal.may(Permission.READ_AUDIT):
+        items.append(NavigationItem(label=msg("Audit log"), path="/audit", icon="fingerprint"))
+    return items
+
+
 def _list_navigation(context: NodeContext, signed_in: SignedIn) -> Sequence[NavigationItem]:
     items = []
     principal = describe_person(context, signed_in.account)
     if principal.may(Permission.WORK_CASES):
-        waiting = count_waiting(context, who=principal)
+        waiting = count_waiting(context, who=principal) + count_beside_messages(
+            context, who=principal
+        )
         items += [
             NavigationItem(label=msg("Inbox"), path="/", icon="inbox", count=waiting),
             NavigationItem(label=msg("New message"), path="/new", icon="pencil"),
             NavigationItem(label=msg("Cases"), path="/cases", icon="list-checks"),
+            NavigationItem(label=msg("Search"), path="/search", icon="search"),
         ]
+    elif principal.may(Permission.APPROVE):
+        waiting = count_beside_messages(context, who=principal)
+        items.append(NavigationItem(label=msg("Inbox"), path="/", icon="inbox", count=waiting))
+    if principal.may(Permission.READ_CASES):
+        asked = count_to_approve(context, who=principal)
+        items.append(
+            NavigationItem(label=msg("Approvals"), path="/approvals", icon="check", count=asked)
+        )
     if principal.may(Permission.WATCH_DELIVERY):
         items.append(NavigationItem(label=msg("Delivery"), path="/delivery", icon="send"))
+    items += _list_administration(principal)
     items.append(NavigationItem(label=msg("Directory"), path="/directory", icon="building-2"))
+    if may_see_rosters(principal):
+        items.append(NavigationItem(label=msg("On duty"), path="/duty", icon="clock"))
     drills = count_unanswered(context)
     items.append(NavigationItem(label=msg("Drills"), path="/drills", icon="phone", count=drills))
     if Role.DIRECTORY_EDITOR in signed_in.account.roles:
@@ -159,4 +198,5 @@ def _list_navigation(context: NodeContext, signed_in: SignedIn) -> Sequence[Navi
         items.append(
             NavigationItem(label=msg("Corrections"), path="/corrections", icon="message-square")
         )
+    items.append(NavigationItem(label=msg("Settings"), path="/settings", icon="settings"))
     return items

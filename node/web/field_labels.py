@@ -1,77 +1,73 @@
 """What the fields of message bodies are called, and what to know when filling them in.
 
-Keyed by the field's own name: a name means the same in every message type.
+Keyed by the field's own name; ``Model.field`` goes before it where one model means something else.
+The words stand in :mod:`node.web.words`, by phase.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from console.i18n import Message, msg
+from pydantic import BaseModel
+
+from console.i18n import Message
+from node.web.words.fields_assistance import ASSISTANCE_FIELDS
+from node.web.words.fields_identification import IDENTIFICATION_FIELDS
+from node.web.words.fields_inclusion import INCLUSION_FIELDS
+from node.web.words.fields_proceedings import PROCEEDINGS_FIELDS
+from node.web.words.fields_return import RETURN_FIELDS
+from node.web.words.fields_shared import SHARED_FIELDS
+from node.web.words.hints import (
+    COUNTRIES_HINT,
+    COUNTRY_HINT,
+    CURRENCY_HINT,
+    DESK_HINT,
+    HINTS,
+    LINES_HINT,
+    MANY_HINT,
+    MESSAGE_HINT,
+    NUMBER_HINT,
+)
+from protocol.messages.describing import FieldDescription, ValueKind
 
 FIELD_LABELS: Final[Mapping[str, Message]] = {
-    "status": msg("Status of the person"),
-    "sex": msg("Sex"),
-    "age_group": msg("Age group"),
-    "possibly_under_18": msg("May be under 18"),
-    "exploitation_forms": msg("Forms of exploitation"),
-    "languages_spoken": msg("Languages spoken"),
-    "interpreter_needed": msg("Interpreter needed"),
-    "danger_now": msg("In danger now"),
-    "danger_note": msg("About the danger"),
-    "case_manager": msg("Case manager"),
-    "post": msg("Post of the case manager"),
-    "authority": msg("Authority of the case manager"),
-    "telephone": msg("Telephone of the case manager"),
-    "mailbox": msg("Mailbox of the case manager"),
-    "reachable": msg("When the case manager can be reached"),
-    "child": msg("Child"),
-    "guardian": msg("Who acts for the child"),
-    "child_informed": msg("The child has been informed"),
-    "ties": msg("Why it concerns this Participant"),
-    "found_on": msg("Found on"),
-    "immediate_needs": msg("Immediate needs"),
-    "needs_note": msg("About the needs"),
-    "circumstances": msg("Circumstances of the exploitation"),
-    "reflection_period_until": msg("Reflection period until"),
-    "note": msg("Note"),
-    "handover": msg("Who leads the case"),
-    "reason": msg("Reason for the referral"),
-    "reason_note": msg("About the reason"),
-    "services_requested": msg("Services asked for"),
-    "services_note": msg("About the services"),
-    "phases_concerned": msg("Phases concerned"),
-    "whereabouts": msg("Where the person is"),
-    "shelter_code": msg("Code of the shelter"),
-    "expected_arrival": msg("Expected arrival"),
-    "risk": msg("Risk"),
-    "level": msg("Level of risk"),
-    "assessed_at": msg("Risk assessed at"),
-    "threats": msg("Threats"),
-    "measures_taken": msg("Measures taken"),
-    "summary": msg("Summary of the case"),
-    "health_note": msg("Health"),
-    "family_note": msg("Family"),
-    "legal_note": msg("Proceedings"),
-    "documents_held": msg("Documents held"),
-    "outcome": msg("Decision"),
-    "decline_reason": msg("Reason for declining"),
-    "forwarded_to": msg("Forwarded to"),
-    "procedure_note": msg("Note on the procedure"),
-    "text": msg("Text"),
+    **SHARED_FIELDS,
+    **IDENTIFICATION_FIELDS,
+    **ASSISTANCE_FIELDS,
+    **INCLUSION_FIELDS,
+    **RETURN_FIELDS,
+    **PROCEEDINGS_FIELDS,
 }
 
-FIELD_HINTS: Final[Mapping[str, Message]] = {
-    "exploitation_forms": msg("Choose all that apply, or Not known."),
-    "found_on": msg("The day, as exactly as it is known."),
-    "immediate_needs": msg("Only what is needed in the next days."),
-    "guardian": msg("Never a parent who is a suspect."),
-    "post": msg("A post or desk that answers, not a private person."),
-    "telephone": msg("With the code for calls from abroad, such as +355 4 454 1821."),
-    "reachable": msg("Such as: Monday to Friday, 8:00 to 16:00."),
-    "danger_note": msg("What the danger is and where it comes from. Never an address."),
-    "shelter_code": msg("Capital letters and digits. The address of a shelter never leaves us."),
-    "circumstances": msg("Only what the other side needs in order to act."),
-    "measures_taken": msg("What is done already. Never an address."),
-    "procedure_note": msg("One line on the procedure. Nothing about the person."),
-    "text": msg("Write of the person by the case reference, never by name."),
+_COUNTRY: Final = "^[A-Z]{2}$"
+_CURRENCY: Final = "^[A-Z]{3}$"
+_BY_KIND: Final[Mapping[ValueKind, Message]] = {
+    ValueKind.AUTHORITY: DESK_HINT,
+    ValueKind.MESSAGE: MESSAGE_HINT,
+    ValueKind.NUMBER: NUMBER_HINT,
 }
+_CHOSEN: Final = frozenset({ValueKind.CODE, ValueKind.LANGUAGE})
+
+
+def find_label(model: type[BaseModel], name: str) -> Message:
+    """Say what a field is called. Raises ``KeyError`` for one that has no words yet."""
+    own = FIELD_LABELS.get(f"{model.__name__}.{name}")
+    return own if own is not None else FIELD_LABELS[name]
+
+
+def find_hint(model: type[BaseModel], name: str, said: FieldDescription) -> Message | str:
+    """Say what to know when filling a field in; an empty text if its name says it all."""
+    own = HINTS.get(f"{model.__name__}.{name}") or HINTS.get(name)
+    return own if own is not None else _find_by_kind(said)
+
+
+def _find_by_kind(said: FieldDescription) -> Message | str:
+    if said.pattern == _COUNTRY:
+        return COUNTRIES_HINT if said.many else COUNTRY_HINT
+    if said.pattern == _CURRENCY:
+        return CURRENCY_HINT
+    if said.many and said.kind in _CHOSEN:
+        return MANY_HINT
+    if said.kind in _BY_KIND:
+        return _BY_KIND[said.kind]
+    is_line = said.kind not in {ValueKind.NESTED, ValueKind.ALTERNATIVES}
+    return LINES_HINT if said.many and is_line else ""

@@ -14,6 +14,13 @@ from console.i18n import Message, msg, pmsg
 from contact_registry.agreements import SensitivityClass
 from directory_pages.codes import DIRECTORY_LABELS, Labels
 from node.web.type_labels import TYPE_LABELS
+from node.web.words.codes_assistance import ASSISTANCE_CODES
+from node.web.words.codes_general import GENERAL_CODES
+from node.web.words.codes_identification import IDENTIFICATION_CODES
+from node.web.words.codes_inclusion import INCLUSION_CODES
+from node.web.words.codes_proceedings import PROCEEDINGS_CODES
+from node.web.words.codes_return import RETURN_CODES
+from node.web.words.shared import OTHER, UNKNOWN
 from protocol.errors import RejectionCode
 from protocol.messages.codes import (
     AgeGroup,
@@ -34,11 +41,14 @@ from protocol.messages.general import DeclineReason, Outcome
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.messages.identification import HandoverMode, ReferralReason
 
-_OTHER: Final = pmsg("code", "Other")
-_UNKNOWN: Final = pmsg("code", "Not known")
-
 CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
     **DIRECTORY_LABELS,
+    **IDENTIFICATION_CODES,
+    **ASSISTANCE_CODES,
+    **INCLUSION_CODES,
+    **RETURN_CODES,
+    **PROCEEDINGS_CODES,
+    **GENERAL_CODES,
     TriState: {
         TriState.YES: pmsg("answer", "Yes"),
         TriState.NO: pmsg("answer", "No"),
@@ -86,8 +96,8 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         ExploitationForm.FORCED_CRIMINALITY: msg("Forced criminality"),
         ExploitationForm.SALE_OF_A_CHILD: msg("Sale of a child"),
         ExploitationForm.REMOVAL_OF_ORGANS: msg("Removal of organs"),
-        ExploitationForm.OTHER: _OTHER,
-        ExploitationForm.UNKNOWN: _UNKNOWN,
+        ExploitationForm.OTHER: OTHER,
+        ExploitationForm.UNKNOWN: UNKNOWN,
     },
     ParticipantTie: {
         ParticipantTie.NATIONAL_OF: msg("Is a national there"),
@@ -123,13 +133,13 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         Service.PROTECTION: msg("Protection"),
         Service.COMPENSATION_SUPPORT: msg("Support with compensation"),
         Service.WITNESS_SUPPORT: msg("Support as a witness"),
-        Service.OTHER: _OTHER,
+        Service.OTHER: OTHER,
     },
     GuardianSituation: {
         GuardianSituation.APPOINTED: msg("A guardian is appointed"),
         GuardianSituation.NOT_YET_APPOINTED: msg("No guardian yet"),
         GuardianSituation.PARENT_NOT_SUSPECTED: msg("A parent, who is not a suspect"),
-        GuardianSituation.UNKNOWN: _UNKNOWN,
+        GuardianSituation.UNKNOWN: UNKNOWN,
     },
     RiskLevel: {
         RiskLevel.LOW: pmsg("risk", "Low"),
@@ -141,7 +151,7 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         Whereabouts.WITH_SENDER: msg("Where the sender is"),
         Whereabouts.WITH_RECIPIENT: msg("Where the recipient is"),
         Whereabouts.ELSEWHERE: msg("Somewhere else"),
-        Whereabouts.UNKNOWN: _UNKNOWN,
+        Whereabouts.UNKNOWN: UNKNOWN,
     },
     HandoverMode: {
         HandoverMode.OPENED_WITH_RECIPIENT: msg("Both sides work on it; the sender leads"),
@@ -153,7 +163,7 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         ReferralReason.SERVICES_NEEDED_THERE: msg("Services are needed there"),
         ReferralReason.FAMILY_IS_THERE: msg("The family is there"),
         ReferralReason.PROCEEDINGS_THERE: msg("Proceedings take place there"),
-        ReferralReason.OTHER: _OTHER,
+        ReferralReason.OTHER: OTHER,
     },
     Outcome: {
         Outcome.ACCEPTED: pmsg("decision", "Accept"),
@@ -167,7 +177,7 @@ CODE_LABELS: Final[Mapping[type[StrEnum], Labels]] = MappingProxyType({
         DeclineReason.NO_CAPACITY: msg("We have no capacity now"),
         DeclineReason.NO_LEGAL_BASIS: msg("There is no legal basis"),
         DeclineReason.ALREADY_HANDLED: msg("It is being handled already"),
-        DeclineReason.OTHER: _OTHER,
+        DeclineReason.OTHER: OTHER,
     },
     ConsentGiver: {
         ConsentGiver.PERSON: msg("The person"),

@@ -7,19 +7,24 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.accounts.models import SignedIn
 from directory_pages.codes import say_language
 from node.domain.states import DECIDABLE
 from node.service.cancelling import is_cancellable
 from node.service.context import NodeContext
-from node.service.reading import MessageView, handle_open
+from node.service.reading import Item, MessageView, handle_open
 from node.service.records import IN
-from node.web.fields import show_body, sort_facts
+from node.service.work.listing import describe_item, find_items_of
+from node.service.work.message_items import ANSWERABLE
 from node.web.files import describe_files
+from node.web.item_words import ASKS_TO_DELETE, describe_line
 from node.web.labels import say_code, say_type
 from node.web.proofs import list_proofs
+from node.web.showing import show_body, sort_facts
 from node.web.site import FocalPoint, Names, PageRoute, Site
 from node.web.states import look_of, look_of_dispatch, look_of_urgency
-from protocol.messages.catalogue import UnreadableMessage
+from protocol.messages.catalogue import CATALOGUE, UnreadableMessage
+from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis, PersonBody
 
 _RAW_SHOWN = 20_000
@@ -32,13 +37,36 @@ def create_message_router(site: Site) -> APIRouter:
     @router.get("/message/{message_id}")
     def show_message(request: Request, who: FocalPoint, message_id: str) -> Response:
         # Shown for the first time, its sender gets the signed receipt "opened".
-        view = handle_open(site.context, message_id, who=site.principal(who))
+        principal = site.principal(who)
+        view = handle_open(site.context, message_id, who=principal)
         names = site.names()
         return site.page(
-            request, "message.html", names=names, **describe_message(site.context, view, names)
+            request,
+            "message.html",
+            names=names,
+            **describe_message(site.context, view, names),
+            **describe_item_of(site, message_id, who=who, names=names),
         )
 
     return router
+
+
+def describe_item_of(site: Site, message_id: str, *, who: SignedIn, names: Names) -> dict[str, Any]:
+    """Say who looks after a message, and where that is changed."""
+    principal = site.principal(who)
+    found = find_items_of(site.context, message_id, who=principal)
+    own = str(who.account.id)
+    if not found:
+        return {"work": None}
+    line = describe_line(describe_item(site.context, found[0], who=principal), names=names, own=own)
+    return {"work": found[0], "line": line, "is_own": found[0].claimed_by == own}
+
+
+def is_answerable(item: Item) -> bool:
+    """Say whether a received message still waits for its typed answer."""
+    entry = CATALOGUE.get(item.type)
+    asks = entry is not None and entry.expects is Expectation.RESPONSE
+    return asks and item.direction == IN and item.readable and item.handling in ANSWERABLE
 
 
 def describe_message(context: NodeContext, view: MessageView, names: Names) -> dict[str, Any]:
@@ -51,6 +79,8 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
         "what": say_type(item.type),
         "is_received": is_received,
         "is_open": is_received and item.readable and item.handling in DECIDABLE,
+        "is_answerable": is_answerable(item) and item.type not in ASKS_TO_DELETE,
+        "is_to_delete": is_answerable(item) and item.type in ASKS_TO_DELETE,
         "is_cancellable": not is_received and is_cancellable(item.dispatch),
         "look": look_of(item),
         "dispatch": None if is_received else look_of_dispatch(item, view.proofs),

@@ -1,8 +1,8 @@
-"""The screens of a message that is being written: what each shows, keeps, and leads to."""
+"""The screens of a message that is being written: what each keeps, and leads to."""
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.accounts.models import SignedIn
-from console.formats import name_place
-from console.i18n import msg
+from console.i18n import Message, msg
 from contact_registry.routing import Gap, resolve
-from directory_pages.codes import LANGUAGES, say_language
+from node.domain.approvals import ApprovalState
+from node.service.approval_rows import ApprovalAsked
+from node.service.approvals import get_approval, handle_ask_approval
 from node.service.attachments.staging import StagedFile, list_staged
-from node.service.building import Asking, Draft, Wanted, find_desk, find_longest
+from node.service.building import Draft
 from node.service.composing import handle_send
 from node.service.context import NotFoundError, RefusedDraftError
 from node.service.drafts import (
@@ -27,33 +28,25 @@ from node.service.drafts import (
     load_draft,
 )
 from node.web.checking import Errors, find_errors
-from node.web.composition import (
-    Composition,
-    Purpose,
-    Screen,
-    group_facts,
-    is_reachable,
-    is_wide,
-)
-from node.web.desks import describe_post, explain_choice, look_of_gap, make_card
-from node.web.fields import group_by_class, show_body, sort_facts
-from node.web.file_words import say_size
-from node.web.labels import say_code, say_type
-from node.web.policy_preview import preview_policy
+from node.web.composition import Composition, Screen
+from node.web.desks import describe_post
+from node.web.fields import clean_text
+from node.web.purposes import find_plan
+from node.web.screen_views import ScreenViews, digest_draft
 from node.web.site import Form, Site, get_text, go_to
-from node.web.states import look_of_urgency
+from node.web.surroundings import find_desk_of_ours, surround
 from protocol.identifiers import ParticipantCode, Phase
-from protocol.messages.catalogue import get_entry
-from protocol.messages.codes import Urgency
-from protocol.messages.entries import Expectation
 
 _INCOMPLETE: Final = msg("Answers are missing: see below what to add.")
 _CHANGED: Final = msg("This changed since you checked it. Nothing was sent: check it again.")
-
-
-def _digest(draft: Draft) -> str:
-    """Name exactly what a check page shows: SHA-256 over the draft's JSON, in hex."""
-    return sha256(draft.model_dump_json().encode()).hexdigest()
+_WHY: Final = msg("Write down why it has to be sent like this. The second person reads it.")
+_STALE: Final = msg(
+    "This draft was changed in another window. Nothing was overwritten: compare, and press "
+    "Continue to keep what stands here."
+)
+_HOURS: Final = {"4": timedelta(hours=4), "24": timedelta(hours=24), "72": timedelta(hours=72)}
+"""Until when a second person may be asked to decide."""
+_LONGEST_CHOICE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +56,15 @@ class ComposingPages:
     site: Site
 
     def open(self, draft_id: str, who: SignedIn) -> Composition:
-        """Take up a draft; raises ``NotFoundError``."""
+        """Take up a draft; raises ``NotFoundError``, also while a second person is asked."""
         draft = load_draft(self.site.context, draft_id, account_id=who.account.id)
-        return self.wrap(draft)
+        if self.find_asked(draft, who) is not None:
+            raise NotFoundError("A second person is asked about this: take the request back first.")
+        return self.wrap(draft, who)
 
-    def wrap(self, draft: OpenDraft) -> Composition:
+    def wrap(self, draft: OpenDraft, who: SignedIn) -> Composition:
         """Make a composition of a draft."""
-        return Composition(
-            draft=draft, participant=self.site.context.participant, zone=self.site.zone
-        )
+        return surround(self.site, draft, who=self.site.principal(who))
 
     def open_or_begin(self, draft_id: str, screen: Screen, who: SignedIn) -> Composition:
         """Take up a draft; on the first screen, begin one under the form's own key."""
@@ -81,9 +74,8 @@ class ComposingPages:
             if screen is not Screen.LINK:
                 raise
             answers = self._fill_in_our_side()
-            return self.wrap(
-                OpenDraft(draft_id=draft_id, kind="", case_reference=None, answers=answers)
-            )
+            draft = OpenDraft(draft_id=draft_id, kind="", case_reference=None, answers=answers)
+            return self.wrap(draft, who)
 
     def _fill_in_our_side(self) -> dict[str, tuple[str, ...]]:
         """Fill in the case manager from our desk's entry, so that nobody types it again."""
@@ -97,22 +89,56 @@ class ComposingPages:
         known = {} if isinstance(desk, Gap) else describe_post(desk.authority)
         return {f"case_manager-{name}": (value,) for name, value in known.items() if value}
 
-    def take_answers(
+    # Answers.
+
+    def lay_over(
         self, composition: Composition, screen: Screen, form: Form, who: SignedIn
     ) -> Composition:
-        """Keep what a screen says, right or wrong; answers of other screens stay."""
+        """Lay what a screen says over the draft, right or wrong; other answers stay."""
         draft = composition.draft
-        if screen is Screen.LINK and not draft.get("is_fixed"):
-            draft = replace(draft, kind=get_text(form, "purpose"))
-        names = self.wrap(draft).names_of(screen)
-        answers = {name: values for name, values in draft.answers.items() if name not in names}
+        if screen is Screen.LINK and not composition.is_fixed:
+            draft = replace(draft, kind=_read_purpose(form))
+            composition = self.wrap(draft, who)
+        part = composition.screen_form(screen)
+        names = composition.names_of(screen)
+        answers = {
+            name: tuple(values)
+            for name, values in draft.answers.items()
+            if name not in names and not (part is not None and part.owns(name))
+        }
+        if part is not None:
+            answers |= part.take(form)
         for name in names:
-            values = [v for v in form.getlist(name) if isinstance(v, str)]
+            values = tuple(v for v in form.getlist(name) if isinstance(v, str))
             if values:
                 answers[name] = values
-        draft = replace(draft, answers=answers)
-        handle_save_draft(self.site.context, draft, account_id=who.account.id)
-        return self.wrap(draft)
+        return self.wrap(replace(draft, answers=answers), who)
+
+    def is_stale(self, composition: Composition, screen: Screen, form: Form) -> bool:
+        """Say whether another window changed what this screen says since the form was opened."""
+        writer = composition.draft.get(_writer(screen))
+        is_ours = bool(writer) and writer == get_text(form, "tab")
+        is_new = composition.draft.updated_at is None
+        return not (is_new or is_ours or get_text(form, "seen") == self.seen(composition, screen))
+
+    def seen(self, composition: Composition, screen: Screen) -> str:
+        """Name what a screen says now, without saying it."""
+        part, names = composition.screen_form(screen), composition.names_of(screen)
+        said = {
+            name: list(values)
+            for name, values in sorted(composition.draft.answers.items())
+            if name in names or (part is not None and part.owns(name))
+        }
+        kind = composition.draft.kind if screen is Screen.LINK else ""
+        return sha256(json.dumps([kind, said]).encode()).hexdigest()[:32]
+
+    def keep(self, composition: Composition, screen: Screen, form: Form, who: SignedIn) -> None:
+        """Keep a draft, and which window wrote this screen."""
+        draft = composition.draft
+        answers = {**draft.answers, _writer(screen): (get_text(form, "tab")[:32],)}
+        handle_save_draft(
+            self.site.context, replace(draft, answers=answers), account_id=who.account.id
+        )
 
     def find_errors(self, composition: Composition, screen: Screen) -> Errors:
         """Say what is wrong on a screen."""
@@ -123,11 +149,15 @@ class ComposingPages:
 
     def next_after(self, composition: Composition, screen: Screen) -> Screen:
         """Find the next screen that still asks something; the last one when none does."""
-        screens = composition.plan.screens
+        screens = composition.screens
         for later in screens[screens.index(screen) + 1 :]:
-            if self.find_errors(composition, later):
+            part = composition.screen_form(later) if later is Screen.CONTENT else None
+            is_untouched = part is not None and not part.is_filled
+            if is_untouched or self.find_errors(composition, later):
                 return later
         return Screen.CHECK
+
+    # Pages.
 
     def show(
         self,
@@ -137,10 +167,12 @@ class ComposingPages:
         errors: Errors,
         *,
         status: int = HTTPStatus.OK,
+        **more: Any,
     ) -> Response:
         """Render a screen."""
-        screens = composition.plan.screens
-        place = screens.index(screen)
+        screens = composition.screens
+        place = screens.index(screen) if screen in screens else 0
+        views = ScreenViews(self.site, composition, self.list_files(composition))
         context: dict[str, Any] = {
             "composition": composition,
             "draft": composition.draft,
@@ -148,198 +180,161 @@ class ComposingPages:
             "step": place + 1,
             "steps": len(screens),
             "previous": screens[place - 1].value if place else "",
-            "is_wide": is_wide,
+            "filled": composition.screen_form(screen),
+            "seen": self.seen(composition, screen),
+            "tab": self.site.make_key(),
         }
-        more = {
-            Screen.LINK: self._describe_link,
-            Screen.DESK: self._describe_desk,
-            Screen.FACTS: self._describe_facts,
-            Screen.BASIS: self._describe_basis,
-            Screen.CHECK: self._describe_check,
-        }[screen](composition)
+        if screen is Screen.CHECK:
+            missing = {
+                one.value: found for one in screens if (found := self.find_errors(composition, one))
+            }
+            described = views.describe_check(missing, self.build)
+        else:
+            described = views.describe(screen)
         return self.site.page(
             request,
             f"compose_{screen.value}.html",
             status=status,
             errors=errors,
-            **context,
-            **more,
+            **{**context, **described, **more},
         )
 
-    def _describe_link(self, composition: Composition) -> dict[str, Any]:
-        directory = self.site.context.directory.current()
-        others = [e for e in directory.participants if e.code != composition.participant]
-        return {
-            "participants": [
-                (e.code, name_place(e.code, e.display_name))
-                for e in others
-                if is_reachable(directory, e.code)
-            ],
-            "without_node": [
-                name_place(e.code, e.display_name)
-                for e in others
-                if not is_reachable(directory, e.code)
-            ],
-            "ties": next(iter(self.wrap(OpenDraft("", Purpose.NOTIFICATION, None)).tie_fields())),
-        }
+    def show_stale(
+        self, request: Request, stored: Composition, typed: Composition, screen: Screen
+    ) -> Response:
+        """Show what was typed, which is not kept yet, and say that the draft says otherwise."""
+        return self.show(
+            request,
+            typed,
+            screen,
+            {next(iter(sorted(typed.names_of(screen))), "screen"): _STALE},
+            status=HTTPStatus.CONFLICT,
+            seen=self.seen(stored, screen),
+        )
 
-    def _describe_desk(self, composition: Composition) -> dict[str, Any]:
+    def build(self, composition: Composition) -> Draft:
+        """Make what the service sends; raises ``RefusedDraftError``."""
         context = self.site.context
-        now = context.clock()
-        directory = context.directory.current()
-        recipient = ParticipantCode(composition.recipient)
-        answer = composition.resolve_desk(directory, at=now)
-        if isinstance(answer, Gap):
-            return {"desk": None, "gap": look_of_gap(answer), "cards": [], "urgencies": []}
-        cards = [
-            make_card(authority, directory.contacts[recipient], now=now)
-            for authority in (answer.authority, *answer.alternatives)
-        ]
-        return {
-            "desk": answer,
-            "reasons": list(explain_choice(answer)),
-            "say_language": say_language,
-            "cards": cards,
-            "urgencies": self._list_urgencies(composition, answer.authority.id),
-        }
-
-    def _list_urgencies(self, composition: Composition, desk: str) -> list[tuple[str, Any, Any]]:
-        """List the urgencies that the rules allow, each with its deadline at the desk."""
-        allowed = [
-            u
-            for u in Urgency
-            if not (u is Urgency.STANDARD and composition.urgency_floor is not Urgency.STANDARD)
-        ]
-        return [
-            (
-                urgency.value,
-                say_code(urgency),
-                self._longest(composition, urgency, desk=desk),
-            )
-            for urgency in allowed
-        ]
-
-    def _longest(self, composition: Composition, urgency: Urgency, *, desk: str) -> datetime | None:
-        """Say when an answer is due at the latest, as it will be when the message is sent."""
-        context = self.site.context
-        entry = get_entry(composition.plan.tag)
-        asking = Asking(
-            entry,
-            entry.kinds[0],
-            phase=composition.phase,
-            urgency=urgency,
-            child=composition.is_child,
-        )
-        return find_longest(
-            context.directory.current(),
-            asking,
-            pair=(context.participant, ParticipantCode(composition.recipient)),
-            to_authority=desk,
-            at=context.clock(),
-        )
-
-    def _describe_facts(self, composition: Composition) -> dict[str, Any]:
-        return {"parts": group_facts(composition.fact_fields())}
-
-    def _describe_basis(self, composition: Composition) -> dict[str, Any]:
-        return {
-            "needs_consent": composition.purpose is Purpose.MESSAGE,
-            "groups": group_by_class(composition.consent_fields()),
-            "classes": [(mark.value, say_code(mark)) for mark in composition.classes()],
-            "spoken": list(LANGUAGES.items()),
-            "say_code": say_code,
-        }
-
-    def _describe_check(self, composition: Composition) -> dict[str, Any]:
-        missing = {
-            screen.value: found
-            for screen in composition.plan.screens
-            if (found := self.find_errors(composition, screen))
-        }
-        described: dict[str, Any] = {
-            "missing": missing,
-            "refusal": None,
-            "policy": None,
-            "shown": [],
-            "what": say_type(composition.plan.tag),
-            "urgency": look_of_urgency(composition.urgency),
-            "withheld": composition.withheld(),
-            "say_code": say_code,
-            "giver": dict(composition.givers()).get(composition.draft.get("given_by"), ""),
-            "is_request": get_entry(composition.plan.tag).expects is not Expectation.NOTHING,
-            "answer_by": None,
-            "seen": "",
-            "files": self._list_files(composition),
-            "say_size": say_size,
-        }
-        if missing:
-            return described
-        try:
-            draft = self._build(composition)
-            marks = [file.description.sensitivity for file in self._list_files(composition)]
-            policy = preview_policy(self.site.context, draft, file_classes=marks)
-        except RefusedDraftError as error:
-            return described | {"refusal": str(error)}
-        body = composition.plan.body.model_validate_json(json.dumps(draft.body))
-        desk = draft.to_authority
-        return described | {
-            "policy": policy,
-            "seen": _digest(draft),
-            "shown": sort_facts(show_body(body)),
-            "answer_by": self._longest(composition, draft.urgency, desk=desk) if desk else None,
-        }
-
-    def _build(self, composition: Composition) -> Draft:
-        context = self.site.context
-        desk = find_desk(
-            context.directory.current(),
-            participant=ParticipantCode(context.participant),
-            wanted=Wanted(composition.phase, child=composition.is_child),
-            at=context.clock(),
-        )
+        desk = find_desk_of_ours(context, context.directory.current(), composition)
         draft = composition.build(our_desk=desk)
-        files = self._list_files(composition)
+        files = self.list_files(composition)
         if not all(file.complete for file in files):
             raise RefusedDraftError(
                 "A file is not here as a whole: choose it again on the page of files, or remove it."
             )
         return draft.model_copy(update={"files": tuple(file.file_id for file in files)})
 
-    def _list_files(self, composition: Composition) -> list[StagedFile]:
+    def list_files(self, composition: Composition) -> list[StagedFile]:
+        """List the files that were brought in for it."""
         return list_staged(self.site.context, draft_id=composition.draft.draft_id)
 
-    def send(
-        self, request: Request, composition: Composition, form: Form, who: SignedIn
-    ) -> Response:
-        """Send what was checked, or show what is in the way; a second click sends nothing more.
+    # Leaving.
+
+    def check(
+        self, request: Request, composition: Composition, form: Form
+    ) -> tuple[Draft | None, Response | None]:
+        """Return what was checked, or the page that says why it is not that.
 
         The form's ``seen`` names what the person checked. If the draft says something else by now
         (another window, or what a page kept by itself), nothing is sent and it is shown again.
         """
+        if any(self.find_errors(composition, screen) for screen in composition.screens):
+            return None, self.show(request, composition, Screen.CHECK, {"send": _INCOMPLETE})
+        draft = self.build(composition)
+        if get_text(form, "seen") == digest_draft(draft):
+            return draft, None
+        conflict = HTTPStatus.CONFLICT
+        return None, self.show(
+            request, composition, Screen.CHECK, {"send": _CHANGED}, status=conflict
+        )
+
+    def send(
+        self, request: Request, composition: Composition, form: Form, who: SignedIn
+    ) -> Response:
+        """Send what was checked, or show what is in the way; a second click sends nothing more."""
         draft_id = composition.draft.draft_id
-        for screen in composition.plan.screens:
-            if self.find_errors(composition, screen):
-                return self.show(request, composition, Screen.CHECK, {"send": _INCOMPLETE})
         try:
-            draft = self._build(composition)
-            if get_text(form, "seen") != _digest(draft):
-                return self.show(
-                    request,
-                    composition,
-                    Screen.CHECK,
-                    {"send": _CHANGED},
-                    status=HTTPStatus.CONFLICT,
-                )
+            draft, page = self.check(request, composition, form)
+            if draft is None:
+                return page or go_to(f"/new/{draft_id}/{Screen.CHECK}")
             sent = handle_send(
                 self.site.context, draft, who=self.site.principal(who), submission_key=draft_id
             )
         except RefusedDraftError as error:
-            refused = msg("It cannot be sent as it is. %(reason)s", reason=str(error))
-            return self.show(request, composition, Screen.CHECK, {"send": refused})
+            return self.show(request, composition, Screen.CHECK, {"send": _refuse(error)})
         handle_discard_draft(self.site.context, draft_id, account_id=who.account.id)
         return go_to(f"/sent/{sent.message_id}")
 
-    def sent_address(self, draft_id: str, who: SignedIn) -> str | None:
-        """Say where a draft that is gone can be followed, if it was sent."""
+    def ask(
+        self, request: Request, composition: Composition, form: Form, who: SignedIn
+    ) -> Response:
+        """Ask a second person about what was checked; the draft stays until they have decided."""
+        why = clean_text(get_text(form, "why"))
+        if not why:
+            return self.show(request, composition, Screen.CHECK, {"why": _WHY})
+        until = self.site.context.clock() + _HOURS.get(get_text(form, "until"), _HOURS["24"])
+        try:
+            draft, page = self.check(request, composition, form)
+            if draft is None:
+                return page or go_to(f"/new/{composition.draft.draft_id}/{Screen.CHECK}")
+            asked = ApprovalAsked(draft=draft, justification=why, decide_by=until)
+            view = handle_ask_approval(self.site.context, asked, who=self.site.principal(who))
+        except (RefusedDraftError, ValueError) as error:
+            return self.show(request, composition, Screen.CHECK, {"send": _refuse(error)}, why=why)
+        draft_now = composition.draft
+        answers = {**draft_now.answers, "approval": (view.approval_id,)}
+        handle_save_draft(
+            self.site.context,
+            replace(draft_now, answers=answers, case_reference=view.draft.case),
+            account_id=who.account.id,
+        )
+        return go_to(f"/approval/{view.approval_id}")
+
+    def settled_address(self, draft_id: str, who: SignedIn) -> str | None:
+        """Say where a draft that cannot be changed any more can be followed.
+
+        It was sent; or a second person is asked about it, or has let it leave.
+        """
         sent = find_sent(self.site.context, draft_id, account_id=who.account.id)
-        return None if sent is None else f"/sent/{sent.message_id}"
+        if sent is not None:
+            return f"/sent/{sent.message_id}"
+        try:
+            draft = load_draft(self.site.context, draft_id, account_id=who.account.id)
+        except NotFoundError:
+            return None
+        return self.find_asked(draft, who)
+
+    def find_asked(self, draft: OpenDraft, who: SignedIn) -> str | None:
+        """Say where the second person's decision about a draft can be followed."""
+        approval_id = draft.get("approval")
+        if not approval_id:
+            return None
+        try:
+            view = get_approval(self.site.context, approval_id, who=self.site.principal(who))
+        except NotFoundError:
+            return None
+        match view.state:
+            case ApprovalState.WAITING:
+                return f"/approval/{approval_id}"
+            case ApprovalState.SENT:
+                handle_discard_draft(self.site.context, draft.draft_id, account_id=who.account.id)
+                return f"/sent/{view.message_id}"
+            case _:  # it was not let out: it may be changed, and asked about anew
+                return None
+
+
+def _writer(screen: Screen) -> str:
+    return f"written_by_{screen.value}"
+
+
+def _read_purpose(form: Form) -> str:
+    """Read what is to be written: one of the first choices, or one of the list of all others."""
+    chosen = get_text(form, "purpose")[:_LONGEST_CHOICE]
+    if chosen != "other":
+        return chosen
+    what = get_text(form, "what")[:_LONGEST_CHOICE]
+    return what if find_plan(what) is not None else "other"
+
+
+def _refuse(error: Exception) -> Message:
+    return msg("It cannot be sent as it is. %(reason)s", reason=str(error))

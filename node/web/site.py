@@ -33,7 +33,9 @@ from node.service.context import NodeContext, NotFoundError
 from node.service.holding import judge_view
 from node.service.people import list_accounts
 from node.service.permitting import ForbiddenError
-from node.service.principals import describe_person
+from node.service.principals import LOCAL, describe_person
+from node.service.registry_archive import RegistryArchive
+from node.web.admin.running import Running
 from node.web.last_drills import describe_last_drills
 from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, ParticipantCode
@@ -141,6 +143,8 @@ class Names:
         """Name who did something: a person here, a program, the system, or a Participant."""
         if actor == SYSTEM_ACTOR:
             return msg("This system")
+        if actor.startswith(LOCAL):
+            return msg("%(login)s, on the machine", login=actor.removeprefix(LOCAL))
         if actor.startswith(_PROGRAM):
             return msg("The program %(label)s", label=actor.removeprefix(_PROGRAM))
         return self.people.get(actor) or self.participant(actor)
@@ -155,6 +159,10 @@ class Site:
     face: Face
     list_troubles: Callable[[], list[str]] = field(default=list)
     describe_link: Callable[[], str] = field(default=str)
+    #: What pages of an administrator show of the running process, and ask of it.
+    running: Running = field(default_factory=Running)
+    #: Past versions of the directory: no evidence without them. None: there are none here.
+    archive: RegistryArchive | None = None
 
     @property
     def zone(self) -> ZoneInfo:

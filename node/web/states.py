@@ -87,6 +87,11 @@ def look_of(item: Item) -> Look:
     return _DECIDED.get(item.handling) or _SENT[item.dispatch or Dispatch.QUEUED]
 
 
+def look_at_dispatch(dispatch: Dispatch) -> Look:
+    """Say how far a message of ours has come."""
+    return _SENT[dispatch]
+
+
 def look_of_urgency(urgency: str | None) -> Look | None:
     """Say how urgent a message is; None where it cannot be read."""
     if urgency is None:

@@ -25,6 +25,8 @@ KIT: Final = KIT_FORMS | {
     "/stay",
     "/signed-out",
     "/sessions",
+    "/glossary",
+    "/glossary/{tag}",
     "/national",
     "/national/back",
     "/national/finish",

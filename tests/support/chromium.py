@@ -9,6 +9,7 @@ visit runs in a thread or a process of its own.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+_UNANSWERED = re.compile(r"Failed to fetch|network error|Load failed")
 
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -99,6 +102,12 @@ class PageWatch:
             return
         answered = "the server responded with a status of "
         if any(f"{answered}{status} " in message.text for status in self.expected_statuses):
+            return
+        # The stream of a page ends with its server, and the page asks for it again.
+        if message.location.get("url", "").endswith("/live/stream") and "net::ERR" in message.text:
+            return
+        # So does what a part asks for while its page is left: htmx says that it got no answer.
+        if message.text.startswith("htmx:") and _UNANSWERED.search(message.text):
             return
         self.findings.append(f"console error: {message.text}")
 

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from console.accounts.models import Account, AccountId
 from console.accounts.passwords import Passwords
 from console.app import Console, Wiring
+from console.confirming import Confirmed
 from console.face import ConsoleSettings, Face, NavigationItem
 from console.guard import ActiveSession, require_roles
 from console.i18n import Catalogues, msg
@@ -132,6 +133,7 @@ def build_sample(
             clock=clock,
             random=CountedBytes(),
             keep_form=lambda who, path, form: kept.append((who.account.id, path, dict(form))),
+            find_kept=lambda _who: "/kept" if kept else "",
         ),
     )
     app = console.build_app([build_router(console), build_failing_router()])
@@ -178,7 +180,18 @@ def build_router(console: Console) -> APIRouter:
     def open_page(request: Request) -> Response:
         return console.renderer.page(request, "form.html")
 
+    _add_erasing(router)
     return router
+
+
+def _add_erasing(router: APIRouter) -> None:
+    @router.get("/erase")
+    def show_erase(_who: Confirmed) -> Response:
+        return Response("what would be erased")
+
+    @router.post("/erase")
+    def erase(_sure: Confirmed, note: Annotated[list[str], Form()]) -> Response:
+        return Response(f"erased: {', '.join(note)}")
 
 
 def build_failing_router() -> APIRouter:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
 from typing_extensions import override
 
@@ -69,6 +70,11 @@ class MemoryAccounts(AccountStore):
             return True
 
     @override
+    def save_language(self, account_id: AccountId, language: str) -> None:
+        with self._lock:
+            self.accounts[account_id] = replace(self.accounts[account_id], language=language)
+
+    @override
     def save_link(self, link: SignInLink) -> None:
         with self._lock:
             kept = {h: old for h, old in self.links.items() if old.account_id != link.account_id}
@@ -125,6 +131,19 @@ class MemorySessions(SessionStore):
         with self._lock:
             if token_hash in self.sessions:
                 self.sessions[token_hash] = replace(self.sessions[token_hash], seen_at=seen_at)
+
+    @override
+    def note_confirmation(self, token_hash: TokenHash, *, at: datetime) -> None:
+        self._change(token_hash, confirmed_at=at)
+
+    @override
+    def note_shared(self, token_hash: TokenHash, *, is_shared: bool) -> None:
+        self._change(token_hash, is_shared=is_shared)
+
+    def _change(self, token_hash: TokenHash, **changes: Any) -> None:
+        with self._lock:
+            if token_hash in self.sessions:
+                self.sessions[token_hash] = replace(self.sessions[token_hash], **changes)
 
     @override
     def delete_session(self, token_hash: TokenHash) -> None:

@@ -35,6 +35,8 @@ def serve(app: FastAPI) -> Iterator[str]:
             server_header=False,
             # A connection that ends just as the browser sends on it is an error on the page.
             timeout_keep_alive=600,
+            # Pages that are still open hold their stream: the server does not wait for them.
+            timeout_graceful_shutdown=1,
         )
         server = _Announcing(config)
         thread = threading.Thread(target=server.run, args=([listener],))

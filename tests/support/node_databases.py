@@ -3,7 +3,8 @@
 Tests of the store and of the services run on both each time. Of the others, whose statements are
 the same ones, every second runs on PostgreSQL, chosen by its name, so a run shows both and costs
 one;
-``TRM_TEST_DATABASES=both`` runs all of them on both, ``sqlite`` or ``postgresql`` on one.
+``TRM_TEST_DATABASES=both`` runs all of them on both, ``sqlite`` or ``postgresql`` on one, and
+``other`` each on the one that it does not run on otherwise: with a usual run, that is both.
 """
 
 import os
@@ -36,7 +37,9 @@ def shared_node_url_of(
 
 
 def _open(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[str], str]]:
-    kind = getattr(request, "param", _WANTED) or choose_kind(request.node.nodeid)
+    kind = getattr(request, "param", _WANTED)
+    if kind not in KINDS:
+        kind = choose_kind(request.node.nodeid, other=kind == "other")
     if kind == "sqlite":
         yield sqlite_urls(folder)
         return
@@ -45,6 +48,6 @@ def _open(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[st
         yield urls
 
 
-def choose_kind(test: str) -> str:
-    """Return the database of a test: always the same one, whatever else runs."""
-    return KINDS[crc32(test.encode()) % len(KINDS)]
+def choose_kind(test: str, *, other: bool = False) -> str:
+    """Return the database of a test: always the same one, whatever else runs; or the other."""
+    return KINDS[(crc32(test.encode()) + other) % len(KINDS)]

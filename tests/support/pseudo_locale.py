@@ -1,4 +1,4 @@
-"""A language that puts every translated sentence in brackets, and the search for words outside."""
+"""Invented languages: one puts every sentence in brackets, one makes it twice as long."""
 
 import re
 from html import unescape
@@ -57,3 +57,51 @@ def find_plain_words(html: str, *, data: re.Pattern[str]) -> list[str]:
             rest = _BRACKETED.sub(" ", rest)
         found += _WORD.findall(data.sub(" ", rest))
     return found
+
+
+_ACCENTS = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "àбçđéƒǧĥíĵķļɱńóþǫřšťúṽŵχýžÀБÇĐÉƑǦĤÍĴĶĻṀŃÓÞǪŘŠŤÚṼŴΧÝŽ",
+)
+_LONGEST_GROWTH = 10
+_PLACE = re.compile(r"(%\(\w+\)[sd])")
+
+
+def accent(sentence: str) -> str:
+    """Write a sentence in letters that no source has, twice as long, its places kept.
+
+    A short word grows by itself, as words of other languages do; a sentence grows by more words.
+    """
+    parts = _PLACE.split(sentence)
+    accented = [part if _PLACE.fullmatch(part) else part.translate(_ACCENTS) for part in parts]
+    more = " ".join("·" * min(len(word), _LONGEST_GROWTH) for word in sentence.split())
+    is_word = " " not in sentence.strip() and len(sentence) <= _LONGEST_GROWTH
+    return "".join(accented) + ("" if is_word else " ") + more
+
+
+class Stretched(NullTranslations):
+    """A language that says everything in accented letters, at double length."""
+
+    @override
+    def gettext(self, message: str) -> str:
+        return accent(message)
+
+    @override
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return accent(msgid1 if n == 1 else msgid2)
+
+    @override
+    def pgettext(self, context: str, message: str) -> str:
+        return accent(message)
+
+    @override
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return accent(msgid1 if n == 1 else msgid2)
+
+    @override
+    def unpgettext(self, context: str, singular: str, plural: str, num: int) -> str:
+        return accent(singular if num == 1 else plural)
+
+    ugettext = gettext
+    ungettext = ngettext
+    upgettext = pgettext

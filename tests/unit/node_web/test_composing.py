@@ -153,14 +153,20 @@ async def test_a_child_is_at_least_urgent(al: PageReader, age: str) -> None:
     """Under 18, or possibly so: the floor is shown and locked, and the child's part is asked."""
     await al.open("/new/begin")
     await al.send("/new/", **{**LINK_SCREEN, "possibly_under_18": age})
+    assert "Step 2 of 6" in al.page.text
+    assert "This cannot be lowered" in al.page.text
+    answer = await al.send("/new/", **{"child-guardian": "appointed"})
+    assert answer.status_code == 422
+    assert "Choose an answer: The child has been informed." in al.page.text
+    await al.send("/new/", **{"child-child_informed": "no", "best_interest": "begun"})
     assert "Child Protection Unit" in al.page.text
     assert "This cannot be lowered" in al.page.text
     assert al.find_form("/new/").choices["urgency"] == ["immediate", "urgent"]
     await al.send("/new/", urgency="standard")
     form = al.find_form("/new/")
-    assert "child-guardian" in form.choices
+    assert "child-guardian" not in form.choices
     assert "age_group" not in form.choices
-    await al.send("/new/", **FACTS, **{"child-guardian": "appointed", "child-child_informed": "no"})
+    await al.send("/new/", **FACTS)
     await al.send("/new/", basis="no_personal_data")
     assert "Treated as a child" in al.page.text
     assert "Urgent" in al.page.text
@@ -254,3 +260,50 @@ async def test_a_later_screen_asks_for_the_earlier_one_first(al: PageReader) -> 
         al.path.replace("/new/", "/send/").removesuffix("/check"), {"form_token": token}
     )
     assert answer.status_code == 422
+
+
+async def test_another_window_overwrites_nothing_unseen(al: PageReader) -> None:
+    """An old form of a screen that was changed elsewhere meanwhile is shown, and not kept."""
+    await al.open("/new/begin")
+    await al.send("/new/", **LINK_SCREEN)
+    await al.send("/new/")
+    old = al.find_form("/new/")
+    await al.open(old.action)
+    await al.send("/new/", **{**FACTS, "case_manager-post": "Night desk"})
+    answer = await al.post(old.action, {**old.fields, "case_manager-post": "Day desk"})
+    assert answer.status_code == 409
+    assert "changed in another window" in al.page.text
+    shown = al.find_form("/new/")
+    assert shown.fields["case_manager-post"] == ["Day desk"]
+    kept = await al.post(old.action.replace("/new/", "/keep/"), old.fields)
+    assert kept.status_code == 409
+    await al.open(old.action)
+    assert al.find_form("/new/").fields["case_manager-post"] == ["Night desk"]
+    await al.post(shown.action, shown.fields)  # seen by now, and kept on purpose
+    await al.open(old.action)
+    assert al.find_form("/new/").fields["case_manager-post"] == ["Day desk"]
+
+
+async def test_a_kind_from_the_list_has_its_own_form(pair: Pair, al: PageReader) -> None:
+    """Something else: the kind is chosen in words; rows are added without a script; it is sent."""
+    await al.open("/new/begin")
+    answer = await al.send("/new/", purpose="other", participant="XK")
+    assert answer.status_code == 422
+    assert "Choose what you want to do." in al.page.text
+    kind = "identification.early_risk_assessment:notification"
+    link = {"purpose": "other", "what": kind, "participant": "XK", "possibly_under_18": "no"}
+    await al.send("/new/", **link)
+    await al.send("/new/")
+    assert "Legal basis" in al.page.text
+    await al.send("/new/", basis="no_personal_data")
+    assert "Content" in al.page.text
+    assert (await al.send("/new/")).status_code == 422
+    await al.send("/new/", **{"information-level": "not_yet_assessed",
+                              "information-person_took_part": "unknown"})  # fmt: skip
+    assert "May be sent" in al.page.text
+    assert (await al.send("/send/")).url.path.startswith("/sent/")
+    pair.network.settle()
+    await al.open(al.path)
+    await al.send("/correct/")
+    assert "Who receives it?" in al.page.text
+    assert re.fullmatch(r"/new/[0-9a-f]{32}/desk", al.path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.web.fields import show_body, sort_facts
+from node.web.showing import show_body, sort_facts
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.head import CaseMessage
 from tests.support.examples import list_good, read_as

@@ -36,9 +36,9 @@ async def test_the_inbox_lists_what_waits_by_deadline(pair: Pair, xk: PageReader
     later = notify(pair)
     sooner = notify(pair, urgency="immediate")
     await xk.open("/")
-    rows = re.findall(r'/message/([0-9a-f]{32})"', xk.page.text)
+    rows = re.findall(r'href="/message/([0-9a-f]{32})">Notification', xk.page.text)
     assert rows == [sooner, later]
-    assert "2 items wait for a decision." in xk.page.text
+    assert "The most urgent stands first." in xk.page.text
     assert '<span class="count">2</span>' in xk.page.text
     assert "Albania" in xk.page.text
 

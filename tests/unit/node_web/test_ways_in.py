@@ -15,7 +15,7 @@ from tests.support.console_face import PASSWORD
 from tests.support.http_server import serve
 from tests.support.national_provider import CLIENT_ID, CLIENT_SECRET, NationalProvider
 from tests.support.node_console import NodeSite, PageReader, Pair, build_site
-from tests.support.page_reader import ORIGIN
+from tests.support.page_reader import ORIGIN, OWN
 from tests.support.people import LOCAL, acting
 
 _CODE = re.compile(r"<code>([A-Z2-7-]{19})</code>")
@@ -45,6 +45,20 @@ async def test_a_recovery_code_takes_the_place_of_the_phone_once(pair: Pair) -> 
     assert acts.count("recovery_codes_made") == 2
     assert acts.count("recovery_code_used") == 1
     assert acts.count("signed_in") == 2
+
+
+async def test_nobody_has_endless_challenges_for_passkeys_kept(pair: Pair) -> None:
+    """Each is kept for a while: after twenty one waits; a password is still looked at meanwhile."""
+    async with PageReader(pair.al) as reader:
+        await reader.open("/sign-in")
+        fields = reader.find_form("/passkey").fields
+        answers = [
+            await reader.http.post("/passkey/begin", data=fields, headers=OWN) for _ in range(21)
+        ]
+        assert [answer.status_code for answer in answers] == [200] * 20 + [422]
+        assert "too many attempts" in answers[-1].json()["problem"]
+        await reader.sign_in()
+        assert reader.path == "/"
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Pages of whoever runs the node: state, people, programs. Never content."""

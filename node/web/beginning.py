@@ -1,0 +1,109 @@
+"""Beginning a message from another page: a case, a message, a desk of the directory, a gate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from console.accounts.models import SignedIn
+from node.domain.access import Principal
+from node.service.consent.circumstances import get_circumstances
+from node.service.context import NotFoundError
+from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
+from node.service.reading import get_case, load_view
+from node.service.records import find_case
+from node.web.purposes import PLANS, Plan, find_plan
+from node.web.site import Site
+from protocol.identifiers import Channel, Phase, parse_case_reference
+from protocol.messages.codes import Kind
+from protocol.messages.fields import TriState
+from protocol.messages.head import CaseMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a message is begun with."""
+
+    #: A type of the catalogue that people send.
+    tag: str
+    #: Needed for types that can ask or tell.
+    kind: Kind | None = None
+    #: Nothing: asked on the first screen.
+    participant: str = ""
+    case_reference: str | None = None
+    #: The desk that is chosen unless somebody chooses another one.
+    to_authority: str = ""
+    #: The message of this node that it follows.
+    in_reply_to: str = ""
+    #: Only of a type that leaves it open.
+    phase: Phase | None = None
+    channel: Channel | None = None
+    #: What is filled in already, by the name of the field.
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def begin_message(site: Site, beginning: Beginning, *, draft_id: str, who: SignedIn) -> str:
+    """Keep a draft under ``draft_id`` and return the address where it goes on.
+
+    The same identifier again leads to what is being written, or was sent of it. Raises
+    ``NotFoundError`` for a type that is not begun like this.
+    """
+    account_id = who.account.id
+    sent = find_sent(site.context, draft_id, account_id=account_id)
+    if sent is not None:
+        return f"/sent/{sent.message_id}"
+    try:
+        load_draft(site.context, draft_id, account_id=account_id)
+    except NotFoundError:
+        draft = _make_draft(site, beginning, draft_id=draft_id, who=site.principal(who))
+        handle_save_draft(site.context, draft, account_id=account_id)
+    # A draft without this screen leads on to its own first one.
+    return f"/new/{draft_id}/link"
+
+
+def _make_draft(site: Site, beginning: Beginning, *, draft_id: str, who: Principal) -> OpenDraft:
+    plan = find_plan(f"{beginning.tag}:{beginning.kind}" if beginning.kind else beginning.tag)
+    if plan is None:
+        raise NotFoundError("There is no such kind of message: open the case and begin again.")
+    answers = {name: tuple(values) for name, values in beginning.answers.items()}
+    given = {
+        "participant": beginning.participant,
+        "to_authority": beginning.to_authority,
+        "in_reply_to": beginning.in_reply_to,
+        "phase": beginning.phase or "",
+        "channel": beginning.channel or "",
+        "is_fixed": "yes" if beginning.participant else "",
+    }
+    answers |= {name: (str(value),) for name, value in given.items() if value}
+    if beginning.case_reference and plan.is_about_person and "possibly_under_18" not in answers:
+        answers |= _find_age(site, beginning.case_reference, who=who)
+    usual = next((purpose for purpose, known in PLANS.items() if known == plan), None)
+    return OpenDraft(
+        draft_id=draft_id,
+        kind=usual.value if usual else plan.value,
+        case_reference=beginning.case_reference,
+        answers=answers,
+    )
+
+
+def _find_age(site: Site, reference: str, *, who: Principal) -> dict[str, tuple[str, ...]]:
+    """Say whether the case is a child's, as far as its messages and records say."""
+    with site.context.database.reading() as session:
+        row = find_case(session, parse_case_reference(reference))
+    if row is None:
+        return {}
+    known = get_circumstances(site.context, row.case_id, who=who).circumstances
+    if known.treated_as_child:
+        return {"possibly_under_18": (TriState.YES.value,)}
+    case = get_case(site.context, row.case_id, who=who)
+    for item in reversed([item for item in case.items if item.readable]):
+        message = load_view(site.context, item.message_id, who=who).message
+        if isinstance(message, CaseMessage) and _is_about_person(message.type):
+            age = TriState.YES if message.body.treated_as_child else TriState.NO
+            return {"possibly_under_18": (age.value,)}
+    return {}
+
+
+def _is_about_person(tag: str) -> bool:
+    plan: Plan | None = find_plan(tag)
+    if plan is None:
+        plan = find_plan(f"{tag}:{Kind.REQUEST}") or find_plan(f"{tag}:{Kind.NOTIFICATION}")
+    return plan is not None and plan.is_about_person

@@ -1,0 +1,1 @@
+"""Forms of every message type, made from the models of the catalogue."""

@@ -1,0 +1,1 @@
+"""The words of message types, fields and codes, by phase."""

@@ -1,0 +1,142 @@
+"""What to know when a field is filled in; ``Model.field`` where it is true of one model only."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from console.i18n import Message, msg
+
+HINTS: Final[Mapping[str, Message]] = {
+    "accuracy": msg("How far the information can be trusted, whatever its source is."),
+    "action": msg("What will be done, in one line."),
+    "activities": msg("What is done to reach the goal."),
+    "approach": msg("A family that may be part of the trafficking is not contacted."),
+    "aspects": msg("Ask only for what you need for your decision."),
+    "assessed_by": msg("An office or post, not a private person."),
+    "Handover.at": msg("In your time."),
+    "Hearing.at": msg("In your time."),
+    "avoid": msg("Persons, groups or places that the interpreter must have no tie to."),
+    "carrier_reference": msg("Such as the number of the flight. It can be told to the carrier."),
+    "case_manager": msg("The desk that coordinates the case on your side."),
+    "checked_by": msg("An office or post, not a private person."),
+    "child": msg("Needed for everybody who is, or may be, under 18."),
+    "circumstances": msg("Only what the other side needs in order to act."),
+    "classes": msg("Which kinds of data may no longer be used."),
+    "clinicians_only": msg("The records go from clinic to clinic and are opened there only."),
+    "collected_by": msg("The office that collected it."),
+    "companions": msg("Who travels along. Count them: no names."),
+    "completeness": msg("Partly and Not available are answers, too."),
+    "confidential": msg("This part stays with you. It is never sent."),
+    "consulate_may_know": msg("The least that is needed for the document."),
+    "court_order": msg("Whether a court has ordered it."),
+    "danger_note": msg("What the danger is and where it comes from. Never an address."),
+    "PlanConsent.decided_by": msg(
+        "The person decides; for a child the guardian or a parent, not a suspect."
+    ),
+    "ReturnDecision.decided_by": msg(
+        "The person decides; for a child the guardian or a parent, not a suspect."
+    ),
+    "ReturnGates.decision": msg("A return is voluntary. Nobody decides for an adult."),
+    "delete_earlier": msg("The other side deletes the earlier message."),
+    "description": msg("Only what the other side needs in order to act."),
+    "discretion": msg("What may be asked without putting the person in danger."),
+    "doubts": msg("What makes you doubt the provider."),
+    "escorts": msg("Choose all who travel along, or Nobody."),
+    "ethnicity_self_declared": msg("Only if the person said it and wants it noted."),
+    "explained_in": msg("A language that the person understands well."),
+    "exploitation_forms": msg("Choose all that apply, or Not known."),
+    "family_suspected": msg("Whether somebody of the family may have had a part in it."),
+    "found_on": msg("The day, as exactly as it is known."),
+    "from_post": msg("An office or post, not a private person."),
+    "given": msg("Whether the person received this service."),
+    "goals": msg("What the person and you want to reach, one after the other."),
+    "guardian": msg("Never a parent who is a suspect."),
+    "held_by": msg("The office or company that has it."),
+    "immediate_needs": msg("Only what is needed in the next days."),
+    "informed_of": msg("The person can decide freely only after being told all of it."),
+    "information": msg("What you tell without being asked. It has the form of an answer."),
+    "intelligence_note": msg("For the police channel only: it is shown to nobody else."),
+    "joining": msg("Telephone number or address of the video conference."),
+    "keep_secret": msg("The person and third parties do not learn of this request."),
+    "known_condition": msg("Only what the expert needs in order to prepare."),
+    "last_known_places": msg("Where somebody was seen or lived last."),
+    "leaflets_in": msg("Languages in which the options are printed."),
+    "legal_source": msg("The law or rule, in one line."),
+    "lies_in": msg("The two letters of the country, such as AL."),
+    "liaison": msg("The desk that the other side works with."),
+    "manner": msg("A check must not tell anybody where the person is."),
+    "may_be_told": msg("Nothing more is told than what you choose here."),
+    "measures_taken": msg("What is done already. Never an address."),
+    "meeting_place": msg("A place that both sides find. Never the address of a shelter."),
+    "CaseManager.mailbox": msg("A mailbox of the office, not of a private person."),
+    "ServiceProvider.mailbox": msg("A mailbox of the office, not of a private person."),
+    "needed_because": msg("Such as: the hearing is on that day."),
+    "none_reason": msg("The other side sees this reason."),
+    "offences": msg("One on each line."),
+    "person_agrees": msg("Ask the person before you send this."),
+    "person_group": msg("If in doubt, a child."),
+    "phases_concerned": msg("Choose all that apply."),
+    "places_concerned": msg(
+        "Towns or districts, one on each line. Never the address of a shelter."
+    ),
+    "position": msg("What you answer to the proposal."),
+    "possibly_under_18": msg("If in doubt, the rules for children apply."),
+    "post": msg("A post or desk that answers, not a private person."),
+    "procedure_note": msg("One line on the procedure. Nothing about the person."),
+    "protection_of_the_person": msg("What must not happen to the person because of this."),
+    "provider": msg("An organisation that the directory does not list."),
+    "EarlyRiskBody.question": msg("Ask only for what you need for your decision."),
+    "OptionsBody.question": msg("Ask only for what you need for your decision."),
+    "ReturnRiskBody.question": msg("Ask only for what you need for your decision."),
+    "SecurityBody.question": msg("Ask only for what you need for your decision."),
+    "TraffickingInformationBody.question": msg("Ask only for what you need for your decision."),
+    "reachable": msg("Such as: Monday to Friday, 8:00 to 16:00."),
+    "readers": msg("Offices or posts, one on each line."),
+    "reception": msg("Who receives the person, and where the person stays first."),
+    "recognised_by": msg("So that nobody else can collect the person. Tell it to both sides only."),
+    "requirement": msg("What has to be handed in."),
+    "rest_expected_on": msg("The other side sees this day."),
+    "retraumatization_risk": msg("The risk of harm by a hearing."),
+    "right_text": msg("Write what is right, in full."),
+    "safe_to_use": msg("Whether nobody else hears, reads or answers there."),
+    "search_measures": msg("Choose all that was done."),
+    "seat": msg("Town and country."),
+    "shelter_code": msg("Capital letters and digits. The address of a shelter never leaves us."),
+    "CheckFinding.source": msg("Where this comes from."),
+    "CredibilityFinding.source": msg("Where this comes from."),
+    "special_needs": msg("Such as a disability, a pregnancy, or an illness."),
+    "stop_if": msg("What would put somebody in danger if the search went on."),
+    "subject": msg("Only what is needed to find the right person."),
+    "suspect_number": msg("Its place in the list of suspects of the request, from 1."),
+    "company_number": msg("Its place in the list of companies of the request, from 1."),
+    "telephone": msg("With the code for calls from abroad, such as +355 4 454 1821."),
+    "tell_onward_recipients": msg("The other side tells those to whom it passed the data on."),
+    "text": msg("Write of the person by the case reference, never by name."),
+    "to_post": msg("An office or post, not a private person."),
+    "to_verify": msg("Each thing that you choose has to be stated below."),
+    "town": msg("Only if the interpreter has to come."),
+    "EvidenceExchangeBody.use": msg("The other side may refuse a use."),
+    "CaseFileCopiesBody.use": msg("The other side may refuse a use."),
+    "use_limits": msg("What it must not be used for."),
+    "views_of_the_person": msg("What the person says about the risks."),
+    "voluntary": msg("Whether the person decided without pressure."),
+    "wishes_of_the_person": msg("In the person's own words, if possible."),
+    "wrong_fields": msg("Names of the fields, one on each line, such as body.found_on."),
+    "Companion.number": msg("People of this kind."),
+    "FileReply.number": msg("Its place in the list of the request, from 1."),
+    "EvidenceObtained.number": msg("Its place in the list of the request, from 1."),
+    "EvidenceReply.number": msg("Its place in the list of the request, from 1."),
+    "QuestionAnswered.question": msg("Its place in the list of the request, from 1."),
+    "TracingResult.number": msg("Its place in the list of the request, from 1."),
+}
+
+LINES_HINT: Final = msg("One on each line.")
+COUNTRY_HINT: Final = msg("The two letters of the country, such as AL.")
+COUNTRIES_HINT: Final = msg("The two letters of each country, such as AL, one on each line.")
+CURRENCY_HINT: Final = msg("The three letters of the currency, such as EUR.")
+MANY_HINT: Final = msg("Choose all that apply.")
+DESK_HINT: Final = msg(
+    "The name of the desk in the directory, as it stands there in small letters."
+)
+MESSAGE_HINT: Final = msg("The 32 letters and digits of the message, from its page.")
+NUMBER_HINT: Final = msg("A whole number, in digits.")
+"""What to know of a kind of field, where nothing is said of the field itself."""
