@@ -9,9 +9,12 @@ reader's language is not known yet, :func:`msg` and its sisters make a :class:`M
 translates when it shows it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +29,8 @@ from babel.support import NullTranslations, Translations
 DOMAIN: Final = "trm"
 LOCALES_FOLDER: Final = Path(__file__).parent / "locales"
 TEMPLATE: Final = LOCALES_FOLDER / f"{DOMAIN}.pot"
+#: Which catalogues are complete, by their digests.
+WHOLE: Final = LOCALES_FOLDER / "whole.json"
 
 
 class Language(StrEnum):
@@ -166,19 +171,24 @@ def _msgid(identifier: str | Sequence[str]) -> str:
 
 
 class Catalogues:
-    """The translations that are complete, loaded once at the start of a face."""
+    """The translations that are complete; one that is given as a function is read at first use."""
 
-    def __init__(self, loaded: Mapping[Language, NullTranslations]) -> None:
-        self._loaded = {Language.ENGLISH: NullTranslations(), **loaded}
+    def __init__(
+        self, known: Mapping[Language, NullTranslations | Callable[[], NullTranslations]]
+    ) -> None:
+        self._known = {Language.ENGLISH: NullTranslations(), **known}
 
     @property
     def offered(self) -> tuple[Language, ...]:
         """The languages that a reader may choose, in the order of the picker."""
-        return tuple(language for language in Language if language in self._loaded)
+        return tuple(language for language in Language if language in self._known)
 
     def translations(self, language: Language) -> NullTranslations:
         """Give the translations of an offered language. Raises KeyError for another."""
-        return self._loaded[language]
+        found = self._known[language]
+        if not isinstance(found, NullTranslations):
+            found = self._known[language] = found()
+        return found
 
     def choose(self, *, wish: str | None, accept_language: str) -> Language:
         """Pick the language of a page: the reader's own choice, then the browser's, then English.
@@ -198,17 +208,43 @@ class Catalogues:
 
 
 def load_catalogues(folder: Path = LOCALES_FOLDER) -> Catalogues:
-    """Load ``<folder>/<locale>.po`` of each language that is complete against ``trm.pot``."""
-    template = load_catalogue(folder / f"{DOMAIN}.pot")
-    loaded: dict[Language, NullTranslations] = {}
+    """Find ``<folder>/<locale>.po`` of each language that is complete against ``trm.pot``.
+
+    What ``whole.json`` names, byte for byte, was found complete when that was written, and is read
+    when somebody first reads it: eight languages would cost each process a second and 10 MB. Any
+    other catalogue is read and compared now.
+    """
+    template = folder / f"{DOMAIN}.pot"
+    marks = _read_marks(folder / WHOLE.name)
+    known: dict[Language, Callable[[], NullTranslations]] = {}
     for language in Language:
         path = folder / f"{language.value}.po"
         if language is Language.ENGLISH or not path.is_file():
             continue
-        catalogue = load_catalogue(path)
-        if is_complete(catalogue, template):
-            loaded[language] = compile_catalogue(catalogue)
-    return Catalogues(loaded)
+        is_marked = all(
+            marks.get(each.name) == mark_of(each.read_bytes()) for each in (template, path)
+        )
+        if is_marked or is_complete(load_catalogue(path), load_catalogue(template)):
+            known[language] = partial(_read_translations, path)
+    return Catalogues(known)
+
+
+def mark_of(content: bytes) -> str:
+    """Return what ``whole.json`` says of a file: its SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_marks(path: Path) -> Mapping[str, str]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}  # every catalogue is read and compared, as if there were no marks
+    return found if isinstance(found, dict) else {}
+
+
+@cache
+def _read_translations(path: Path) -> NullTranslations:
+    return compile_catalogue(load_catalogue(path))
 
 
 def load_catalogue(path: Path) -> Catalog:

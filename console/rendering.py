@@ -72,9 +72,7 @@ class Renderer:
     def __init__(self, parts: PageParts) -> None:
         self._parts = parts
         self._cookies = Cookies(parts.settings)
-        self._environments = {
-            language: self._build_environment(language) for language in parts.catalogues.offered
-        }
+        self._environments: dict[Language, Environment] = {}
 
     def page(
         self,
@@ -123,6 +121,8 @@ class Renderer:
 
     def render(self, template: str, language: Language, /, **context: Any) -> str:
         """Render a template as text. Raises jinja2.UndefinedError for a name that is missing."""
+        if language not in self._environments:  # most readers of a place read one or two
+            self._environments[language] = self._build_environment(language)
         return self._environments[language].get_template(template).render(context)
 
     def say(self, message: Message | str, language: Language) -> str:

@@ -1,14 +1,16 @@
-"""Write what follows from the translations: Serbian in Latin script, and the table of languages.
+"""Write what follows from the translations: Serbian in Latin, marks of what is whole, the table.
 
 usage: ``python scripts/generate_languages.py [--check]``
 
 Writes ``console/locales/sr-Latn.po`` out of ``sr-Cyrl.po``, the column ``sr-Latn`` of the glossary,
-and the table in docs/console.md. With ``--check`` nothing is written; exits with 1 if a file is not
+``whole.json`` (which catalogues are complete, so that no process compares them when it starts), and
+the table in docs/console.md. With ``--check`` nothing is written; exits with 1 if a file is not
 what its source says.
 """
 
 import argparse
 import csv
+import json
 import sys
 from collections.abc import Mapping
 from io import StringIO
@@ -20,9 +22,11 @@ from console.i18n import (
     LANGUAGE_NAMES,
     LOCALES_FOLDER,
     TEMPLATE,
+    WHOLE,
     Language,
     is_complete,
     load_catalogue,
+    mark_of,
 )
 from console.serbian import write_latin
 from console.translation_checks import key_of, list_forms
@@ -87,6 +91,18 @@ def count_done(latin: bytes | None) -> Mapping[Language, tuple[int, bool]]:
     return counted
 
 
+def derive_marks(latin: bytes | None) -> bytes:
+    """Write which catalogues are complete, by the digests of what they and the template say."""
+    counted = count_done(latin)
+    marks = {TEMPLATE.name: mark_of(TEMPLATE.read_bytes())}
+    for language, (_, is_whole) in counted.items():
+        if is_whole and language is not Language.ENGLISH:
+            path = LOCALES_FOLDER / f"{language.value}.po"
+            derived = latin if language is Language.SERBIAN_LATIN else None
+            marks[path.name] = mark_of(path.read_bytes() if derived is None else derived)
+    return (json.dumps(marks, indent=1) + "\n").encode()
+
+
 def write_table(latin: bytes | None) -> str:
     """Write the table of languages with their coverage."""
     counted = count_done(latin)
@@ -121,7 +137,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     checks: bool = parser.parse_args().check
     latin = derive_latin()
-    wanted = {GLOSSARY: derive_glossary(), DOCUMENT: derive_document(latin)}
+    wanted = {
+        GLOSSARY: derive_glossary(),
+        DOCUMENT: derive_document(latin),
+        WHOLE: derive_marks(latin),
+    }
     if latin is not None:
         wanted[LATIN] = latin
     stale = [

@@ -42,6 +42,11 @@ def test_what_follows_from_the_translations_is_up_to_date(monkeypatch: pytest.Mo
     assert generate_languages.main() == 0
 
 
+def test_a_percent_sign_is_written_twice() -> None:
+    """What the source writes as %% stays so, and a full stop may follow it."""
+    assert find_flaws(["Taken: %(size)s %%."], ["Zauzeto: %(size)s %%."], Language.BOSNIAN) == []
+
+
 @pytest.mark.parametrize(
     ("source", "text", "language", "flaw"),
     [

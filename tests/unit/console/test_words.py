@@ -1,5 +1,6 @@
 """Languages, times, places, deadlines and dates, as people read and type them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from console.i18n import (
     load_catalogue,
     load_catalogues,
     load_data_locale,
+    mark_of,
     msg,
     nmsg,
     pmsg,
@@ -95,6 +97,23 @@ def test_only_a_complete_language_is_offered() -> None:
 def test_the_languages_of_the_tree_load() -> None:
     """What lies in the folder is read; English is always offered and comes first."""
     assert load_catalogues().offered[0] is Language.ENGLISH
+
+
+def test_what_is_marked_as_whole_is_offered_unread_and_anything_else_is_compared(
+    tmp_path: Path,
+) -> None:
+    """A mark counts for the very bytes of both files; without it half a file is none."""
+    template, half = tmp_path / "trm.pot", tmp_path / "mk.po"
+    template.write_bytes(TEMPLATE.read_bytes())
+    half.write_text('msgid "Sign in"\nmsgstr "Najava"\n', encoding="utf-8")
+    assert Language.MACEDONIAN not in load_catalogues(tmp_path).offered
+    marks = {path.name: mark_of(path.read_bytes()) for path in (template, half)}
+    (tmp_path / "whole.json").write_text(json.dumps(marks))
+    offered = load_catalogues(tmp_path)
+    assert Language.MACEDONIAN in offered.offered
+    assert translate(msg("Sign in"), offered.translations(Language.MACEDONIAN)) == "Najava"
+    half.write_text('msgid "Sign in"\nmsgstr "Najavi se"\n', encoding="utf-8")
+    assert Language.MACEDONIAN not in load_catalogues(tmp_path).offered
 
 
 def test_a_compiled_translation_speaks() -> None:
