@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from console.accounts.models import SignedIn
-from console.forgery import FORM_FIELD
+from console.confirming import list_fields
 from hub.context import HubRecords, NotFoundError
 from hub.operators.kept_forms import find_kept_form, keep_form, release_kept_form
 from hub.web.site import PageRoute, Reader, Site, go_to
@@ -21,12 +21,7 @@ def build_form_keeper(records: HubRecords) -> FormKeeper:
     """Build what the kit calls when a form meets a locked screen. Files are not kept."""
 
     def keep(who: SignedIn, path: str, form: FormData) -> None:
-        fields = [
-            (name, value)
-            for name, value in form.multi_items()
-            if isinstance(value, str) and name != FORM_FIELD
-        ]
-        keep_form(records, who.account.id, path, fields)
+        keep_form(records, who.account.id, path, list_fields(form))
 
     return keep
 

@@ -28,8 +28,9 @@ MANIFEST: Final = "backup.json"
 _KEYSTORE: Final = "keystore.json"
 _SQLITE: Final = "node.db"
 _DUMP: Final = "node.dump"
-#: Pages of SQLite that are copied while writers wait.
-_PAGES: Final = 2_000
+#: All pages in one go: in parts, each write in between would begin the copy anew, and it would
+#: never end. Writers do not wait for readers, since the database is in WAL mode.
+_PAGES: Final = -1
 _CHUNK: Final = 1024 * 1024
 _DUMP_SECONDS: Final = 6 * 3_600
 _LARGEST_MANIFEST: Final = 10_000

@@ -128,8 +128,10 @@ def find_request(
     """Return a request for who may see it; raises ``NotFoundError``."""
     row = session.get(ApprovalRow, approval_id, with_for_update=lock)
     is_mine = row is not None and row.asked_by == who.actor
-    if row is None or not (
-        is_mine or (who.may(Permission.APPROVE) and who.sees(Channel(row.channel)))
+    if (
+        row is None
+        or not who.sees(Channel(row.channel))
+        or not (is_mine or who.may(Permission.APPROVE))
     ):
         raise NotFoundError("There is no such request here: open it again from the list.")
     return row

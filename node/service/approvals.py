@@ -9,7 +9,7 @@ as they are then, and the message is queued in the same transaction.
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, func, select
 
 from node.domain.access import Permission, Principal
 from node.domain.approvals import ApprovalAct, ApprovalState
@@ -153,12 +153,9 @@ def list_approvals(
 ) -> list[ApprovalView]:
     """List requests: those that who asks may decide about, and their own; the most urgent first."""
     require(who, Permission.READ_CASES)
-    mine = col(ApprovalRow.asked_by) == who.actor
-    statement = select(ApprovalRow)
-    if who.may(Permission.APPROVE):
-        statement = statement.where(or_(mine, col(ApprovalRow.channel).in_(sorted(who.channels))))
-    else:
-        statement = statement.where(mine)
+    statement = select(ApprovalRow).where(col(ApprovalRow.channel).in_(sorted(who.channels)))
+    if not who.may(Permission.APPROVE):
+        statement = statement.where(col(ApprovalRow.asked_by) == who.actor)
     if waiting_only:
         statement = statement.where(ApprovalRow.state == ApprovalState.WAITING)
     with context.database.reading() as session:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from console.accounts.models import (
     TOKEN_BYTES,
@@ -31,6 +31,7 @@ from node.service.permitting import require
 from node.service.principals import split_channels, write_channels
 from node.service.tokens import take_back_tokens_of
 from node.store.account_tables import AccountRow, ClearanceRow
+from node.store.kept_form_tables import KeptFormRow
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 
@@ -178,6 +179,7 @@ def handle_change_standing(
         session.flush()
         keep_an_administrator(session, was)
         _set_clearance(context, session, account_id, standing, who=who)
+        _forget_kept_form(session, account_id)
 
     context.transact(change)
     return load_person(context, account_id, who=who)
@@ -200,6 +202,7 @@ def handle_shut_out(context: NodeContext, account_id: AccountId, *, who: Princip
         lock_people(context, session)
         keep_an_administrator(session, " ".join(account.roles))
         take_back_tokens_of(context, session, account_id, who=who)
+        _forget_kept_form(session, account_id)
 
     open_accounts(context, who, also=keep).shut_out(account_id)
 
@@ -320,6 +323,11 @@ def _set_clearance(
     row.channels, row.confidential = channels, standing.confidential
     row.row_version += 1
     session.add(row)
+
+
+def _forget_kept_form(session: Session, account_id: str) -> None:
+    """Forget what they typed when their screen locked: they may not see it any more."""
+    session.execute(delete(KeptFormRow).where(col(KeptFormRow.account_id) == account_id))
 
 
 def _verify(standing: Standing) -> None:

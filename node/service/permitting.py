@@ -89,6 +89,23 @@ def is_case_seen(who: Principal) -> ColumnElement[bool]:
     )
 
 
+def sees_whole_case(session: Session, case_id: str, *, who: Principal) -> bool:
+    """Tell whether nothing of a case lies in a channel that is not theirs."""
+    if who.channels >= _EVERY:
+        return True
+    named = sorted(who.channels)
+    other_messages = select(MessageRow.message_id).where(
+        MessageRow.case_id == case_id,
+        or_(col(MessageRow.channel).is_(None), col(MessageRow.channel).not_in(named)),
+    )
+    other_strands = select(CaseStrandRow.channel).where(
+        CaseStrandRow.case_id == case_id, col(CaseStrandRow.channel).not_in(named)
+    )
+    return all(
+        session.exec(each.limit(1)).first() is None for each in (other_messages, other_strands)
+    )
+
+
 def is_event_seen(who: Principal) -> ColumnElement[bool]:
     """Return the condition under which an entry that points to no message is there for them."""
     if who.channels >= _EVERY:

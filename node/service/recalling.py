@@ -11,8 +11,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlmodel import Session, col, func, select
+import structlog
+from sqlmodel import Session, col, func, or_, select
 
+from console.process.tasks import describe_failure
 from node.domain.access import SYSTEM, Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -36,6 +38,8 @@ from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Channel
 from protocol.messages.catalogue import parse_payload
 from protocol.messages.head import CaseMessage
+
+log = structlog.get_logger(__name__)
 
 _AT_ONCE: Final = 100
 #: Queued messages of cases with a withdrawal: what is not meant by it shall hide nothing.
@@ -64,10 +68,18 @@ def recall_what_waits(context: NodeContext) -> int:
     )
     with context.database.reading() as session:
         found = session.exec(question).all()
-    recalled = sum(context.transact(partial(_recall, context, *names)) for names in found)
+    recalled = sum(_try_to_recall(context, *names) for names in found)
     if recalled:
         context.signals.inbox.notify()
     return recalled
+
+
+def _try_to_recall(context: NodeContext, message_id: str, withdrawal_id: str) -> bool:
+    try:
+        return context.transact(partial(_recall, context, message_id, withdrawal_id))
+    except Exception as error:  # noqa: BLE001 - one damaged row lets no other leave: recorded, tried again
+        log.warning("message_not_recalled", message=message_id, error=describe_failure(error))
+        return False
 
 
 def _recall(context: NodeContext, message_id: str, withdrawal_id: str, session: Session) -> bool:
@@ -109,9 +121,14 @@ class UntoldView:
 def tell_untold(context: NodeContext) -> int:
     """Try again to tell whoever could not be told; returns how many were told now."""
     now = context.clock()
+    moment = or_(
+        col(UntoldRow.try_again_at) <= now,
+        # Written by a clock that was set back since.
+        col(UntoldRow.try_again_at) > now + TELL_AGAIN_AFTER,
+    )
     due = (
         select(UntoldRow)
-        .where(col(UntoldRow.settled_at).is_(None), col(UntoldRow.try_again_at) <= now)
+        .where(col(UntoldRow.settled_at).is_(None), moment)
         .order_by(col(UntoldRow.try_again_at))
         .limit(_AT_ONCE)
     )
@@ -152,10 +169,15 @@ def handle_tell_now(context: NodeContext, withdrawal_id: str, *, who: Principal)
 
 def _try_to_tell(context: NodeContext, untold_id: str, *, who: Principal = SYSTEM) -> bool:
     try:
-        return context.transact(partial(_tell, context, untold_id, who=who))
+        told = context.transact(partial(_tell, context, untold_id, who=who))
     except NodeError:  # nothing of it was written
+        told = False
+    except Exception as error:  # noqa: BLE001 - one damaged row silences no other desk: recorded, tried again
+        log.warning("desk_not_told", untold=untold_id, error=describe_failure(error))
+        told = False
+    if not told:
         context.transact(partial(_put_off, context, untold_id))
-        return False
+    return told
 
 
 def _tell(context: NodeContext, untold_id: str, session: Session, *, who: Principal) -> bool:
@@ -187,9 +209,10 @@ def _load(
 
 
 def _put_off(context: NodeContext, untold_id: str, session: Session) -> None:
-    row = session.get_one(UntoldRow, untold_id, with_for_update=True)
-    row.try_again_at = context.clock() + TELL_AGAIN_AFTER
-    session.add(row)
+    row = session.get(UntoldRow, untold_id, with_for_update=True)
+    if row is not None and row.settled_at is None:
+        row.try_again_at = context.clock() + TELL_AGAIN_AFTER
+        session.add(row)
 
 
 def _settle(context: NodeContext, session: Session, row: UntoldRow, *, who: Principal) -> None:

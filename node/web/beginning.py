@@ -9,7 +9,7 @@ from node.service.consent.circumstances import get_circumstances
 from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.reading import get_case, load_view
-from node.service.records import find_case
+from node.service.records import ErasedError, find_case
 from node.web.purposes import PLANS, Plan, find_plan
 from node.web.site import Site
 from protocol.identifiers import Channel, Phase, parse_case_reference
@@ -95,7 +95,10 @@ def _find_age(site: Site, reference: str, *, who: Principal) -> dict[str, tuple[
         return {"possibly_under_18": (TriState.YES.value,)}
     case = get_case(site.context, row.case_id, who=who)
     for item in reversed([item for item in case.items if item.readable]):
-        message = load_view(site.context, item.message_id, who=who).message
+        try:
+            message = load_view(site.context, item.message_id, who=who).message
+        except ErasedError:  # an earlier one may say it
+            continue
         if isinstance(message, CaseMessage) and _is_about_person(message.type):
             age = TriState.YES if message.body.treated_as_child else TriState.NO
             return {"possibly_under_18": (age.value,)}

@@ -19,7 +19,7 @@ from node.service.context import NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.permitting import find_seen_case
 from node.service.reading import CaseView, Item, get_case, load_view
-from node.service.records import IN, find_case
+from node.service.records import IN, ErasedError, find_case
 from node.web.beginning import Beginning, begin_message
 from node.web.cases.acting import do_once, open_case, show
 from node.web.cases.next_step import find_next
@@ -273,7 +273,10 @@ def _take_over(
         if field.sensitivity is Sensitivity.NONE
     ]
     for item in reversed(items):
-        message = load_view(site.context, item.message_id, who=who).message
+        try:
+            message = load_view(site.context, item.message_id, who=who).message
+        except ErasedError:  # an earlier one may say it
+            continue
         if isinstance(message, CaseMessage) and isinstance(message.body, PersonBody):
             known = spread_body(fields, message.body)
             if item.direction == IN:  # the case manager named there is theirs, not ours

@@ -112,11 +112,8 @@ def _find_content_errors(composition: Composition) -> Errors:
     halves = {"question", "information"} & set(composition.plan.body.model_fields)
     if halves and form is not None and form.fields and not halves & set(composition.body()):
         errors[form.fields[0].name] = msg("Fill in what you ask, or what you tell.")
-    if (
-        composition.classes()
-        and not composition.sendable()
-        and needs_personal_data(composition.plan)
-    ):
+    has_none = composition.classes() and not composition.sendable()
+    if (has_none and needs_personal_data(composition.plan)) or composition.is_basis_too_narrow():
         errors["basis"] = msg("This message is about the person: choose another legal basis.")
     return errors
 

@@ -290,6 +290,13 @@ class Composition:
         shown = frozenset({Sensitivity.NONE, *self.sendable()})
         return [*everything.withheld(shown), *everything.not_applying]
 
+    def is_basis_too_narrow(self) -> bool:
+        """Say whether the type needs what the legal basis does not let out."""
+        leaving = self.whole_form()
+        if leaving.find_errors():
+            return False  # that is said first
+        return bool(self.form(self._belongs).find_errors(leaving.body()))
+
     def date_parts(self, name: str) -> DateParts:
         """Return a date as it was typed."""
         return get_date_parts(self.draft.answers, name)

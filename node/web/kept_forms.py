@@ -54,16 +54,21 @@ def create_kept_forms_router(site: Site) -> APIRouter:
         return site.page(request, "kept.html", kept=forms.find(who.account.id))
 
     @router.post(f"{KEPT_PATH}/send")
-    def send(who: ActiveSession) -> Response:
-        path = forms.release(who.account.id)
-        if path is None:
+    def send(who: ActiveSession, of: str = "") -> Response:
+        """Send it on; ``of`` is the moment of the form that was shown, which may be another now."""
+        kept = forms.find(who.account.id)
+        if kept is None or kept.kept_at.isoformat() != of:
             raise NotFoundError("There is no form to send: it was sent already, or discarded.")
+        forms.release(who.account.id)
         # 307: the browser sends the same fields on, to where they were meant for.
-        return RedirectResponse(path, status_code=HTTPStatus.TEMPORARY_REDIRECT)
+        return RedirectResponse(kept.path, status_code=HTTPStatus.TEMPORARY_REDIRECT)
 
     @router.post(f"{KEPT_PATH}/discard")
-    def discard(who: ActiveSession) -> Response:
-        forms.release(who.account.id)
+    def discard(who: ActiveSession, of: str = "") -> Response:
+        """Discard it, but none that was kept since the page was shown."""
+        kept = forms.find(who.account.id)
+        if kept is not None and kept.kept_at.isoformat() == of:
+            forms.release(who.account.id)
         return go_to(site.face.home)
 
     return router

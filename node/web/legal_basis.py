@@ -161,7 +161,7 @@ class BasisAnswers:
                 "given_at": self.given_at.parse_moment(self.zone).isoformat(),
                 "explained_in": self.draft.get("explained_in"),
                 "classes": list(self.draft.list("classes")),
-                "phases": sorted({phase, *self.draft.list("phases_concerned")}),
+                "phases": sorted({phase, *(body.get("phases_concerned") or ())}),
                 "recipients": [recipient],
             },
             # The form says all of this where a consent is chosen, so that it goes on file.

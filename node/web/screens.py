@@ -104,7 +104,8 @@ class ComposingPages:
         answers = {
             name: tuple(values)
             for name, values in draft.answers.items()
-            if name not in names and not (part is not None and part.owns(name))
+            if name not in names
+            and not (part is not None and (part.owns(name) or part.is_beside(name)))
         }
         if part is not None:
             answers |= part.take(form)

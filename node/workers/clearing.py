@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from node.service.context import NodeContext
-from node.service.work.clearing import clear_work_events
+from node.service.work.clearing import clear_kept_forms, clear_work_events
 
 
 class Clearing:
@@ -18,6 +18,7 @@ class Clearing:
 
     async def run_round(self) -> None:
         """Clear everything that is due."""
+        await asyncio.to_thread(clear_kept_forms, self._context)
         after: int | None = 0
         while after is not None:
             after = await asyncio.to_thread(clear_work_events, self._context, after=after)

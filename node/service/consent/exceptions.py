@@ -12,6 +12,7 @@ from node.domain.events import EventKind
 from node.service.audit import record
 from node.service.case_content import get_case_of, open_content, seal_content
 from node.service.context import NodeContext
+from node.service.permitting import sees_whole_case
 from node.service.records import add_event
 from node.store.consent_tables import ExceptionRow
 from node.store.tables import CaseRow
@@ -81,9 +82,14 @@ def record_exception(
 
 
 def list_exceptions(context: NodeContext, case_id: str, *, who: Principal) -> list[ExceptionView]:
-    """List the exceptions of a case, the oldest first."""
+    """List the exceptions of a case, the oldest first.
+
+    Why somebody wrote without consent says what was written, and for which channel it was recorded
+    is not noted: in a case with channels that are not theirs, somebody sees only their own.
+    """
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
+        sees_all = sees_whole_case(session, case_id, who=who)
         return [
             ExceptionView(
                 row.exception_id,
@@ -96,6 +102,7 @@ def list_exceptions(context: NodeContext, case_id: str, *, who: Principal) -> li
                 .where(ExceptionRow.case_id == case_id)
                 .order_by(col(ExceptionRow.recorded_at), col(ExceptionRow.exception_id))
             )
+            if sees_all or row.recorded_by == who.actor
         ]
 
 

@@ -1,13 +1,15 @@
-"""Clearing away who did what with items, and was told of them, when it is long over."""
+"""Clearing away what was kept long enough: acts on items, and forms that met a locked screen."""
 
 from datetime import timedelta
 from typing import Final
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 
+from console.storage.kept_forms import LIFETIME
 from node.domain.work import ItemState
 from node.service.context import NodeContext
 from node.store.bulk import delete_rows
+from node.store.kept_form_tables import KeptFormRow
 from node.store.work_tables import WorkEventRow, WorkItemRow
 
 KEPT_FOR: Final = timedelta(days=366)
@@ -36,3 +38,12 @@ def clear_work_events(context: NodeContext, *, after: int = 0) -> int | None:
     if over:
         context.transact(lambda session: delete_rows(session, WorkEventRow, over), durable=False)
     return old[-1][0] if old and len(old) == _LOOKED_AT else None
+
+
+def clear_kept_forms(context: NodeContext) -> None:
+    """Delete forms that met a locked screen, a day after: also of somebody who never came back."""
+    old = col(KeptFormRow.kept_at) <= context.clock() - LIFETIME
+    with context.database.reading() as session:
+        if session.exec(select(KeptFormRow.account_id).where(old).limit(1)).first() is None:
+            return
+    context.transact(lambda session: session.execute(delete(KeptFormRow).where(old)))

@@ -87,7 +87,9 @@ def create_hooks_router(site: Site) -> APIRouter:
         return _show(site, request, who, webhook_id, done=_DONE.get(done))
 
     @router.post("/programs/webhooks/{webhook_id}")
-    def change(request: Request, who: PeopleAdmin, webhook_id: str, form: Form) -> Response:
+    def change(
+        request: Request, who: PeopleAdmin, _sure: Confirmed, webhook_id: str, form: Form
+    ) -> Response:
         typed = read_wish(form)
         if typed.errors:
             return _show(site, request, who, webhook_id, errors=typed.errors)

@@ -137,7 +137,7 @@ def _add_pages_of_one(router: APIRouter, site: Site) -> None:
         return go_to(f"/people/{account_id}")
 
     @router.post("/people/{account_id}/let-in")
-    def let_in(who: PeopleAdmin, account_id: AccountId) -> Response:
+    def let_in(who: PeopleAdmin, _sure: Confirmed, account_id: AccountId) -> Response:
         handle_let_in(site.context, account_id, who=site.principal(who))
         return go_to(f"/people/{account_id}")
 

@@ -125,6 +125,9 @@ def attempt(case: OpenCase, form: Form, act: Callable[[], object], *, at: str) -
     ``at``: the field at which it is said what was refused. A form that was sent twice, by a double
     click or from the page before, has done it once. The form's field ``key`` names it.
     """
+    meant = get_text(form, "strand")
+    if meant and meant != case.channel:  # channels are counted anew: this would be in another one
+        return Outcome(is_stale=True)
     asked = sorted((name, str(value)) for name, value in form.multi_items() if name not in _CHANGES)
     try:
         made = do_once(

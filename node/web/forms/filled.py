@@ -154,12 +154,22 @@ class FilledForm:
         leaves = {leaf.name for leaf in list_shapes(self._shape)}
         return frozenset(leaves | {rows.name for rows in _list_rows(self._shape)})
 
+    def is_beside(self, name: str) -> bool:
+        """Say whether an answer stands in a row of the form, in a field that is not in the form."""
+        plain = _NUMBER.sub(ROW, _DATE_PART.sub("", name))
+        return plain not in self._names and plain.startswith(self._rows)
+
+    @cached_property
+    def _rows(self) -> tuple[str, ...]:
+        return tuple(f"{rows.name}-{ROW}-" for rows in _list_rows(self._shape))
+
     def take(self, posted: FormData) -> dict[str, tuple[str, ...]]:
         """Take what was posted of this form; a row is added or removed if its button was pressed.
 
-        Nothing else is lost: what is wrong is taken as it was typed.
+        Nothing else is lost: what is wrong is taken as it was typed, and answers beside these, in
+        the same rows, move with their row.
         """
-        given: dict[str, tuple[str, ...]] = {}
+        given = {name: tuple(v) for name, v in self.answers.items() if self.is_beside(name)}
         for name in posted:
             values = tuple(v for v in posted.getlist(name) if isinstance(v, str))
             if self.owns(name) and any(values):
@@ -225,10 +235,14 @@ class FilledForm:
             if leaf.sensitivity not in covered and is_filled(leaf, self.answers)
         ]
 
-    def find_errors(self) -> dict[str, Message]:
-        """Say what is wrong or missing, by the name of the field, in the order of the form."""
+    def find_errors(self, body: Mapping[str, Any] | None = None) -> dict[str, Message]:
+        """Say what is wrong or missing, by the name of the field, in the order of the form.
+
+        ``body``: what would leave, if that is not all that was typed.
+        """
         faults = Faults(self.model, self.parts, variants=self.setting.variants)
-        return faults.find(self.body(), self.answers, zone=self.setting.zone)
+        judged = self.body() if body is None else body
+        return faults.find(judged, self.answers, zone=self.setting.zone)
 
     # How it is done.
 
@@ -359,7 +373,8 @@ class FilledForm:
 
     def _tidy(self, answers: Answers) -> Answers:
         """Take empty rows out, but for those at the end, which somebody has just opened."""
-        counts = {rows.name for rows in _list_rows(self._shape)}
+        whole = describe_form(self.model, self.setting.variants)
+        counts = {rows.name for rows in _list_rows(whole)}
 
         def is_count(name: str) -> bool:
             return _NUMBER.sub(ROW, name) in counts

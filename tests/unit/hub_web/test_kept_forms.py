@@ -74,3 +74,20 @@ async def send_too_late_again(hub: Hub, reader: HubReader) -> None:
     hub.clock.advance(minutes=16)
     await reader.send("/operators/new", name="desk.three", display_name="D", roles=["observer"])
     await reader.send("/unlock", password=PASSWORD)
+
+
+async def test_a_password_that_confirmed_is_not_kept_with_its_form(
+    hub: Hub, reader: HubReader
+) -> None:
+    """Sent from the page that asks who is there, the form is kept, and the answer is not."""
+    await reader.sign_in("admin")
+    await reader.open("/operators/new")
+    hub.clock.advance(minutes=6)
+    asked = {"name": "desk.four", "display_name": "Four", "roles": ["observer"]}
+    await reader.send("/operators/new", **asked)
+    assert "Confirm that it is you" in reader.page.text
+    hub.clock.advance(minutes=16)
+    await reader.send("/operators/new", confirm_password=PASSWORD)
+    await reader.send("/unlock", password=PASSWORD)
+    shown = (await reader.open("/kept")).text
+    assert ("desk.four" in shown, PASSWORD in shown) == (True, False)

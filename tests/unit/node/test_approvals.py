@@ -1,6 +1,7 @@
 """The second person: who decides about what, until when, and what leaves in the end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,19 @@ def test_nobody_approves_what_their_own_program_asked(network: Network) -> None:
         handle_approve(al, approval_id, GIVEN, who=both)
     with pytest.raises(StaleError, match="anew"):  # no active account stands behind it
         handle_approve(al, approval_id, GIVEN, who=APPROVER)
+
+
+def test_a_request_of_a_channel_that_was_taken_is_not_there(network: Network) -> None:
+    """Whoever asked and is not cleared for its channel any more neither sees nor touches it."""
+    al = network.node("AL")
+    approval_id = ask(network)
+    without = replace(AUTHOR, channels=frozenset({Channel.POLICE}))
+    assert [view.approval_id for view in list_approvals(al, who=AUTHOR)] == [approval_id]
+    assert list_approvals(al, who=without) == []
+    with pytest.raises(NotFoundError):
+        get_approval(al, approval_id, who=without)
+    with pytest.raises(NotFoundError):
+        handle_take_back_approval(al, approval_id, who=without)
 
 
 def test_a_request_ends(network: Network) -> None:

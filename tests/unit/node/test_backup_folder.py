@@ -1,9 +1,14 @@
 """A backup of a node in a folder: made while it works, tried, refused where it does not hold."""
 
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
+from sqlalchemy import make_url
 
 from node.adapters.backup_folder import (
     MANIFEST,
@@ -65,6 +70,38 @@ def test_a_backup_is_made_tried_and_noted(tmp_path: Path, url_of: Callable[[str]
     assert (known.test_passed, known.tested_by) == (True, LOCAL.actor)
     with pytest.raises(BackupError, match="not empty"):
         write_backup(folder, context.database, keystore=tmp_path / "keystore.json")
+    network.close()
+
+
+def test_a_node_that_writes_all_the_time_is_copied(tmp_path: Path) -> None:
+    """Writes beside it neither begin the copy anew, nor does the copy hold them up."""
+    urls = sqlite_urls(tmp_path)
+    place = make_url(urls("AL")).database or ""
+    with closing(sqlite3.connect(place)) as empty:
+        empty.execute("PRAGMA page_size = 512")  # so many small pages are copied
+        empty.execute("CREATE TABLE filling (bytes BLOB)")
+        empty.execute("INSERT INTO filling VALUES (zeroblob(20000000))")
+        empty.commit()
+    network = build(urls)
+    made, most = Event(), 200_000
+
+    def write() -> int:
+        with closing(sqlite3.connect(place)) as other:
+            other.execute("PRAGMA synchronous = OFF")
+            for count in range(most):
+                if made.is_set():
+                    return count
+                other.execute("INSERT INTO filling VALUES (NULL)")
+                other.commit()
+        return most
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            make_backup(network.node("AL"), tmp_path)
+        finally:
+            made.set()
+        assert writing.result() < most
     network.close()
 
 

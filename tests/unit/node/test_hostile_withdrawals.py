@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlmodel import delete, select
+from sqlmodel import Session, delete, select
 
 from contact_registry.directory import Directory
 from node.domain.access import Principal
@@ -46,7 +46,7 @@ from node.service.recalling import (
 )
 from node.service.withdrawals import WithdrawalDraft, handle_withdraw
 from node.service.work.other_sources import reconcile
-from node.store.consent_tables import ConsentRow
+from node.store.consent_tables import ConsentRow, UntoldRow
 from node.store.tables import MessageRow
 from node.store.work_tables import WorkItemRow
 from protocol.identifiers import Channel
@@ -189,6 +189,29 @@ def test_a_desk_that_cannot_be_told_is_watched_until_it_was(network: Network) ->
     assert [each.settled_by for each in list_untold(al, who=STAFF, open_only=False)][1:] == [
         STAFF.actor
     ]
+
+
+def test_a_damaged_row_and_a_clock_set_back_keep_nobody_from_being_told(network: Network) -> None:
+    """The first of two desks cannot be opened, the other's moment is far ahead: it is told."""
+    al = network.node("AL")
+    first = handle_send(al, text("XK"), who=STAFF)
+    second = handle_send(al, text("MK"), who=STAFF)
+    follow(network)
+    for sent in (first, second):
+        handle_withdraw(al, sent.case_id, WITHDRAWN, who=STAFF, tell_later=True)
+
+    def spoil(session: Session) -> None:
+        for row in session.exec(select(UntoldRow)):
+            if row.peer == "XK":
+                row.content_sealed, row.try_again_at = b"damaged", al.clock()
+            else:
+                row.try_again_at = al.clock() + timedelta(days=9)
+            session.add(row)
+
+    al.transact(spoil)
+    assert tell_untold(al) == 1
+    assert [each.peer for each in list_deletions(al, who=STAFF)] == ["MK"]
+    assert [each.peer for each in list_untold(al, who=STAFF)] == ["XK"]
 
 
 def subjects(context: NodeContext) -> set[str]:

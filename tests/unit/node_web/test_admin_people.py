@@ -194,6 +194,29 @@ async def test_a_webhook_lives_from_its_making_to_its_end(
     assert "No program is told what happens here." in gone.text
 
 
+async def test_who_lets_in_or_redirects_a_program_says_once_more_who_they_are(
+    office: Office, admin: PageReader
+) -> None:
+    """At a screen that was left open nobody opens an account, or sends what happens elsewhere."""
+    await admin.open("/programs/webhooks/new")
+    await admin.send("/programs/webhooks/new", label="left open", url="https://example.org/left")
+    listed = await admin.open("/programs")
+    name = listed.text.partition('href="/programs/webhooks/')[2].partition('"')[0]
+    hook = f"/programs/webhooks/{name}"
+    person = await invite(admin, "left.open")
+    await admin.send(f"{person}/shut-out")
+    await admin.open(hook)
+    seen = admin.find_form(f"{hook}/secret").fields
+    wish = {"label": "left open", "url": "https://elsewhere.example.org", "channels": ["police"]}
+    office.clock.advance(minutes=6)
+    redirected = await admin.post(hook, {**seen, **wish})
+    assert "Confirm that it is you" in redirected.text
+    assert "elsewhere" not in (await admin.open(hook)).text
+    await admin.open(person)
+    assert "Confirm that it is you" in (await admin.send(f"{person}/let-in")).text
+    assert "This account is shut out." in (await admin.open(person)).text
+
+
 def test_every_problem_and_every_scope_has_its_words() -> None:
     """What the services can say of people and programs, the pages say in the reader's language."""
     assert set(PROBLEMS) == set(AccountProblem)

@@ -1,6 +1,7 @@
 """The pages of a case: who is in it, what is noted, how it ends, and what of it is erased."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from sqlmodel import select
@@ -10,9 +11,13 @@ from node.service.cases.linking import list_links
 from node.service.cases.notes import list_notes
 from node.service.cases.viewing import load_overview
 from node.service.consent.circumstances import get_circumstances
+from node.service.erasing import handle_erase_message
 from node.service.people import list_accounts
 from node.service.reading import list_items
 from node.store.audit_tables import AuditDueRow, AuditRow
+from node.store.case_tables import CaseStrandRow
+from protocol.identifiers import Channel
+from protocol.messages.general import ErasureGround
 from tests.support.case_pages import Case, begin_case, open_part_one
 from tests.support.case_steps import settle
 from tests.support.node_console import PageReader, Pair, build_pair
@@ -197,3 +202,43 @@ async def test_a_message_begins_at_a_desk_of_the_directory(al: PageReader) -> No
     assert al.find_form("/new/").fields["participant"] == ["XK"]
     refused = await al.post("/directory/write", {**form.fields, "authority": "AL-nobody"})
     assert refused.status_code == 404
+
+
+async def test_a_message_begins_in_a_case_whose_newest_message_was_erased(
+    pair: Pair, al: PageReader, case: Case
+) -> None:
+    """What an erased message no longer says is asked again; nobody is kept from writing."""
+    ground = ErasureGround.RETENTION_OVER
+    handle_erase_message(pair.al.context, case.sent.message_id, who=STAFF, ground=ground)
+    for form, chosen in (
+        ("begin", {"what": "first_assistance.needs_assessment"}),
+        ("go-on", {"purpose": "referral"}),
+    ):
+        await al.open(case.address)
+        await al.send(f"{case.address}/{form}", **chosen)
+        assert al.path.startswith("/new/"), form
+
+
+async def test_what_was_typed_for_one_channel_is_never_kept_in_another(
+    pair: Pair, al: PageReader, case: Case
+) -> None:
+    """Channels are counted in addresses: if the count changed since, nothing is written."""
+    notes = f"{case.address}/notes"
+    await al.open(notes)
+    form = al.find_form(notes)
+    with pair.al.context.database.transaction() as session:
+        was = session.exec(select(CaseStrandRow).where(CaseStrandRow.case_id == case.case_id)).one()
+        moment = was.opened_at - timedelta(minutes=1)
+        assert was.channel != Channel.WITNESS_PROTECTION
+        session.add(
+            CaseStrandRow(
+                case_id=case.case_id,
+                channel=Channel.WITNESS_PROTECTION,
+                opened_at=moment,
+                touched_at=moment,
+            )
+        )
+    answer = await al.post(notes, {**form.fields, "text": "Not for the police."})
+    assert answer.status_code == 409
+    assert "Not for the police." in answer.text
+    assert list_notes(pair.al.context, case.case_id, who=STAFF, limit=9) == []

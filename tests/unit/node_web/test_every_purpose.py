@@ -36,7 +36,7 @@ from protocol.errors import LocalProtocolError
 from protocol.identifiers import ParticipantCode
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.fields import Sensitivity, TriState
-from protocol.messages.head import CaseMessage
+from protocol.messages.head import CaseMessage, ExceptionGround
 from protocol.policy.deciding import RULES
 from protocol.policy.facts import IDENTIFYING
 from tests.support.examples import compose, load_examples
@@ -131,6 +131,39 @@ def test_an_example_goes_through_the_screens(
     assert (draft.type, draft.kind) == (plan.tag, plan.kind)
     again = plan.body.model_validate_json(json.dumps(draft.body))
     assert type(again) is plan.body
+
+
+@pytest.mark.parametrize("plan", ALL, ids=lambda plan: plan.value)
+def test_a_basis_that_does_not_let_out_what_is_needed_is_refused_on_a_screen(
+    pages: tuple[NodeSite, ComposingPages], plan: Plan
+) -> None:
+    """Whatever the ground of an exception: if no screen has an error, the body fits its type."""
+    composing = pages[1]
+    composition = write(composing, plan, find_example(plan))
+    for ground in ExceptionGround:
+        answers = {
+            **composition.draft.answers,
+            "basis": ("exception",),
+            "ground": (ground.value,),
+            "justification": ("She cannot be asked in time.",),
+            "person_told": ("yes",),
+        }
+        narrow = replace(composition, draft=replace(composition.draft, answers=answers))
+        screens = [screen for screen in narrow.screens if screen is not Screen.DESK]
+        if not any(composing.find_errors(narrow, screen) for screen in screens):
+            plan.body.model_validate_json(json.dumps(narrow.body()))
+
+
+def test_a_consent_names_no_phase_of_a_form_that_was_left(
+    pages: tuple[NodeSite, ComposingPages],
+) -> None:
+    """Phases that were ticked for a referral are not consented to once it is something else."""
+    plan = parse_choice("first_assistance.needs_assessment")
+    left = write(pages[1], plan, find_example(plan))
+    answers = {**left.draft.answers, "phases_concerned": ("return",)}
+    composition = replace(left, draft=replace(left.draft, answers=answers))
+    draft = composition.build(our_desk="AL-anti-trafficking-coordination-office")
+    assert draft.legal_basis["phases"] == ["first_assistance"]
 
 
 def test_every_type_is_begun_somewhere() -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from jinja2 import Environment
 from pydantic import BaseModel
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from console.i18n import Language, Message
 from node.web.field_labels import FIELD_LABELS, find_label
@@ -26,6 +26,8 @@ from protocol import messages as messages_package
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.codes import Kind
 from protocol.messages.describing import ValueKind, describe_own_fields
+from protocol.messages.fields import Sensitivity
+from protocol.messages.first_assistance import NeedsAssessmentBody
 from protocol.messages.general import ErasureBody
 from protocol.messages.head import AskingOrTelling, CaseMessage
 from protocol.messages.identification_requests import TraffickingQuestion
@@ -48,7 +50,7 @@ _PAGE = """{% import "node/form_parts.html" as parts with context %}
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Give the templates of a node, as its pages use them."""
     pair = build_pair(tmp_path_factory.mktemp("forms"))
-    yield pair.al.console.renderer._environments[Language.ENGLISH]
+    yield pair.al.console.renderer._build_environment(Language.ENGLISH)
     pair.network.close()
 
 
@@ -240,6 +242,32 @@ def test_rows_are_added_and_removed_by_buttons() -> None:
     assert left["suspects"] == ("1",)
     assert left["suspects-0-description"] == ("second",)
     assert "suspects-1-description" not in left
+
+
+@pytest.mark.parametrize("act", ["removed", "emptied"])
+def test_what_this_screen_does_not_show_moves_with_its_row(act: str) -> None:
+    """A row that goes takes its hidden fields along; those of another row never become its own."""
+    stored = {
+        "needs": ["3"],
+        "needs-0-need": ["shelter"], "needs-0-priority": ["high"],
+        "needs-1-need": ["legal"], "needs-1-note": ["hidden, of the second"],
+        "needs-2-need": ["medical"], "needs-2-note": ["hidden, of the third"],
+    }  # fmt: skip
+    setting = FormSetting(zone=ZONE, keep=lambda leaf: leaf.sensitivity is Sensitivity.NONE)
+    form = FilledForm(NeedsAssessmentBody, stored, setting)
+    assert form.is_beside("needs-1-note")
+    shown: list[tuple[str, str | UploadFile]]
+    shown = [("needs", "3"), ("needs-1-need", "legal"), ("needs-2-need", "medical")]
+    if act == "removed":
+        shown += [("needs-0-need", "shelter"), ("drop_row", "needs-0")]
+    left = form.take(FormData(shown))
+    assert left["needs"] == ("2",)
+    assert [left[f"needs-{row}-need"] for row in range(2)] == [("legal",), ("medical",)]
+    notes = {name: values for name, values in left.items() if name.endswith("note")}
+    assert notes == {
+        "needs-0-note": ("hidden, of the second",),
+        "needs-1-note": ("hidden, of the third",),
+    }
 
 
 def test_an_empty_row_between_others_is_closed_up() -> None:
