@@ -102,7 +102,7 @@ check: ## Check format, lint, types, import rules, dependencies, migrations, and
 # What is written from the code into the tree: schemas and annex, tables of policy and attacks, vectors.
 GENERATORS := scripts/generate_protocol.py scripts/generate_policy.py scripts/generate_vectors.py \
 	scripts/generate_attacks.py scripts/generate_malicious.py scripts/generate_api_examples.py \
-	scripts/generate_access.py
+	scripts/generate_access.py scripts/generate_languages.py
 
 .PHONY: generate
 generate: ## Write what is generated from the code: schemas and annex, the table of policy, vectors

@@ -135,6 +135,7 @@ def test_a_notification_and_its_decision(
     pair.network.settle()
     sender.goto(f"{al}/")
     expect(sender.locator("table.inbox")).to_contain_text("Decision")
+    sender.click("table.inbox a:has-text('Decision')")
     sender.click("text=Open the case")
     expect(sender.locator(".timeline")).to_contain_text("Accepted")
     verify_width(sender)
@@ -192,26 +193,13 @@ def test_what_is_typed_is_kept_by_itself(visit: Visit, pair: Pair, al: str) -> N
     )
 
 
-def test_news_are_announced(visit: Visit, pair: Pair, xk: str) -> None:
-    """A message that comes in while the inbox is open is announced; the list does not move."""
-    page, _ = visit(f"{xk}/sign-in")
-    sign_in(page, pair)
-    expect(page.locator("main")).to_contain_text("Nothing waits for you")
-    pair.network.clock.advance(seconds=5)
-    handle_send(pair.al.context, make_draft(), who=acting("api:test"))
-    pair.network.settle()
-    page.evaluate("htmx.trigger('#news', 'look')")
-    expect(page.locator("#news")).to_contain_text("1 new item")
-    expect(page.locator("main")).to_contain_text("Nothing waits for you")
-
-
 def test_the_keyboard_alone_is_enough(visit: Visit, pair: Pair, al: str) -> None:
     """From the top of the first screen every stop of the tab key is visible and outlined."""
     page, _ = visit(f"{al}/sign-in")
     sign_in(page, pair)
     page.goto(f"{al}/new/begin")
     stops = []
-    for _stop in range(14):
+    for _stop in range(24):
         page.keyboard.press("Tab")
         stops.append(
             page.evaluate(
