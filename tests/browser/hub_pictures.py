@@ -19,6 +19,7 @@ from hub.web.registry.exports import ExportFormat, export_file
 from tests.support.chromium import ARGUMENTS, find_chromium
 from tests.support.console_face import NOON, PASSWORD, totp_code
 from tests.support.hub_console import Hub, HubReader, build_hub
+from tests.support.hub_network import fill_network
 from tests.support.hub_registry import make_hub_registry
 from tests.support.page_tour import Stop, Walk, begin_change, list_routes, run_apart, walk_as
 from tests.support.picture_book import WIDTHS, take_stops, weigh_book, write_between, write_gallery
@@ -128,6 +129,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         hub = build_hub(Path(place), world=make_hub_registry(Path(place)))
+        fill_network(hub)
         browser = playwright.chromium.launch(
             executable_path=find_chromium(),
             args=list(ARGUMENTS),

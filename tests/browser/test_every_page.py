@@ -17,6 +17,7 @@ from tests.support.chromium import Visit
 from tests.support.console_face import PASSWORD, totp_code
 from tests.support.http_server import serve
 from tests.support.hub_console import Hub, HubReader, build_hub
+from tests.support.hub_network import fill_network
 from tests.support.hub_registry import make_hub_registry
 from tests.support.node_console import PageReader
 from tests.support.page_tour import (
@@ -97,6 +98,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     folder = tmp_path_factory.mktemp("tour-of-the-hub")
     catalogues = Catalogues({Language.ALBANIAN: Stretched()})
     built = build_hub(folder, world=make_hub_registry(folder), catalogues=catalogues)
+    fill_network(built)
     yield built
     built.close()
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.process.tasks import TaskState
 from hub.broker.admission import AdmissionAction, AdmissionOutcome, AdmissionReport
 from hub.broker.mailbox_snapshots import ClassSnapshot, MailboxSnapshot
+from hub.delivery import DeliveryReport
 from hub.monitoring.mailbox_watch import Crowding, ParticipantMailbox
 from hub.monitoring.quorum import MailboxCopies
 from hub.monitoring.readiness import CheckResult
@@ -13,9 +15,11 @@ from hub.network.certificates import CertificateLook
 from hub.network.looking import NetworkLook
 from hub.network.records import Event, NetworkRecords
 from hub.network.servers import ServerLook
+from hub.web.network.broker_pages import TASK_NAMES
 from protocol.identifiers import ParticipantCode
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.console_face import NOON
+from tests.support.hub_console import Hub
 from tests.support.registry import ACCOUNT_KEY
 
 AL, MK, XK, RS = (ParticipantCode(code) for code in ("AL", "MK", "XK", "RS"))
@@ -122,6 +126,15 @@ TROUBLED = replace(
     ),
 )
 """A network in which everything is wrong that can be."""
+
+
+def fill_network(hub: Hub) -> None:
+    """Let a hub have looked at this network: alerts, charts, servers, events, tasks."""
+    hub.network.last = TROUBLED
+    hub.delivery.report = DeliveryReport(
+        at=NOON, tasks=[TaskState(name, last_success=NOON) for name in TASK_NAMES]
+    )
+    keep_a_day(NetworkRecords(hub.context.database))
 
 
 def keep_a_day(records: NetworkRecords, *, until: datetime = NOON, samples: int = 144) -> None:

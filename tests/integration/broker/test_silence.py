@@ -170,8 +170,9 @@ async def test_a_broker_that_sends_without_end_is_left(
             await sender.put(second, b"unasked")
         # The broker's part is played by a request that nobody waits for.
         await client.publish(pull._question, b'{"batch":6}', reply=f"{pull._inbox}.0")
-        await client.flush()
-        await client.flush()
+        async with asyncio.timeout(PATIENCE):
+            while not pull._is_flooded:
+                await client.flush()
         assert await recipient.link.fetch(TrafficClass.MESSAGE, batch=1, wait=0) == []
         await recipient.wait_for(lambda link: "far more" in str(link.state.last_error))
         assert len(pull._ready) <= 4

@@ -31,9 +31,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it back."""
-    with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.drop_column("is_shared")
-        batch_op.drop_column("confirmed_at")
-    with op.batch_alter_table("account", schema=None) as batch_op:
-        batch_op.drop_column("language")
+    # Not in a batch: SQLite would make the tables anew, while others refer to them.
+    op.drop_column("session", "is_shared")
+    op.drop_column("session", "confirmed_at")
+    op.drop_column("account", "language")
     op.drop_table("kept_form")
