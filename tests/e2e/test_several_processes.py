@@ -174,11 +174,10 @@ def world(tmp_path: Path, postgres_cluster: PostgresCluster) -> Iterator[SharedW
 @asynccontextmanager
 async def running_partner(world: SharedWorld) -> AsyncIterator[NodeContext]:
     """Run XK with everything that its program runs, but its pages."""
-    parts = build_parts(world.nodes["XK"].settings)
-    await asyncio.to_thread(parts.directory.refresh)
-    async with NodeTasks.build(parts).owner:
-        yield parts.context
-    parts.close()
+    with closing(build_parts(world.nodes["XK"].settings)) as parts:
+        await asyncio.to_thread(parts.directory.refresh)
+        async with NodeTasks.build(parts).owner:
+            yield parts.context
 
 
 @dataclass(frozen=True)
@@ -264,6 +263,10 @@ KINDS = (
     "SELECT event.kind, count(*) FROM event JOIN message USING (message_id) "
     "WHERE direction = 'out' GROUP BY event.kind"
 )
+WRITTEN_TWICE = (
+    "SELECT message_id, event.kind FROM event JOIN message USING (message_id) "
+    "WHERE direction = 'out' GROUP BY message_id, event.kind HAVING count(*) > 1"
+)
 NUMBERS = "SELECT link_seq FROM message WHERE direction = 'out' ORDER BY link_seq"
 
 
@@ -322,9 +325,11 @@ async def test_two_processes_share_the_work_and_take_over_from_each_other(
             await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, COUNT)
             for lines in (world.read_logs(), partner_says):
                 assert count_intakes(lines) == {"stored": COUNT}
-            assert dict(shared.ask(KINDS)) == {
-                "message_queued": COUNT, "message_on_its_way": COUNT, "message_delivered": COUNT,
-            }  # fmt: skip
+            kinds = dict(shared.ask(KINDS))
+            # A receipt may be here before the broker's word is written down: then there is no step.
+            assert kinds.pop("message_on_its_way", 0) <= COUNT
+            assert kinds == {"message_queued": COUNT, "message_delivered": COUNT}
+            assert shared.ask(WRITTEN_TWICE) == []
             assert shared.ask(WAITING) == [(0,)]
             await asyncio.to_thread(shared.wait_for, TO_FOLLOW, 0)
             assert shared.ask(FOLLOWED) == [(COUNT,) * 4]
