@@ -256,8 +256,9 @@ def _issue(
     issuer: Nkey, *, subject: PublicNkey, fields: Mapping[str, Any], issued_at: datetime
 ) -> str:
     body = {"iat": _seconds(issued_at), "iss": issuer.public, "sub": subject, **fields}
-    # The broker takes the identifier as it is, to tell two tokens of one second apart.
-    digest = hashlib.sha256(_write_json(body)).digest()
+    # Two tokens of one second must differ: the broker does nothing for a token that it had already,
+    # also when it has put its account out since.
+    digest = hashlib.sha256(_write_json(body) + issued_at.isoformat().encode()).digest()
     body["jti"] = base64.b32encode(digest).rstrip(b"=").decode("ascii")
     signed = _encode_part(_write_json(_TOKEN_HEADER)) + b"." + _encode_part(_write_json(body))
     return (signed + b"." + _encode_part(issuer.sign(signed))).decode("ascii")

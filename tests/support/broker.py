@@ -204,8 +204,9 @@ async def connected_hub(
     *,
     limits: MailboxLimits | None = None,
     servers: int = 1,
+    clock: Callable[[], datetime] = read_clock,
 ) -> AsyncIterator[Hub]:
-    """Connect as the hub does, to a broker of so many servers."""
+    """Connect as the hub does, to a broker of so many servers; it issues tokens by this clock."""
     access = place if isinstance(place, BrokerAccess) else place.access()
     material = access.material
     registrar, admin = (
@@ -222,7 +223,7 @@ async def connected_hub(
         material=material,
         registrar=registrar,
         mailboxes=mailboxes,
-        clock=read_clock,
+        clock=clock,
         servers=servers,
     )
     async with Running(registrar.run, admin.run):

@@ -1,6 +1,8 @@
 """The broker follows the registry."""
 
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.support.broker import (
     TestParticipant,
     connected_hub,
     make_directory,
+    read_clock,
 )
 
 Pair = tuple[TestParticipant, TestParticipant]
@@ -79,6 +82,27 @@ async def test_who_left_is_removed_and_its_empty_mailbox_after_it(hub: Hub, pair
     assert first.account in await hub.mailboxes.list_names()
     back = await hub.admission.reconcile(make_directory(pair))
     assert summarize(back) == {"AA": "unchanged", "BB": "admitted"}
+
+
+async def test_who_comes_back_within_a_second_is_let_in(
+    place: BrokerPlace, hub: Hub, pair: Pair
+) -> None:
+    """Tokens carry whole seconds; the broker must not take the new one for one it has put out."""
+    del hub
+    first, second = pair
+    second_long = read_clock().replace(microsecond=0)
+    moments = (second_long + timedelta(microseconds=number) for number in count())
+    async with (
+        connected_hub(place, clock=lambda: next(moments)) as quick,
+        LinkedNode(place, second) as node,
+    ):
+        await quick.admission.reconcile(make_directory([first]))
+        await quick.admission.reconcile(make_directory(pair))
+        await node.wait_until_up()
+        await quick.admission.reconcile(make_directory([first]))
+        await node.wait_for(lambda link: not link.is_up)
+        await quick.admission.reconcile(make_directory(pair))
+        await node.wait_until_up()
 
 
 async def test_a_participant_whose_keys_ran_out_keeps_its_place(

@@ -111,15 +111,16 @@ def test_a_user_token_says_what_was_meant() -> None:
 
 
 def test_two_tokens_of_one_second_can_be_told_apart() -> None:
-    """The identifier follows the content, so that the newer of two replaces the older."""
+    """By content and by the very moment, so that the newer of two replaces the older."""
 
-    def identifier(name: str) -> str:
+    def identifier(name: str, at: datetime = NOW) -> str:
         claims = AccountClaims(name=name, limits=AccountLimits())
-        text = issue_account_token(OPERATOR, account=ACCOUNT.public, claims=claims, issued_at=NOW)
+        text = issue_account_token(OPERATOR, account=ACCOUNT.public, claims=claims, issued_at=at)
         body = text.split(".")[1]
         return str(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["jti"])
 
     assert identifier("AA") == identifier("AA") != identifier("BB")
+    assert identifier("AA") != identifier("AA", NOW + timedelta(microseconds=1))
 
 
 def test_revocations_and_deletions_are_written() -> None:
