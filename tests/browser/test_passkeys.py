@@ -91,6 +91,7 @@ def test_a_passkey_is_added_used_and_taken_away(pair: Pair, visit: Visit) -> Non
 
 
 def _sign_out(page: Page) -> None:
+    page.goto("about:blank")  # an open page would go and look for its session
     page.context.clear_cookies()
 
 
