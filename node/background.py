@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from console.i18n import load_catalogues
+from console.i18n import Message, load_catalogues, msg
 from console.process.tasks import BackgroundTasks, Work
+from console.refusals import say_english
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
 from contact_registry.trust.layout import node_role
@@ -90,14 +91,20 @@ class NodeTasks:
         owner.add_round("memory_return", MemoryReturn().run_round, every=MemoryReturn.EVERY)
         return cls(link=link, owner=owner, refresh=refresh, receivers=receivers)
 
-    def list_troubles(self, parts: NodeParts) -> list[str]:
+    def find_troubles(self, parts: NodeParts) -> list[Message]:
         """Say what is not as it should be; empty if the node is ready."""
-        troubles = self.owner.list_troubles()
+        troubles = self.owner.find_troubles()
         if not self.link.is_up:
             state = self.link.state
-            reason = f": {state.last_error}" if state.last_error else ""
-            troubles.append(f"broker link: {state.status.value}{reason}")
-        return troubles + list_registry_troubles(
+            said = msg("broker link: %(state)s", state=state.status.value)
+            if state.last_error:
+                said = msg(
+                    "broker link: %(state)s: %(error)s",
+                    state=state.status.value,
+                    error=str(state.last_error),
+                )
+            troubles.append(said)
+        return troubles + find_registry_troubles(
             parts.directory.loaded,
             participant=parts.context.participant,
             now=utc_now(),
@@ -237,28 +244,42 @@ def list_registry_troubles(
     now: datetime,
     limits: AgeLimits = DEFAULT_AGE_LIMITS,
 ) -> list[str]:
+    """Return the English lines of :func:`find_registry_troubles`."""
+    found = find_registry_troubles(directory, participant=participant, now=now, limits=limits)
+    return [say_english(trouble) for trouble in found]
+
+
+def find_registry_troubles(
+    directory: Directory | None,
+    *,
+    participant: ParticipantCode,
+    now: datetime,
+    limits: AgeLimits = DEFAULT_AGE_LIMITS,
+) -> list[Message]:
     """Say what is wrong with the registry as this node sees it, and with its own part of it."""
     if directory is None:
-        return ["registry: never seen"]
+        return [msg("registry: never seen")]
     age = grade_view(directory, now=now, limits=limits)
     troubles = [describe_view_age(age)] if age.meaning.is_trouble else []
     if participant not in directory.keys:
-        troubles.append("own keys: not in the registry, so nobody can send to this node")
+        troubles.append(msg("own keys: not in the registry, so nobody can send to this node"))
     else:
         troubles += _list_ending_keys(directory.keys[participant], now=now)
     overdue = directory.overdue.get(node_role(participant))
     if overdue is not None:
-        troubles.append(f"own keys: their signature ran out at {overdue:%Y-%m-%d %H:%M} UTC")
+        at = f"{overdue:%Y-%m-%d %H:%M} UTC"
+        troubles.append(msg("own keys: their signature ran out at %(at)s", at=at))
     return troubles
 
 
-def _list_ending_keys(keys: KeysDocument, *, now: datetime) -> list[str]:
+def _list_ending_keys(keys: KeysDocument, *, now: datetime) -> list[Message]:
     """Say that our keys, as the registry lists them, come to their end: see :data:`_KEYS_AHEAD`."""
     end = max((key.valid_to for key in keys.encryption_keys), default=now)
     if end - now > _KEYS_AHEAD:
         return []
-    line = (
-        f"own keys: the registry lists none that is good after {end:%Y-%m-%d}, although this node "
-        "publishes them three weeks ahead: ask the hub's operators why it does not show them"
+    line = msg(
+        "own keys: the registry lists none that is good after %(day)s, although this node "
+        "publishes them three weeks ahead: ask the hub's operators why it does not show them",
+        day=f"{end:%Y-%m-%d}",
     )
     return [line]

@@ -10,7 +10,9 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from console.i18n import Message, msg
 from console.process.tasks import TaskState
+from console.refusals import say_english
 from contact_registry.errors import RegistryError
 from node.adapters.correction_host import CorrectionHost
 from node.adapters.jetstream import LinkStatus
@@ -22,7 +24,7 @@ from node.api.quick_sending import QuickSending
 from node.background import NodeTasks
 from node.parts import NodeParts, build_parts, migrate_database
 from node.service.due_rows import drop_claims
-from node.service.notices import list_notices
+from node.service.notices import find_notices, list_notices
 from node.service.send_desk import SendDesk
 from node.settings import NodeSettings
 from node.web.admin.running import HeldKey, KeysHeld, Running
@@ -47,10 +49,14 @@ class RunningNode:
             await self._tasks.refresh.refresh_now()
 
     def list_troubles(self) -> list[str]:
+        """Return the English lines of :meth:`find_troubles`, for programs that watch the node."""
+        return [say_english(trouble) for trouble in self.find_troubles()]
+
+    def find_troubles(self) -> list[Message]:
         """Say what is not as it should be; empty if the node is ready."""
         if self._tasks is None:
-            return ["tasks: not started"]
-        return self._tasks.list_troubles(self.parts)
+            return [msg("tasks: not started")]
+        return self._tasks.find_troubles(self.parts)
 
     def list_notices(self) -> list[str]:
         """Say what people should look into although the node does its work. Blocking."""
@@ -139,7 +145,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     web = create_web_router(
         context,
         console,
-        list_troubles=lambda: [*node.list_troubles(), *node.list_notices()],
+        list_troubles=lambda: [*node.find_troubles(), *find_notices(context)],
         describe_link=node.describe_link,
         changes=node.parts.changes,
         corrections=CorrectionHost(

@@ -9,6 +9,7 @@ import typer
 
 from console.accounts.models import AccountId
 from console.audit.chain import AuditBrokenError, AuditHead
+from console.refusals import say_refusal
 from node.domain.access import SYSTEM, Principal
 from node.parts import NodeParts
 from node.service.audit import verify_audit
@@ -246,7 +247,7 @@ def _mount_audit(app: typer.Typer, use_parts: UseParts) -> None:
             try:
                 head = verify_audit(parts.context, who=SYSTEM, known=known)
             except AuditBrokenError as error:
-                raise NodeError(str(error)) from error
+                raise NodeError(say_refusal(error)) from error
             typer.echo(f"{head.sequence} entries fit. Note the last: {head.entry_hash}")
 
         use_parts(use)

@@ -35,6 +35,12 @@ one that never was. A message whose channel nobody knows (it cannot be read by t
 there only for somebody who is cleared for all channels; so are messages from before channels were
 noted, until the node has looked through them after an update.
 
+What is recorded of a case obeys the channels, too. An exception to consent is there for its channel
+alone. A consent, and how far a return is prepared, are seen by all who work on the case; notes and
+the signed paper by those of the channel that recorded them. That a person is in witness protection
+is shown to those who are cleared for that channel, and obeyed by all
+([why](decisions/0035-what-is-recorded-belongs-to-a-channel.md)).
+
 The strictly confidential part of a case is opened person by person (`confidential`), to somebody
 who reads cases. Nobody changes their own roles or clearance; one active node administrator always
 stays; who administers or audits the node never has a role that shows content.

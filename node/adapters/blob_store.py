@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from console.i18n import msg
 from node.domain.files import NoRoomError
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
@@ -137,6 +138,9 @@ def _say(error: OSError) -> Exception:
     if error.errno not in _NO_ROOM:
         return error
     return NoRoomError(
-        "The disk of this node is full: nothing was lost, and nothing more can be stored. Tell its "
-        "administrator to make room."
+        msg(
+            "The disk of this node is full: nothing was lost, and nothing more can be stored. "
+            "Tell its "
+            "administrator to make room."
+        )
     )

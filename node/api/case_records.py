@@ -4,13 +4,23 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from node.api.conditional import RequiredVersion, SeenVersion, tag
 from node.api.doors import Doors
 from node.api.sending import SentBody
-from node.api.shapes import DEFAULT_PAGE, Asked, Cursor, Id, Limit, Page, read_cursor, write_cursor
+from node.api.shapes import (
+    DEFAULT_PAGE,
+    Asked,
+    ChannelQuery,
+    Cursor,
+    Id,
+    Limit,
+    Page,
+    read_cursor,
+    write_cursor,
+)
 from node.domain.access import Permission, Principal
 from node.domain.cases import ReopenReason
 from node.service.cases.closing import Closing, handle_close, handle_reopen
@@ -35,15 +45,9 @@ from node.service.cases.recording import (
 )
 from node.service.cases.statements import Post
 from node.service.context import NodeContext
-from protocol.identifiers import Channel
 from protocol.messages.codes import GuardianSituation, PersonGroup, TraffickingStatus
 from protocol.messages.fields import Line
 from protocol.messages.social_inclusion_follow_up import ConfidentialPart
-
-ChannelQuery = Annotated[
-    Channel | None,
-    Query(description="In which channel; needed only if you see the case in several."),
-]
 
 
 class NoteTextBody(Asked):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from node.api.conditional import SeenVersion, tag
 from node.api.doors import Doors
-from node.api.shapes import Asked, Id
+from node.api.shapes import Asked, ChannelQuery, Id
 from node.api.streams import stream_file
 from node.domain.access import Permission, Principal
 from node.service.consent.circumstances import (
@@ -51,6 +51,9 @@ class ConsentBody(BaseModel):
     recorded_by: str
     withdrawn_at: datetime | None = Field(description="Nothing rests on it any more from then on.")
     document_id: str | None = Field(description="The scan of the signed paper, if one is filed.")
+    is_whole: bool = Field(
+        description="False: notes and scan belong to a channel that you are not cleared for."
+    )
     row_version: int
 
     @classmethod
@@ -63,6 +66,7 @@ class ConsentBody(BaseModel):
             recorded_by=view.recorded_by,
             withdrawn_at=view.withdrawn_at,
             document_id=view.document_id,
+            is_whole=view.is_whole,
             row_version=view.row_version,
         )
 
@@ -72,6 +76,9 @@ class ExceptionBody(BaseModel):
 
     exception_id: str
     content: ExceptionDraft
+    channel: str | None = Field(
+        description="Whose messages rest on it; null: nobody knows any more, and none does."
+    )
     recorded_at: datetime
     recorded_by: str
 
@@ -81,6 +88,7 @@ class ExceptionBody(BaseModel):
         return cls(
             exception_id=view.exception_id,
             content=view.content,
+            channel=view.channel,
             recorded_at=view.recorded_at,
             recorded_by=view.recorded_by,
         )
@@ -147,9 +155,15 @@ def _add_consents(router: APIRouter, context: NodeContext, doors: Doors) -> None
         return [ConsentBody.of(view) for view in list_consents(context, case_id, who=who)]
 
     @router.post("/cases/{case_id}/consents", status_code=HTTPStatus.CREATED)
-    def record(case_id: Id, draft: ConsentDraft, who: Writer) -> ConsentBody:
-        """Put a consent on file; one that says the same and still holds is not written twice."""
-        return ConsentBody.of(handle_record_consent(context, case_id, draft, who=who))
+    def record(
+        case_id: Id, draft: ConsentDraft, who: Writer, channel: ChannelQuery = None
+    ) -> ConsentBody:
+        """Put a consent on file; one that says the same and still holds is not written twice.
+
+        Everybody who works on the case sees it, and its notes and scan those of the channel.
+        """
+        view = handle_record_consent(context, case_id, draft, who=who, channel=channel)
+        return ConsentBody.of(view)
 
     @router.post("/cases/{case_id}/consents/{consent_id}/document", status_code=HTTPStatus.CREATED)
     def file_document(
@@ -173,13 +187,16 @@ def _add_consents(router: APIRouter, context: NodeContext, doors: Doors) -> None
 
     @router.get("/cases/{case_id}/exceptions")
     def list_recorded(case_id: Id, who: Reader) -> list[ExceptionBody]:
-        """List the exceptions to consent that are recorded in a case; the oldest first."""
+        """List the exceptions to consent in your channels of a case; the oldest first."""
         return [ExceptionBody.of(view) for view in list_exceptions(context, case_id, who=who)]
 
     @router.post("/cases/{case_id}/exceptions", status_code=HTTPStatus.CREATED)
-    def record_exception(case_id: Id, draft: ExceptionDraft, who: Writer) -> ExceptionBody:
-        """Record why something is sent without consent; the newest of a ground counts."""
-        return ExceptionBody.of(handle_record_exception(context, case_id, draft, who=who))
+    def record_exception(
+        case_id: Id, draft: ExceptionDraft, who: Writer, channel: ChannelQuery = None
+    ) -> ExceptionBody:
+        """Record why messages of a channel leave without consent; the newest of a ground counts."""
+        view = handle_record_exception(context, case_id, draft, who=who, channel=channel)
+        return ExceptionBody.of(view)
 
 
 def _add_circumstances(router: APIRouter, context: NodeContext, doors: Doors) -> None:
@@ -188,7 +205,10 @@ def _add_circumstances(router: APIRouter, context: NodeContext, doors: Doors) ->
 
     @router.get("/cases/{case_id}/circumstances")
     def get(case_id: Id, who: Reader, response: Response) -> CircumstancesBody:
-        """Return what is known of a case: child, guardian, shelter, witness protection."""
+        """Return what is known of a case: child, guardian, shelter, witness protection.
+
+        The last one is false for somebody who is not cleared for that channel, whatever holds.
+        """
         view = get_circumstances(context, case_id, who=who)
         tag(response, view.row_version)
         return CircumstancesBody.of(view)
@@ -201,7 +221,11 @@ def _add_circumstances(router: APIRouter, context: NodeContext, doors: Doors) ->
         seen: SeenVersion,
         response: Response,
     ) -> CircumstancesBody:
-        """Say what is known of a case now, as a whole."""
+        """Say what is known of a case now, as a whole.
+
+        That somebody is in witness protection may be said by all, and is taken back only by those
+        who are cleared for that channel.
+        """
         view = handle_set_circumstances(context, case_id, circumstances, who=who, row_version=seen)
         tag(response, view.row_version)
         return CircumstancesBody.of(view)

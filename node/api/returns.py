@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from node.api.conditional import SeenVersion, tag
 from node.api.doors import Doors
-from node.api.shapes import Id
+from node.api.shapes import ChannelQuery, Id
 from node.domain.access import Permission, Principal
 from node.domain.returns import ReturnJourney
 from node.service.context import NodeContext
@@ -88,18 +88,30 @@ def create_returns(context: NodeContext, doors: Doors) -> APIRouter:
     Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
 
     @router.get("/cases/{case_id}/return")
-    def get(case_id: Id, who: Reader, response: Response) -> ReturnStateBody:
-        """Return how far a return is prepared, what is missing, and who can do it."""
-        view = get_return(context, case_id, who=who)
+    def get(
+        case_id: Id, who: Reader, response: Response, channel: ChannelQuery = None
+    ) -> ReturnStateBody:
+        """Return how far a return is prepared, what is missing, and who can do it.
+
+        The note is that of the channel, or of the first of yours that has one.
+        """
+        view = get_return(context, case_id, who=who, channel=channel)
         tag(response, view.row_version)
         return ReturnStateBody.of(view)
 
     @router.put("/cases/{case_id}/return")
-    def put(
-        case_id: Id, journey: ReturnJourney, who: Writer, seen: SeenVersion, response: Response
+    def put(  # noqa: PLR0913, PLR0917 - parameters of a route, in FastAPI's idiom
+        case_id: Id,
+        journey: ReturnJourney,
+        who: Writer,
+        seen: SeenVersion,
+        response: Response,
+        channel: ChannelQuery = None,
     ) -> ReturnStateBody:
-        """Record how far a return is prepared, as a whole."""
-        view = handle_record_return(context, case_id, journey, who=who, row_version=seen)
+        """Record how far a return is prepared, as a whole; the note is for the channel's people."""
+        view = handle_record_return(
+            context, case_id, journey, who=who, channel=channel, row_version=seen
+        )
         tag(response, view.row_version)
         return ReturnStateBody.of(view)
 

@@ -12,6 +12,7 @@ from fastapi import Header, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from node.service.context import NodeError
+from protocol.identifiers import Channel
 from protocol.limits import LIMITS
 
 #: Most items of one answer.
@@ -26,6 +27,11 @@ _NUL: Final = "\x00"
 _UNKEPT: Final = re.compile("[\x00\ud800-\udfff]")
 #: A message, and what a draft of one is wrapped in.
 _DEEPEST: Final = LIMITS.json_depth + 8
+
+ChannelQuery = Annotated[
+    Channel | None,
+    Query(description="In which channel; needed only if you see the case in several."),
+]
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from console.refusals import as_it_is
 from node.api.conditional import SeenVersion, tag
 from node.api.doors import Doors
 from node.api.shapes import (
@@ -231,4 +232,4 @@ def _read_reference(text: str | None) -> CaseReference | None:
     try:
         return None if text is None else parse_case_reference(text)
     except MalformedError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(as_it_is(str(error))) from error

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from console.i18n import Message
+from console.refusals import RefusalError
 from protocol.limits import LIMITS
 
 MIB: Final = 1024**2
@@ -56,8 +58,12 @@ class BlobStore(Protocol):
         ...
 
 
-class NoRoomError(Exception):
+class NoRoomError(RefusalError):
     """The disk takes no more. Nothing was lost; the message says what to do."""
+
+    def __init__(self, said: Message) -> None:
+        """Take what pages and programs are told."""
+        super().__init__(said)
 
 
 @dataclass(frozen=True, slots=True)

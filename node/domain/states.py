@@ -109,3 +109,5 @@ class Handling(StrEnum):
 
 DECIDABLE: Final = frozenset({Handling.NEW, Handling.OPENED, Handling.MORE_INFORMATION_ASKED})
 """States in which nothing final was decided yet. See :mod:`node.service.conversations`."""
+ANSWERABLE: Final = DECIDABLE | {Handling.ACCEPTED, Handling.ANSWERED_IN_PART}
+"""States in which a request still waits for its answer: accepting it is not answering it."""

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.service.attachments.sealing import SealedFiles
 from node.service.building import Draft
@@ -121,7 +122,9 @@ def complete_answer(
             raise NotFoundError("There is no such received message here: open it from the inbox.")
         reference = session.get_one(CaseRow, row.case_id).reference
     if row.phase is None or row.urgency is None:
-        raise RefusedDraftError("This message cannot be read by this version: update the node.")
+        raise RefusedDraftError(
+            msg("This message cannot be read by this version: update the node.")
+        )
     said: Mapping[str, Any] = answer.model_dump(exclude_none=True)
     return Draft.model_validate(
         {

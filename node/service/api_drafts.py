@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, func, literal, select
 
+from console.i18n import msg
+from console.refusals import as_it_is
 from console.storage.columns import Moment
 from node.domain.access import Permission, Principal
 from node.service.building import Draft
@@ -64,7 +66,10 @@ def handle_save(context: NodeContext, content: Mapping[str, Any], *, who: Princi
         ).one()
         if held >= MOST_DRAFTS:
             raise RefusedDraftError(
-                f"{MOST_DRAFTS} drafts of this program wait already: send or discard some."
+                msg(
+                    "%(count)s drafts of this program wait already: send or discard some.",
+                    count=MOST_DRAFTS,
+                )
             )
         row = ApiDraftRow(
             draft_id=draft_id,
@@ -183,7 +188,7 @@ def _validate(content: Mapping[str, Any]) -> Draft:
     try:
         return Draft.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        raise RefusedDraftError(describe_errors(error)) from error
+        raise RefusedDraftError(as_it_is(describe_errors(error))) from error
 
 
 def _get(

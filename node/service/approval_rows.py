@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select, update
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.approvals import ApprovalAct, ApprovalState, advance_approval
 from node.domain.audit import Act
@@ -153,10 +154,13 @@ def settle(  # noqa: PLR0913 - who does what to which request, on which view of 
         who.person is not None and who.person == content.author.person
     )
     if act is ApprovalAct.TAKE_BACK and not is_own:
-        raise ForbiddenError("Only whoever asked takes a request back: refuse it instead.")
+        raise ForbiddenError(msg("Only whoever asked takes a request back: refuse it instead."))
     if act is not ApprovalAct.TAKE_BACK and is_own:
         raise ForbiddenError(
-            "Nobody decides about their own message: ask another person with the role of approver."
+            msg(
+                "Nobody decides about their own message: ask another person with the role of "
+                "approver."
+            )
         )
     if seen is not None and seen != row.row_version:
         raise StaleError("It has changed since you opened it: look at its newest state.")

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlmodel import Session, col, func, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.approvals import ApprovalAct, ApprovalState
 from node.domain.audit import Act
@@ -38,12 +39,15 @@ from node.service.approval_rows import (
 )
 from node.service.attachments.sealing import SealedFiles
 from node.service.audit import note_seen, record
+from node.service.building import choose_channel
 from node.service.case_content import seal_content
 from node.service.composing import (
     Sent,
     find_or_open_case,
+    parse_target,
     queue_message,
     queue_with_files,
+    refer,
 )
 from node.service.context import (
     NodeContext,
@@ -77,8 +81,11 @@ def handle_ask_approval(
     decide_by = asked.decide_by or now + _USUAL
     if not now < decide_by <= now + _LONGEST:
         raise RefusedDraftError(
-            f"Say until when it has to be decided: a moment in the future, at most "
-            f"{_LONGEST.days} days away, with its time zone."
+            msg(
+                "Say until when it has to be decided: a moment in the future, at most "
+                "%(days)s days away, with its time zone.",
+                days=_LONGEST.days,
+            )
         )
     view = context.transact(
         lambda session: _ask(context, session, asked, decide_by=decide_by, who=who)
@@ -99,7 +106,9 @@ def _ask(
     if twin is not None:
         return view_request(context, session, twin)
     case = find_or_open_case(context, session, asked.draft, who=who)
-    record_statements(context, session, case, asked.draft, who=who)
+    named = refer(context, session, asked.draft, case=case, who=who).draft
+    channel = choose_channel(named, parse_target(asked.draft)[1])
+    record_statements(context, session, case, asked.draft, who=who, channel=channel)
     draft = asked.draft.model_copy(
         update={
             "case": case.reference,
@@ -114,7 +123,9 @@ def _ask(
     if judged.decision.outcome is Outcome.REFUSE:
         raise PolicyRefusedError(judged.decision)
     if judged.decision.outcome is Outcome.ALLOW:
-        raise RefusedDraftError("This may be sent as it is: send it, nobody has to approve it.")
+        raise RefusedDraftError(
+            msg("This may be sent as it is: send it, nobody has to approve it.")
+        )
     content = AskedContent(
         draft=pin_draft(draft, judged.message),
         files=describe_files(context, draft, owner=who.actor),

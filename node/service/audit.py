@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 from sqlalchemy import event
-from sqlmodel import Session, col, select
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, select
 
 from console.audit.chain import (
     PAGE,
@@ -24,11 +25,14 @@ from node.domain.audit import Act
 from node.service.context import NodeContext
 from node.service.permitting import require
 from node.store.audit_tables import AuditDueRow, AuditHeadRow, AuditRow
-from node.store.bulk import delete_rows, insert_rows
+from node.store.bulk import delete_rows, insert_rows, table_of
 
 CHAIN: Final = AuditChain(entries=AuditRow, head=AuditHeadRow, domain="trm-node audit entry 1")
 #: Acts that one transaction binds to the chain.
 AT_ONCE: Final = 200
+_DUE: Final = (
+    sql_select(table_of(AuditDueRow)).order_by(table_of(AuditDueRow).c.due_id).limit(AT_ONCE)
+)
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +104,7 @@ def _chain(context: NodeContext, session: Session) -> int:
     if session.exec(select(AuditDueRow.due_id).limit(1)).first() is None:
         return 0  # asked without the lock: mostly there is nothing
     head = CHAIN.lock(context.database, session)
-    due = session.exec(select(AuditDueRow).order_by(col(AuditDueRow.due_id)).limit(AT_ONCE)).all()
+    due = session.connection().execute(_DUE).all()
     acts = [
         AuditAct(
             at=row.at, actor=row.actor, action=row.action, subject=row.subject, detail=row.detail

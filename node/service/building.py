@@ -8,15 +8,19 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from console.i18n import msg
+from console.refusals import as_it_is
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
 from contact_registry.routing import Desk, Gap, resolve
 from contact_registry.terms import find_agreed_deadline, load_calendar
 from node.service.attachments.sealing import SealedFiles
+from node.service.borrowed_words import borrow_words
 from node.service.consent.circumstances import Circumstances
 from node.service.consent.exceptions import ExceptionDraft
 from node.service.consent.records import ConsentStatement
 from node.service.context import NodeContext, RefusedDraftError
+from node.service.no_desk import NoDeskError
 from node.store.tables import CaseRow
 from protocol.conversation.history import Place
 from protocol.deadlines import AnswerTerms, compute_answer_by
@@ -149,9 +153,11 @@ def build_message(  # noqa: PLR0913 - a message is made of these
     try:
         message = entry.model.model_validate_json(json.dumps(fields))
     except ValidationError as error:
-        raise RefusedDraftError(describe_errors(error)) from error
+        raise RefusedDraftError(as_it_is(describe_errors(error))) from error
     if not isinstance(message, CaseMessage):
-        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+        raise RefusedDraftError(
+            msg("%(type)s is sent by machines, not by people.", type=draft.type)
+        )
     return message
 
 
@@ -179,7 +185,7 @@ def find_desk(
     answer = _resolve(directory, participant, wanted, at)
     if isinstance(answer, Desk):
         return answer.authority.id
-    raise RefusedDraftError(answer.reason)
+    raise _refuse_gap(directory, participant, answer)
 
 
 def find_own_desk(
@@ -191,7 +197,12 @@ def find_own_desk(
         return answer.authority.id
     if answer.candidates:
         return answer.candidates[0].id
-    raise RefusedDraftError(answer.reason)
+    raise _refuse_gap(directory, participant, answer)
+
+
+def _refuse_gap(directory: Directory, participant: ParticipantCode, gap: Gap) -> NoDeskError:
+    entry = directory.participant(participant)
+    return NoDeskError(gap, name=entry.display_name if entry else participant)
 
 
 def _resolve(
@@ -242,7 +253,7 @@ def find_longest(
     try:
         calendar = load_calendar(directory, parse_authority_id(to_authority))
     except (MalformedError, RegistryError) as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
     return compute_answer_by(terms, at=at, calendar=calendar)
 
 
@@ -250,7 +261,7 @@ def _shortest(draft: Draft, longest: datetime | None, *, now: datetime) -> str |
     if draft.answer_by is None:
         return None if longest is None else longest.isoformat()
     if draft.answer_by.tzinfo is None or draft.answer_by <= now:
-        raise RefusedDraftError("The answer is due in the future: choose a later moment.")
+        raise RefusedDraftError(msg("An answer is due in the future: choose a later moment."))
     wanted = draft.answer_by.replace(microsecond=0)
     return min(wanted, longest).isoformat() if longest else wanted.isoformat()
 
@@ -260,7 +271,11 @@ def _choose_kind(draft: Draft, entry: CatalogueEntry) -> Kind:
         return draft.kind
     if len(entry.kinds) > 1:
         raise RefusedDraftError(
-            f"Say which kind it is: {' or '.join(entry.kinds)}. {draft.type} can be either."
+            msg(
+                "Say which kind it is: %(kinds)s. %(type)s can be either.",
+                kinds=" or ".join(entry.kinds),
+                type=draft.type,
+            )
         )
     return entry.kinds[0]
 

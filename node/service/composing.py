@@ -9,6 +9,8 @@ from typing import Final, Self
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
+from console.i18n import msg
+from console.refusals import as_it_is
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -20,6 +22,7 @@ from node.service.attachments.sealing import (
     seal_files,
 )
 from node.service.audit import record_all
+from node.service.borrowed_words import borrow_words
 from node.service.building import Draft, build_message, choose_channel
 from node.service.case_content import is_erased
 from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
@@ -172,8 +175,10 @@ def find_submission(session: Session, submission: Submission | None) -> Sent | N
         return None
     if row.submission_sha256 != submission.sha256:
         raise RefusedDraftError(
-            "This key was used for another request before: nothing was sent. Use a new one for "
-            "each message."
+            msg(
+                "This key was used for another request before: nothing was sent. Use a new one for "
+                "each message."
+            )
         )
     return _describe(session, row)
 
@@ -220,17 +225,17 @@ def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes wit
     would with an approval.
     """
     if draft.files and sealed is None:
-        raise RefusedDraftError("Files go with a message of its own: send them with one.")
+        raise RefusedDraftError(msg("Files go with a message of its own: send them with one."))
     directory = context.directory.current()
     recipient, entry = parse_target(draft)
     verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)
     case = find_or_open_case(context, session, draft, who=who)
     gate = Gate(context, session, directory, now=now)
-    record_statements(context, session, case, draft, who=who)
-    draft = complete_basis(draft, gate.know(case), given, now=now)
     referring = refer(context, session, draft, case=case, who=who)
-    draft, channel = referring.draft, draft.channel
+    said, channel = draft.channel, choose_channel(referring.draft, entry)
+    record_statements(context, session, case, draft, who=who, channel=channel)
+    draft = complete_basis(referring.draft, gate.know(case), given, channel=channel, now=now)
     head = lock_link_head(context, session, recipient)
     position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
     message = build_message(
@@ -244,7 +249,7 @@ def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes wit
         directory=directory,
         sealed=sealed,
     )
-    if referring.about is None or channel is not None:  # a reply stays where it was asked
+    if referring.about is None or said is not None:  # a reply stays where it was asked
         require_channel(who, message.channel)
     decision = gate.pass_through(message, referring.say_sending(case=case, who=who, given=given))
     sent = _store(
@@ -287,9 +292,11 @@ def parse_target(draft: Draft) -> tuple[ParticipantCode, CatalogueEntry]:
         if draft.in_reply_to is not None:
             parse_message_id(draft.in_reply_to)
     except (MalformedError, LocalProtocolError) as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
     if not issubclass(entry.model, CaseMessage):
-        raise RefusedDraftError(f"{draft.type} is sent by machines, not by people.")
+        raise RefusedDraftError(
+            msg("%(type)s is sent by machines, not by people.", type=draft.type)
+        )
     return recipient, entry
 
 
@@ -299,7 +306,7 @@ def refuse_recorded_elsewhere(draft: Draft) -> None:
     Raises ``RefusedDraftError`` with what to do instead.
     """
     if draft.type in RECORDED_ELSEWHERE:
-        raise RefusedDraftError(RECORDED_ELSEWHERE[draft.type])
+        raise RefusedDraftError(as_it_is(RECORDED_ELSEWHERE[draft.type]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +342,10 @@ def refer(
         raise NotFoundError("There is no such message here: open it again from its case.")
     if (row.peer, row.case_id) != (draft.recipient, case.case_id):
         raise RefusedDraftError(
-            "A message replies to one that was exchanged with its recipient in the same case: "
-            "choose it again from the case."
+            msg(
+                "A message replies to one that was exchanged with its recipient in the same case: "
+                "choose it again from the case."
+            )
         )
     channel = draft.channel
     if channel is None:
@@ -362,7 +371,7 @@ def find_or_open_case(
     try:
         case = find_case(session, parse_case_reference(draft.case))
     except MalformedError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
     if case is None or is_erased(case) or find_seen_case(session, case.case_id, who=who) is None:
         raise NotFoundError("This node has no case with that reference: look it up in the list.")
     return case

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session
 
+from console.i18n import Message, msg
+from console.refusals import RefusalError
 from console.storage.database import Database
 from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits
 from node.domain.calendars import HolidaySource
@@ -28,7 +30,7 @@ from protocol.limits import LIMITS
 from protocol.link_repair import RepairRules
 
 
-class NodeError(Exception):
+class NodeError(RefusalError):
     """A use case cannot be carried out. The message says what to do, in plain words."""
 
 
@@ -42,6 +44,10 @@ class StaleError(NodeError):
 
 class RefusedDraftError(NodeError):
     """A message cannot be sent as it is. The message names fields and rules, not contents."""
+
+    def __init__(self, said: Message) -> None:
+        """Take what pages and programs are told."""
+        super().__init__(said)
 
 
 #: Pauses before a message without receipt is handed over again. The broker keeps it meanwhile, so
@@ -114,7 +120,7 @@ class NodeContext:
     def blobs(self) -> BlobStore:
         """Where files lie; raises :class:`NodeError` in a process that handles none."""
         if self.blob_store is None:
-            raise NodeError("This program handles no files: use the running node.")
+            raise NodeError(msg("This program handles no files: use the running node."))
         return self.blob_store
 
     def transact(self, work: Callable[[Session], _T], *, durable: bool = True) -> _T:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -136,7 +137,9 @@ def _verify_open(row: MessageRow, *, is_seen: bool) -> None:
 
 def _draft(row: MessageRow, case: CaseRow, decision: DecisionDraft) -> Draft:
     if row.phase is None or row.urgency is None:
-        raise RefusedDraftError("This message cannot be read by this version: update the node.")
+        raise RefusedDraftError(
+            msg("This message cannot be read by this version: update the node.")
+        )
     body = decision.model_dump(mode="json", exclude_none=True, exclude={"language"})
     if decision.case_manager is not None:
         body["case_manager"]["authority"] = row.to_authority

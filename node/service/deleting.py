@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, func, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -90,8 +91,11 @@ def handle_confirm_deletion(
         kept = {each.message_id for each in done.kept}
         if kept - {each.message.message_id for each in meant}:
             raise RefusedDraftError(
-                "One of the messages that are kept is not among those to be deleted: name those "
-                "that the request speaks of."
+                msg(
+                    "One of the messages that are kept is not among those to be deleted: name "
+                    "those "
+                    "that the request speaks of."
+                )
             )
         ground = told.body.ground if isinstance(told, Erasure) else ErasureGround.CONSENT_WITHDRAWN
         are_told = _tell_onward(context, session, told, meant, case=case, who=who)

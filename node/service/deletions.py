@@ -41,7 +41,7 @@ from protocol.messages.general import (
 )
 from protocol.messages.head import CaseMessage
 from protocol.messages.response import Response
-from protocol.policy.gathering import gather_message_facts
+from protocol.policy.gathering import find_shelter_codes
 
 _AT_LEAST: Final = timedelta(days=1)
 _AT_ONCE: Final = 100
@@ -205,7 +205,7 @@ def _learn_shelters(
     context: NodeContext, session: Session, message: CaseMessage, *, case_id: str
 ) -> None:
     """Note codes of shelters that came in this case: they may be named in it, too."""
-    codes = gather_message_facts(message).shelter_codes
+    codes = find_shelter_codes(message)
     if not codes:
         return
     case = session.get_one(CaseRow, case_id)

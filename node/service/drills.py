@@ -14,6 +14,7 @@ from sqlmodel import Session, col, delete, func, or_, select, update
 
 from contact_registry.drills.models import Drill, find_last_results
 from contact_registry.drills.news import DrillNews, parse_notice
+from node.service.borrowed_words import borrow_words
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.store.drill_tables import DrillAnswerRow, DrillCursorRow, DrillRow
 from protocol.drill_answer import AnsweredBy, DrillAnswer, DrillOutcome, DrillStatement
@@ -149,7 +150,7 @@ def handle_answer(
     try:
         statement = DrillStatement(outcome, answered_by, now)
     except RemoteProtocolError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
 
     def keep(session: Session) -> GivenAnswer:
         row = session.get(DrillRow, drill_id)

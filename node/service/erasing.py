@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import delete
 from sqlmodel import Session, col, select, update
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -26,6 +27,7 @@ from node.service.consent.documents import forget_documents
 from node.service.context import NodeContext, NodeError, NotFoundError
 from node.service.conversations import keep_outline
 from node.service.permitting import find_seen_message, require
+from node.service.reading import Item
 from node.service.records import IN, OUT, add_event
 from node.service.search.indexing import forget_case, forget_message
 from node.store.attachment_tables import ReceivedFileRow, SentFileRow
@@ -51,6 +53,12 @@ ERASERS: Final[tuple[Callable[[Session, str], None], ...]] = (erase_case_records
 """What else goes with a case: rows that are not sealed under its key, or would point at nothing."""
 
 
+def is_erasable(item: Item) -> bool:
+    """Whether somebody can erase this message by itself, as far as its state says."""
+    is_barred = item.direction == IN and item.type in _BARS
+    return item.case_id is not None and item.dispatch != Dispatch.QUEUED and not is_barred
+
+
 def handle_erase_message(
     context: NodeContext, message_id: str, *, who: Principal, ground: ErasureGround
 ) -> None:
@@ -65,11 +73,13 @@ def handle_erase_message(
         if row is None or row.case_id is None:
             raise NotFoundError("There is no such message here: open it again from its case.")
         if row.dispatch == Dispatch.QUEUED:
-            raise NodeError("It has not left yet: take it back first, then erase it.")
+            raise NodeError(msg("It has not left yet: take it back first, then erase it."))
         if row.direction == IN and row.type in _BARS:
             raise NodeError(
-                "This message is what stops further use of the data, and says nothing of the "
-                "person: carry it out; it goes when the case is erased."
+                msg(
+                    "This message is what stops further use of the data, and says nothing of the "
+                    "person: carry it out; it goes when the case is erased."
+                )
             )
         return erase_message(context, session, row, who=who, ground=ground)
 
@@ -93,6 +103,7 @@ def erase_message(
     row.row_version += 1
     session.add(row)
     names = _forget_files(session, row.message_id)
+    context.leaving.read.clear()
     session.execute(
         delete(MessageToFollowRow).where(col(MessageToFollowRow.message_id) == row.message_id)
     )
@@ -145,6 +156,7 @@ def handle_erase_case(
         return names
 
     delete_blobs(context, context.transact(work))
+    context.leaving.read.clear()
     context.signals.inbox.notify()
 
 
@@ -154,12 +166,15 @@ def _lock_messages(session: Session, case_id: str, *, who: Principal) -> list[Me
     )
     if any(not who.sees(Channel(row.channel) if row.channel else None) for row in rows):
         raise NodeError(
-            "Some of this case is not yours to see, so it is not yours to erase: ask somebody who "
-            "is cleared for all of its channels."
+            msg(
+                "Some of this case is not yours to see, so it is not yours to erase: ask "
+                "somebody who "
+                "is cleared for all of its channels."
+            )
         )
     if any(row.dispatch == Dispatch.QUEUED for row in rows):
         raise NodeError(
-            "A message of this case has not left yet: take it back, or wait until it has left."
+            msg("A message of this case has not left yet: take it back, or wait until it has left.")
         )
     owed = select(DeletionRow.message_id).where(
         DeletionRow.case_id == case_id,
@@ -168,8 +183,10 @@ def _lock_messages(session: Session, case_id: str, *, who: Principal) -> list[Me
     )
     if session.exec(owed).first() is not None:
         raise NodeError(
-            "Another side waits to hear that its data was deleted: confirm that first, which "
-            "deletes it; then erase the rest."
+            msg(
+                "Another side waits to hear that its data was deleted: confirm that first, which "
+                "deletes it; then erase the rest."
+            )
         )
     return rows
 

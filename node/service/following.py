@@ -17,13 +17,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, or_, select, update
 
+from console.i18n import Message, nmsg
 from console.process.tasks import describe_failure
 from node.service.context import NodeContext
 from node.service.records import IN, open_signed
-from node.store.bulk import delete_rows, in_parts, insert_rows
+from node.store.bulk import delete_rows, in_parts, insert_rows, table_of
 from node.store.tables import CaseRow, MessageRow
 from node.store.work_tables import MessageToFollowRow
 from protocol.identifiers import Channel
@@ -32,6 +35,17 @@ from protocol.messages.head import CaseMessage, Head
 
 log = structlog.get_logger(__name__)
 
+_MESSAGE, _CASE = table_of(MessageRow), table_of(CaseRow)
+_SEALED: Final = (
+    sql_select(
+        _MESSAGE.c.message_id,
+        _MESSAGE.c.signed_payload_sealed,
+        _CASE.c.wrapped_key,
+        _MESSAGE.c.payload_sha256,
+    )
+    .outerjoin_from(_MESSAGE, _CASE, _CASE.c.case_id == _MESSAGE.c.case_id)
+    .where(_MESSAGE.c.message_id.in_(bindparam("message_ids", expanding=True)))
+)
 #: Messages of one transaction: few, because SQLite has one writer at a time and sending needs it.
 AT_ONCE: Final = 64
 #: Pauses after an attempt that failed; the last one repeats.
@@ -110,6 +124,7 @@ def follow_due(context: NodeContext, followers: Sequence[Follower], *, limit: in
     """
     claimed = _claim(context, limit=limit)
     if not claimed:
+        context.leaving.read.clear()
         return 0
     opened = _open_all(context, claimed)
     try:
@@ -169,14 +184,15 @@ def _claim(context: NodeContext, *, limit: int) -> list[tuple[int, str]]:
 def _open_all(context: NodeContext, claimed: Sequence[tuple[int, str]]) -> list[_Opened]:
     """Open messages; without those that do not open now, or are not there any more."""
     sealed: dict[str, tuple[bytes, bytes | None]] = {}
+    digests: dict[str, str] = {}
     with context.database.reading() as session:
         for part in in_parts([message_id for _, message_id in claimed]):
-            found = session.exec(
-                select(MessageRow.message_id, MessageRow.signed_payload_sealed, CaseRow.wrapped_key)
-                .join(CaseRow, col(CaseRow.case_id) == col(MessageRow.case_id), isouter=True)
-                .where(col(MessageRow.message_id).in_(part))
-            )
-            sealed.update((message_id, (payload, key)) for message_id, payload, key in found)
+            found = session.connection().execute(_SEALED, {"message_ids": part})
+            for message_id, payload, key, digest in found:
+                sealed[message_id] = (payload, key)
+                if payload and key != b"":  # not erased meanwhile
+                    digests[message_id] = digest
+    read = context.leaving.read.take(digests, at=context.clock())
     gone = [follow_id for follow_id, message_id in claimed if message_id not in sealed]
     if gone:  # erased meanwhile: nothing follows from them any more
         context.transact(
@@ -185,6 +201,9 @@ def _open_all(context: NodeContext, claimed: Sequence[tuple[int, str]]) -> list[
     opened = []
     for follow_id, message_id in claimed:
         if message_id not in sealed:
+            continue
+        if message_id in read:
+            opened.append(_Opened(follow_id, message_id, read[message_id]))
             continue
         payload, key = sealed[message_id]
         try:
@@ -245,7 +264,7 @@ def _put_off(context: NodeContext, follow_id: int, message_id: str, error: BaseE
     log.warning("message_not_followed", message=message_id, error=described, failures=failures)
 
 
-def list_following_notices(session: Session) -> list[str]:
+def list_following_notices(session: Session) -> list[Message]:
     """Say which messages nothing follows from although it should; empty if there are none."""
     rows = session.exec(
         select(MessageToFollowRow)
@@ -254,8 +273,16 @@ def list_following_notices(session: Session) -> list[str]:
         .limit(20)
     )
     return [
-        f"message {row.message_id}: it is stored, but its work items, notices and search words are "
-        f"missing: this node's software failed on it {row.attempts} times ({row.last_error}). It "
-        "is tried again by itself; open the message by hand, and report this to the makers"
+        nmsg(
+            "message %(message)s: it is stored, but its work items, notices and search words are "
+            "missing: this node's software failed on it %(count)s time (%(error)s). It is tried "
+            "again by itself; open the message by hand, and report this to the makers",
+            "message %(message)s: it is stored, but its work items, notices and search words are "
+            "missing: this node's software failed on it %(count)s times (%(error)s). It is tried "
+            "again by itself; open the message by hand, and report this to the makers",
+            row.attempts,
+            message=row.message_id,
+            error=str(row.last_error),
+        )
         for row in rows
     ]

@@ -6,11 +6,15 @@ with the process, its claim ends, and the relay of whichever process finds it th
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from node.service.signals import Signal
+from protocol.messages.catalogue import UnreadableMessage
+from protocol.messages.head import Head
 
 if TYPE_CHECKING:  # both stand on the context, which holds these
     from node.service.dispatching import Consigned
@@ -20,6 +24,10 @@ T = TypeVar("T")
 
 #: More that waits here would be sent later than what is more urgent in the store.
 _ROOM: Final = 256
+#: Bytes of messages that are kept as they were read, of one of them, and how long.
+_READ_BYTES: Final = 2 * 1024**2
+_LARGE: Final = 16 * 1024
+_READ_FOR: Final = timedelta(seconds=10)
 
 
 class Handoff(Generic[T]):
@@ -64,9 +72,76 @@ class Handoff(Generic[T]):
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A message as it was read, under our name for it, with digest and bytes of its payload."""
+
+    message_id: str
+    message: Head | UnreadableMessage = field(repr=False)
+    digest: str
+    size: int
+
+
+class JustRead:
+    """Messages that this process has stored, as it read them: so that they are not opened again.
+
+    From whoever stored them to whoever lets the rest follow, a second later. A hint as well: a
+    message that is not here, or whose digest is another one, is opened out of the store. What
+    people wrote is in memory in clear, so it is little, for seconds, and gone with any erasure.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[datetime, Read]] = OrderedDict()
+        self._size = 0
+
+    def put(self, read: Iterable[Read], *, at: datetime) -> None:
+        """Keep messages, **after the commit**; no large ones, and none that finds no room."""
+        with self._lock:
+            self._drop_old(at)
+            for each in read:
+                if each.size <= _LARGE and self._size + each.size <= _READ_BYTES:
+                    self._drop(each.message_id)
+                    self._kept[each.message_id] = (at, each)
+                    self._size += each.size
+
+    def take(
+        self, digests: Mapping[str, str], *, at: datetime
+    ) -> dict[str, Head | UnreadableMessage]:
+        """Return those of these messages, given with their digests, that are here; once."""
+        with self._lock:
+            self._drop_old(at)
+            found = {each: self._drop(each) for each in digests}
+        return {
+            name: read.message
+            for name, read in found.items()
+            if read is not None and read.digest == digests[name]
+        }
+
+    def clear(self) -> None:
+        """Forget all: nothing waits to be followed, or something was erased."""
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
+    def _drop(self, message_id: str) -> Read | None:
+        _, read = self._kept.pop(message_id, (None, None))
+        self._size -= read.size if read else 0
+        return read
+
+    def _drop_old(self, now: datetime) -> None:
+        """Forget what nobody took in time, also after the clock was set back."""
+        while self._kept:
+            name, (since, _) = next(iter(self._kept.items()))
+            if since <= now < since + _READ_FOR:
+                return
+            self._drop(name)
+
+
 class Leaving:
-    """What a node hands on: messages, and receipts that are signed."""
+    """What a node hands on: messages, receipts that are signed, and what it has read."""
 
     def __init__(self) -> None:
         self.messages: Handoff[Consigned] = Handoff(order=lambda message: message.priority)
         self.receipts: Handoff[ReceiptParcel] = Handoff()
+        self.read = JustRead()

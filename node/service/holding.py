@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlmodel import col, func, select
 
+from console.i18n import Message, msg
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.trust.staleness import ViewAge, grade_view
 from node.service.context import NodeContext
@@ -37,22 +38,26 @@ def judge_view(context: NodeContext) -> ViewAge | None:
     return grade_view(directory, now=context.clock(), limits=context.age_limits)
 
 
-def describe_view_age(age: ViewAge) -> str:
+def describe_view_age(age: ViewAge) -> Message:
     """Say how old the registry is and what follows, for whoever runs the node."""
     since = f"{age.verified_at:%Y-%m-%d %H:%M} UTC"
     if age.is_clock_behind:
-        return (
-            f"registry: this machine's clock stands before {since}, when the registry was verified:"
-            " set the clock right"
+        return msg(
+            "registry: this machine's clock stands before %(since)s, when the registry was "
+            "verified: set the clock right",
+            since=since,
         )
     if age.meaning.holds_back_personal_data:
-        return (
-            f"registry: not refreshed since {since}, which is too long: messages with data about "
-            "persons wait here. See that the hub can be reached"
+        return msg(
+            "registry: not refreshed since %(since)s, which is too long: messages with data about "
+            "persons wait here. See that the hub can be reached",
+            since=since,
         )
-    return (
-        f"registry: not refreshed since {since}. See that the hub can be reached; from "
-        f"{age.too_old_at:%Y-%m-%d %H:%M} UTC messages with data about persons wait"
+    return msg(
+        "registry: not refreshed since %(since)s. See that the hub can be reached; from %(until)s "
+        "messages with data about persons wait",
+        since=since,
+        until=f"{age.too_old_at:%Y-%m-%d %H:%M} UTC",
     )
 
 

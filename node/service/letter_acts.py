@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
+from console.refusals import as_it_is
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.attachments.chunk_sending import owe_whole
@@ -74,7 +75,7 @@ def handle_retry(
     letter = load_dead_letter(context, letter_id)
     _verify_version(letter, version)
     if letter.obstacle is not None:
-        raise CannotRetryError(_WHY_NOT[letter.obstacle])
+        raise CannotRetryError(as_it_is(_WHY_NOT[letter.obstacle]))
     if letter.kind is LetterKind.QUARANTINED:
         return _take_in_again(context, letter, actor=actor)
     context.transact(partial(_send_again, context, letter=letter, actor=actor, version=version))
@@ -199,8 +200,10 @@ def _take_in_again(context: NodeContext, letter: DeadLetter, *, actor: str) -> R
         ours = context.directory.current().keys.get(context.participant)
         if ours is None:
             raise CannotRetryError(
-                "The registry does not list this node now, so nothing can be taken in. Try again "
-                "once its keys are published."
+                as_it_is(
+                    "The registry does not list this node now, so nothing can be taken in. Try "
+                    "again once its keys are published."
+                )
             )
         arrival = Arrival(
             sender=parse_account_id(row.account),

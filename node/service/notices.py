@@ -4,11 +4,14 @@ These are no faults of this node, and any peer can cause some of them: so they a
 make the node count as not ready.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from sqlmodel import Session, col, select
 
+from console.i18n import Message, msg, nmsg
+from console.refusals import say_english
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.trust.staleness import Grade
 from node.domain.alarms import AlarmStanding
@@ -30,23 +33,41 @@ _SHOWN_FOR: Final = timedelta(days=30)
 _HASH: Final = 12
 
 _HEAD_TROUBLES: Final = {
-    HeadVerdict.BEHIND: "does not know of messages that it sent us: it was restored from a backup "
-    "and has not begun a new generation. Telephone its administrators",
-    HeadVerdict.CONFLICT: "names another last message than the one it sent us: its history was "
-    "rewritten. Telephone its administrators",
+    HeadVerdict.BEHIND: msg(
+        "link from %(peer)s: does not know of messages that it sent us: it was restored from a "
+        "backup and has not begun a new generation. Telephone its administrators"
+    ),
+    HeadVerdict.CONFLICT: msg(
+        "link from %(peer)s: names another last message than the one it sent us: its history was "
+        "rewritten. Telephone its administrators"
+    ),
 }
 _STANDINGS: Final = {
-    AlarmStanding.CERTAIN: "certain: {held_by} verified {held}, {named_by} names {named}. Compare "
-    "both registries with the operators, by telephone",
-    AlarmStanding.SUSPECTED: "not verified here: {held_by} names {held}, {named_by} names {named}",
-    AlarmStanding.CONFIRMED: "{held_by} says that it holds {held}; {named_by} acted on {named}. "
-    "Compare both registries with the operators, by telephone",
-    AlarmStanding.UNFOUNDED: "{held_by} says that it holds {held} and that {named_by} named "
-    "{named}, which nothing here confirms",
+    AlarmStanding.CERTAIN: msg(
+        "registry: two versions %(version)s, certain: %(held_by)s verified %(held)s, %(named_by)s "
+        "names %(named)s. Compare both registries with the operators, by telephone"
+    ),
+    AlarmStanding.SUSPECTED: msg(
+        "registry: two versions %(version)s, not verified here: %(held_by)s names %(held)s, "
+        "%(named_by)s names %(named)s"
+    ),
+    AlarmStanding.CONFIRMED: msg(
+        "registry: two versions %(version)s, %(held_by)s says that it holds %(held)s; %(named_by)s "
+        "acted on %(named)s. Compare both registries with the operators, by telephone"
+    ),
+    AlarmStanding.UNFOUNDED: msg(
+        "registry: two versions %(version)s, %(held_by)s says that it holds %(held)s and that "
+        "%(named_by)s named %(named)s, which nothing here confirms"
+    ),
 }
 
 
 def list_notices(context: NodeContext) -> list[str]:
+    """Return the English lines of :func:`find_notices`, for programs that watch the node."""
+    return [say_english(notice) for notice in find_notices(context)]
+
+
+def find_notices(context: NodeContext) -> list[Message]:
     """Return one line for each thing that people should look into; empty if there is none."""
     age = judge_view(context)
     ageing = [describe_view_age(age)] if age is not None and age.grade is Grade.WARN else []
@@ -68,19 +89,26 @@ def list_notices(context: NodeContext) -> list[str]:
         ]
 
 
-def _list_missing(session: Session) -> list[str]:
+def _list_missing(session: Session) -> list[Message]:
     counts: dict[str, int] = {}
     for row in session.exec(
         select(LinkGapRow).where(col(LinkGapRow.given_up).is_(True)).order_by(LinkGapRow.peer)
     ):
         counts[row.peer] = counts.get(row.peer, 0) + row.last - row.first + 1
     return [
-        f"link from {peer}: {count} messages are missing and were asked for in vain. Telephone it"
+        nmsg(
+            "link from %(peer)s: %(count)s message is missing and was asked for in vain. Telephone "
+            "it",
+            "link from %(peer)s: %(count)s messages are missing and were asked for in vain. "
+            "Telephone it",
+            count,
+            peer=peer,
+        )
         for peer, count in counts.items()
     ]
 
 
-def _list_gone(context: NodeContext, session: Session) -> list[str]:
+def _list_gone(context: NodeContext, session: Session) -> list[Message]:
     counts: dict[str, int] = {}
     for row in session.exec(
         select(LinkGoneRow)
@@ -89,12 +117,17 @@ def _list_gone(context: NodeContext, session: Session) -> list[str]:
     ):
         counts[row.peer] = counts.get(row.peer, 0) + row.last - row.first + 1
     return [
-        f"link from {peer}: {count} messages never arrived, and {peer} reports them gone"
+        nmsg(
+            "link from %(peer)s: %(count)s message never arrived, and %(peer)s reports it gone",
+            "link from %(peer)s: %(count)s messages never arrived, and %(peer)s reports them gone",
+            count,
+            peer=peer,
+        )
         for peer, count in counts.items()
     ]
 
 
-def _list_unanswered(session: Session) -> list[str]:
+def _list_unanswered(session: Session) -> list[Message]:
     """Name whom this node, restored from a backup, still waits for."""
     rows = session.exec(
         select(RestoreQuestionRow)
@@ -102,42 +135,57 @@ def _list_unanswered(session: Session) -> list[str]:
         .order_by(RestoreQuestionRow.peer)
     )
     return [
-        f"link from {row.peer}: it has not said yet what the backup lacks"
-        + ("; it was asked in vain. Telephone it" if row.ask_at is None else "")
+        msg(
+            "link from %(peer)s: it has not said yet what the backup lacks; it was asked in vain. "
+            "Telephone it",
+            peer=row.peer,
+        )
+        if row.ask_at is None
+        else msg("link from %(peer)s: it has not said yet what the backup lacks", peer=row.peer)
         for row in rows
     ]
 
 
-def _list_troubled_links(context: NodeContext, session: Session) -> list[str]:
-    lines = []
+def _list_troubled_links(context: NodeContext, session: Session) -> list[Message]:
+    lines: list[Message] = []
     now, window = context.clock(), context.rules.repair.window
     for row in session.exec(select(LinkWatchRow).order_by(LinkWatchRow.peer)):
         if row.head_trouble is not None:
-            lines.append(f"link from {row.peer}: {_HEAD_TROUBLES[HeadVerdict(row.head_trouble)]}")
+            said = _HEAD_TROUBLES[HeadVerdict(row.head_trouble)]
+            lines.append(replace(said, params={"peer": row.peer}))
         if row.forgotten:
             lines.append(
-                f"link to {row.peer}: it holds {row.forgotten} messages of ours that the backup "
-                "did not have. Ask it for copies"
+                nmsg(
+                    "link to %(peer)s: it holds %(count)s message of ours that the backup did not "
+                    "have. Ask it for a copy",
+                    "link to %(peer)s: it holds %(count)s messages of ours that the backup did not "
+                    "have. Ask it for copies",
+                    row.forgotten,
+                    peer=row.peer,
+                )
             )
         is_recent = row.answering_since is not None and now - row.answering_since < window
         if is_recent and row.answered > ANSWERED_IN_AN_HOUR:
             lines.append(
-                f"link to {row.peer}: it asks for messages again more often than is answered"
+                msg(
+                    "link to %(peer)s: it asks for messages again more often than is answered",
+                    peer=row.peer,
+                )
             )
     return lines
 
 
-def _list_alarms(context: NodeContext, session: Session) -> list[str]:
+def _list_alarms(context: NodeContext, session: Session) -> list[Message]:
     rows = session.exec(
         select(RegistryAlarmRow)
         .where(col(RegistryAlarmRow.at) > context.clock() - _SHOWN_FOR)
         .order_by(col(RegistryAlarmRow.alarm_id).desc())
         .limit(20)
     )
-    return [f"registry: two versions {row.version}, {_describe(row)}" for row in rows]
+    return [_describe(row) for row in rows]
 
 
-def _list_unseen_versions(context: NodeContext, session: Session) -> list[str]:
+def _list_unseen_versions(context: NodeContext, session: Session) -> list[Message]:
     """Name the newest version that peers act on, while the registry host shows this node none.
 
     The first message of anybody who sees more tells that a host hides what is new.
@@ -154,18 +202,25 @@ def _list_unseen_versions(context: NodeContext, session: Session) -> list[str]:
     ).first()
     if newest is None:
         return []
-    line = (
-        f"registry: {newest.peer} acts on version {newest.version}, and the registry host showed "
-        f"this node no version after {shown}. If it stays so, the host holds versions back, or "
-        f"{newest.peer} names one that does not exist: compare with others by telephone"
+    line = msg(
+        "registry: %(peer)s acts on version %(version)s, and the registry host showed this node no "
+        "version after %(shown)s. If it stays so, the host holds versions back, or %(peer)s names "
+        "one that does not exist: compare with others by telephone",
+        peer=newest.peer,
+        version=newest.version,
+        shown=shown,
     )
     return [line]
 
 
-def _describe(row: RegistryAlarmRow) -> str:
-    return _STANDINGS[AlarmStanding(row.standing)].format(
-        held_by=row.held_by,
-        held=row.held_sha256[:_HASH],
-        named_by=row.named_by,
-        named=row.named_sha256[:_HASH],
+def _describe(row: RegistryAlarmRow) -> Message:
+    return replace(
+        _STANDINGS[AlarmStanding(row.standing)],
+        params={
+            "version": row.version,
+            "held_by": row.held_by,
+            "held": row.held_sha256[:_HASH],
+            "named_by": row.named_by,
+            "named": row.named_sha256[:_HASH],
+        },
     )

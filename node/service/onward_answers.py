@@ -1,8 +1,13 @@
 """What the sender of data answered when it was asked whether its data may be passed on."""
 
-from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, select
+
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -12,6 +17,9 @@ from node.service.permitting import find_seen_message, require
 from node.service.records import IN, add_event
 from node.store.consent_tables import OnwardPermissionRow
 from protocol.messages.fields import AuthorityField, MessageIdField
+
+_MOST_LISTED: Final = 100
+_NO_MESSAGE: Final = msg("There is no such received message here: open it from its case.")
 
 
 class OnwardAnswer(BaseModel):
@@ -23,6 +31,43 @@ class OnwardAnswer(BaseModel):
     allowed: bool
     #: The received message in which they said so; nothing: they said it another way.
     answer_message: MessageIdField | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """An answer as it was recorded."""
+
+    target: str
+    allowed: bool
+    answer_message: str | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+def list_onward_answers(
+    context: NodeContext, message_id: str, *, who: Principal
+) -> list[RecordedAnswer]:
+    """List what was answered about the data of a received message, the newest first.
+
+    Raises ``NotFoundError`` for a message that is not there.
+    """
+    require(who, Permission.WORK_CASES)
+    with context.database.reading() as session:
+        row = find_seen_message(session, message_id, who=who)
+        if row is None or row.direction != IN:
+            raise NotFoundError(_NO_MESSAGE)
+        rows = session.exec(
+            select(OnwardPermissionRow)
+            .where(OnwardPermissionRow.source_message == message_id)
+            .order_by(col(OnwardPermissionRow.recorded_at).desc())
+            .limit(_MOST_LISTED)
+        ).all()
+    return [
+        RecordedAnswer(
+            each.target, each.allowed, each.answer_message, each.recorded_at, each.recorded_by
+        )
+        for each in rows
+    ]
 
 
 def handle_record_onward_answer(
@@ -38,7 +83,7 @@ def handle_record_onward_answer(
     def work(session: Session) -> str:
         row = find_seen_message(session, message_id, who=who)
         if row is None or row.direction != IN or row.case_id is None:
-            raise NotFoundError("There is no such received message here: open it from its case.")
+            raise NotFoundError(_NO_MESSAGE)
         if answer.answer_message is not None:
             said = find_seen_message(session, answer.answer_message, who=who)
             if said is None or (said.direction, said.peer, said.case_id) != (
@@ -47,8 +92,11 @@ def handle_record_onward_answer(
                 row.case_id,
             ):
                 raise RefusedDraftError(
-                    "The answer stands in a message of the same sender in the same case: choose it "
-                    "from the case, or leave it out."
+                    msg(
+                        "The answer stands in a message of the same sender in the same case: "
+                        "choose it "
+                        "from the case, or leave it out."
+                    )
                 )
         permission_id = context.random(16).hex()
         session.add(

@@ -7,9 +7,10 @@ for it by its identifier is answered like asking for one that never was.
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, false, or_, true
 from sqlmodel import Session, col, select
 
+from console.i18n import Message, msg
 from node.domain.access import Permission, Principal
 from node.service.context import NodeError
 from node.store.case_tables import CaseStrandRow
@@ -22,21 +23,26 @@ _EVERY: Final = frozenset(Channel)
 class ForbiddenError(NodeError):
     """Whoever asks may not do this at all; the message says who can let them."""
 
+    def __init__(self, said: Message) -> None:
+        """Take what pages and programs are told."""
+        super().__init__(said)
 
+
+# Translators: each is followed by a colon, and by whom to ask.
 _HINT: Final = {
-    Permission.READ_CASES: "Cases are read by focal points and approvers",
-    Permission.WORK_CASES: "Cases are worked on by focal points",
-    Permission.READ_CONFIDENTIAL: (
+    Permission.READ_CASES: msg("Cases are read by focal points and approvers"),
+    Permission.WORK_CASES: msg("Cases are worked on by focal points"),
+    Permission.READ_CONFIDENTIAL: msg(
         "The strictly confidential part is read by those to whom it was opened by name"
     ),
-    Permission.APPROVE: "Approving is for approvers",
-    Permission.KEEP_ROSTER: "The roster is kept by focal points and node administrators",
-    Permission.ADMINISTER_PEOPLE: "People are administered by node administrators",
-    Permission.WATCH_DELIVERY: "Delivery is watched by node administrators",
-    Permission.ADMINISTER_NODE: "The node is administered by node administrators",
-    Permission.READ_AUDIT: "The audit log is read by auditors",
-    Permission.READ_STATISTICS: "Statistics are read by auditors",
-    Permission.KEEP_DIRECTORY: "The directory is kept by directory editors",
+    Permission.APPROVE: msg("Approving is for approvers"),
+    Permission.KEEP_ROSTER: msg("The roster is kept by focal points and node administrators"),
+    Permission.ADMINISTER_PEOPLE: msg("People are administered by node administrators"),
+    Permission.WATCH_DELIVERY: msg("Delivery is watched by node administrators"),
+    Permission.ADMINISTER_NODE: msg("The node is administered by node administrators"),
+    Permission.READ_AUDIT: msg("The audit log is read by auditors"),
+    Permission.READ_STATISTICS: msg("Statistics are read by auditors"),
+    Permission.KEEP_DIRECTORY: msg("The directory is kept by directory editors"),
 }
 
 
@@ -44,7 +50,10 @@ def require(who: Principal, permission: Permission) -> None:
     """Raise :class:`ForbiddenError` unless they may do this kind of thing."""
     if not who.may(permission):
         raise ForbiddenError(
-            f"{_HINT[permission]}: ask a node administrator of yours, or use another token."
+            msg(
+                "%(rule)s: ask a node administrator of yours, or use another token.",
+                rule=_HINT[permission],
+            )
         )
 
 
@@ -52,8 +61,11 @@ def require_channel(who: Principal, channel: Channel) -> None:
     """Raise :class:`ForbiddenError` unless they are cleared for what they want to send in."""
     if not who.sees(channel):
         raise ForbiddenError(
-            f"You are not cleared for the channel {channel}: nothing was sent. Ask a colleague who "
-            "is, or a node administrator."
+            msg(
+                "You are not cleared for the channel %(channel)s: nothing was sent. Ask "
+                "a colleague who is, or a node administrator.",
+                channel=channel,
+            )
         )
 
 
@@ -104,6 +116,17 @@ def sees_whole_case(session: Session, case_id: str, *, who: Principal) -> bool:
     return all(
         session.exec(each.limit(1)).first() is None for each in (other_messages, other_strands)
     )
+
+
+def is_of_channel(
+    session: Session, case_id: str, channel: SQLColumnExpression[str | None], *, who: Principal
+) -> ColumnElement[bool]:
+    """Return the condition under which a record of a case, with a column ``channel``, is theirs.
+
+    One of which nobody knows the channel is there for somebody who sees the whole case.
+    """
+    own = channel.in_(sorted(who.channels))
+    return or_(own, channel.is_(None)) if sees_whole_case(session, case_id, who=who) else own
 
 
 def is_event_seen(who: Principal) -> ColumnElement[bool]:

@@ -7,6 +7,8 @@ itself is bounded for each peer.
 
 from typing import Final
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, func, select
 
 from contact_registry.directory import Directory
@@ -15,12 +17,19 @@ from node.domain.events import EventKind
 from node.service.context import NodeContext
 from node.service.machine_mail import owe_machine_mail
 from node.service.records import OUT, add_event, find_message
+from node.store.bulk import table_of
 from node.store.pin_tables import RegistryAlarmRow, RegistryNamedRow, RegistryVerifiedRow
 from node.store.tables import MessageRow, ReceiptRow
 from protocol.identifiers import ParticipantCode
 from protocol.messages.head import Head, RegistryPin
 from protocol.messages.link_repair import RegistryConflict, RegistryConflictBody
 from protocol.registry_pins import REMEMBERED, PinBook, PinConflict
+
+_VERIFIED_ROW: Final = table_of(RegistryVerifiedRow).c
+#: Asked for each fetch. Made once: that costs more than asking it.
+_VERIFIED: Final = sql_select(_VERIFIED_ROW.sha256).where(
+    _VERIFIED_ROW.version == bindparam("version")
+)
 
 #: Alarms about one peer, and of one peer, that are kept: the first ones are the proof.
 MOST_ALARMS: Final = 256
@@ -32,11 +41,12 @@ def note_verified(context: NodeContext, session: Session) -> bool:
     Returns whether it is the one that was remembered, if one was.
     """
     directory = context.directory.current()
-    known = session.get(RegistryVerifiedRow, directory.version)
-    if known is not None:
-        if known.sha256 != directory.sha256:
-            _blame_ourselves(context, session, directory, held=known.sha256)
-        return known.sha256 == directory.sha256
+    asked = {"version": directory.version}
+    held: str | None = session.connection().execute(_VERIFIED, asked).scalar_one_or_none()
+    if held is not None:
+        if held != directory.sha256:
+            _blame_ourselves(context, session, directory, held=held)
+        return held == directory.sha256
     session.add(RegistryVerifiedRow(version=directory.version, sha256=directory.sha256))
     session.flush()
     _keep_newest_verified(session)

@@ -19,6 +19,7 @@ from node.domain.events import EventKind
 from node.domain.states import Handling
 from node.service.context import NodeContext
 from node.service.following import note_to_follow
+from node.service.handoff import Read
 from node.service.opening import Opened, Refused
 from node.service.pin_watching import note_verified
 from node.service.receipt_rows import Owed, owe_claimed
@@ -130,6 +131,8 @@ class PlainIntake:
         )
         #: Receipts that were claimed as they were written: to be signed after the commit.
         self.owed: list[Owed] = []
+        #: The messages as they were read: for what follows, after the commit.
+        self.read: list[Read] = []
 
     def take(self, outcome: Opened | Refused) -> str | None:
         """Note an ordinary message to be written; returns our name for it, else ``None``."""
@@ -218,6 +221,9 @@ class PlainIntake:
         known.ends[peer] = _LinkEnd(position.generation, position.seq, digest)
         sealed = self._context.keys.encrypt(
             opened.signed.encode(), wrapped_key=wrapped_key, context=f"message:{message.message_id}"
+        )
+        self.read.append(
+            Read(message.message_id, message, digest=digest, size=len(opened.signed.payload))
         )
         rows.messages.append(
             _message_row(opened, message, digest=digest, at=now)

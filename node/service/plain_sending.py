@@ -6,18 +6,19 @@ earlier one, has files, or settles something is left to :func:`~node.service.com
 Each is refused or queued for itself: nothing is written before every one has been built.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record_all
-from node.service.building import Draft, build_message
+from node.service.borrowed_words import borrow_words
+from node.service.building import Draft, build_message, choose_channel
 from node.service.case_content import is_erased
 from node.service.composing import (
     PRIORITY,
@@ -26,21 +27,38 @@ from node.service.composing import (
     Submission,
     find_submission,
 )
+from node.service.consent.records import describe_consent, find_teller
+from node.service.consent.records import describe_row as describe_consent_row
 from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
 from node.service.dispatching import ClaimAtOnce
 from node.service.following import note_to_follow
-from node.service.permitting import is_case_seen, require, require_channel
+from node.service.handoff import Read
+from node.service.permitting import require, require_channel
+from node.service.plain_questions import (
+    find_cases,
+    find_newest_places,
+    find_submitted,
+    find_unseen,
+    lock_heads,
+)
 from node.service.policy.gate import Gate, Sending
-from node.service.policy.statements import complete_basis, states_something
-from node.service.records import IN, find_joined
-from node.service.storing import describe_row, lock_link_head, sign_message, verify_reachable
-from node.store.bulk import in_parts, insert_rows
+from node.service.policy.knowledge import NOTHING
+from node.service.policy.statements import (
+    begins_with_consent,
+    complete_basis,
+    read_consent,
+    states_something,
+)
+from node.service.records import find_joined
+from node.service.storing import describe_row, sign_message, verify_reachable
+from node.store.bulk import insert_rows, update_rows
+from node.store.consent_tables import ConsentRow
 from node.store.tables import CaseRow, EventRow, LinkHeadRow, MessageRow, OutboxRow
-from protocol.conversation.history import Place
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.identifiers import (
     AuthorityId,
     CaseReference,
+    Channel,
     MessageId,
     ParticipantCode,
     make_case_reference,
@@ -72,7 +90,7 @@ class Order:
             and self.draft.in_reply_to is None
             and self.draft.passes_on is None
             and self.draft.type not in RECORDED_ELSEWHERE  # refused there
-            and not states_something(self.draft)
+            and (not states_something(self.draft) or begins_with_consent(self.draft))
             and entry is not None
             and issubclass(entry.model, CaseMessage)
             and not issubclass(entry.model, CaseClosed)  # it ends the conversations of its case
@@ -86,10 +104,12 @@ Outcome = Sent | NodeError
 @dataclass(slots=True)
 class _Rows:
     cases: list[dict[str, Any]] = field(default_factory=list)
+    consents: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     outbox: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    #: Who sent which, for the audit log.
+    #: Who recorded which consent, and who sent which message, for the audit log.
+    recorded: list[tuple[str, str]] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -110,17 +130,18 @@ def queue_plain(
     orders: Sequence[Order],
     *,
     claim: ClaimAtOnce | None = None,
+    read: list[Read] | None = None,
 ) -> list[Outcome | None]:
     """Queue plain orders inside the caller's transaction; the outcomes are in the same order.
 
-    ``claim`` takes them for the relay of this process.
+    ``claim`` takes them for the relay of this process; ``read`` is given the messages themselves.
 
     ``None``: another order of the same submission goes first; ask again after the commit.
     """
     outcomes: list[Outcome | None] = [None] * len(orders)
     todo: list[int] = []
     submitted: set[str] = set()
-    known = _find_submitted(session, orders)
+    known = find_submitted(session, (each.submission.key for each in orders if each.submission))
     for number, order in enumerate(orders):
         key = order.submission.key if order.submission else None
         if key in submitted:
@@ -135,17 +156,9 @@ def queue_plain(
     for number in todo:
         outcomes[number] = queue.add(orders[number])
     queue.write()
+    if read is not None:
+        read.extend(queue.read)
     return outcomes
-
-
-def _find_submitted(session: Session, orders: Iterable[Order]) -> set[str | None]:
-    keys = sorted({order.submission.key for order in orders if order.submission})
-    found: set[str | None] = set()
-    for part in in_parts(keys):
-        question = select(MessageRow.submission_key, MessageRow.submission_sha256)
-        for key, _ in session.exec(question.where(col(MessageRow.submission_key).in_(part))):
-            found.add(key)
-    return found
 
 
 def _find_known(session: Session, order: Order) -> Outcome | None:
@@ -171,32 +184,33 @@ class _Queue:
         self._session = session
         self._rows = _Rows()
         self._directory = context.directory.current()
-        self._cases = _find_cases(session, orders)
-        self._unseen = _find_unseen(session, orders, self._cases)
+        named = [(order.who, order.draft.case) for order in orders if order.draft.case]
+        self._cases = find_cases(session, (reference for _, reference in named))
+        self._unseen = find_unseen(session, [each for each in named if each[1] in self._cases])
         peers = sorted({order.draft.recipient for order in orders})
         case_ids = [case.case_id for case in self._cases.values()]
         self._joined = find_joined(session, case_ids, peers)
-        self._seen = _find_newest_places(session, case_ids, peers)
+        self._seen = find_newest_places(session, case_ids, peers)
         self._now = context.clock().replace(microsecond=0)
         self._gate = Gate(context, session, self._directory, now=self._now)
         self._gate.learn(self._cases.values())
         # Links are taken in one order by all, so that no two wait for each other.
-        self._heads = {
-            peer: lock_link_head(context, session, ParticipantCode(peer))
-            for peer in peers
-            if peer in self._directory.keys
-        }
+        self._heads = lock_heads(context, session, [p for p in peers if p in self._directory.keys])
+        self._moved = dict[str, LinkHead]()
+        self.read: list[Read] = []
 
     def add(self, order: Order) -> Outcome:
         """Build one; nothing of it is written yet."""
         try:
             require(order.who, Permission.WORK_CASES)
             place = self._find_place(order)
-            head = self._heads[place.recipient]
-            position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
+            position = self._heads[place.recipient].next()
+            channel = choose_channel(order.draft, place.entry)
+            consent = self._state_consent(place, channel)
+            known = self._gate.know(place.case)
             message = build_message(
                 self._context,
-                complete_basis(order.draft, self._gate.know(place.case), None, now=self._now),
+                complete_basis(order.draft, known, None, channel=channel, now=self._now),
                 entry=place.entry,
                 case=place.case,
                 position=position,
@@ -206,9 +220,22 @@ class _Queue:
             )
             require_channel(order.who, message.channel)
             decision = self._gate.pass_through(message, Sending(case=place.case, who=order.who))
-            return self._note(place, message, head, grounds=decision.grounds)
+            return self._note(place, message, consent=consent, grounds=decision.grounds)
         except NodeError as error:
             return error
+
+    def _state_consent(self, place: _Place, channel: Channel) -> dict[str, Any] | None:
+        """Return the row of the consent that a draft opens its case with, known to the gate."""
+        draft, case = place.order.draft, place.case
+        if draft.consent is None:
+            return None
+        stated = read_consent(draft, draft.consent)
+        row = describe_consent_row(
+            self._context, case, stated, who=place.order.who, channel=channel
+        )
+        described = describe_consent(stated, reference=row["consent_id"])
+        self._gate.note(case, replace(NOTHING, consents=(described,)))
+        return row
 
     def _find_place(self, order: Order) -> _Place:
         draft = order.draft
@@ -217,7 +244,7 @@ class _Queue:
             verify_reachable(self._directory, recipient)
             reference = parse_case_reference(draft.case) if draft.case else None
         except (MalformedError, LocalProtocolError) as error:
-            raise RefusedDraftError(str(error)) from error
+            raise RefusedDraftError(borrow_words(error)) from error
         entry = CATALOGUE[draft.type]
         if reference is not None:
             case = self._cases.get(reference)
@@ -236,13 +263,22 @@ class _Queue:
         return _Place(order, entry, recipient, case, is_new_case=True)
 
     def _note(
-        self, place: _Place, message: CaseMessage, head: LinkHeadRow, *, grounds: Iterable[Ground]
+        self,
+        place: _Place,
+        message: CaseMessage,
+        *,
+        consent: dict[str, Any] | None,
+        grounds: Iterable[Ground],
     ) -> Sent:
         signed = sign_message(self._context, message)
         case, now, order = place.case, self._context.clock(), place.order
-        head.seq, head.digest = message.link.seq, signed.digest
+        head = self._heads[place.recipient].advance(message.link.position, digest=signed.digest)
+        self._heads[place.recipient] = self._moved[place.recipient] = head
         sealed = self._context.keys.encrypt(
             signed.encode(), wrapped_key=case.wrapped_key, context=f"message:{message.message_id}"
+        )
+        self.read.append(
+            Read(message.message_id, message, digest=signed.digest, size=len(signed.payload))
         )
         rows = self._rows
         rows.messages.append(
@@ -263,7 +299,10 @@ class _Queue:
         }
         rows.outbox.append(self._claim.note(waiting, signed) if self._claim else waiting)
         rows.sent.append((order.who.actor, message.message_id))
-        self._tell(place, message, at=now)
+        if consent is not None:
+            rows.consents.append(consent)
+            rows.recorded.append((order.who.actor, consent["consent_id"]))
+        self._tell(place, message, consented=consent is not None, at=now)
         return Sent(
             message_id=MessageId(message.message_id),
             case_id=case.case_id,
@@ -272,11 +311,11 @@ class _Queue:
             answer_by=message.answer_by,
         )
 
-    def _tell(self, place: _Place, message: CaseMessage, *, at: datetime) -> None:
+    def _tell(self, place: _Place, message: CaseMessage, *, consented: bool, at: datetime) -> None:
         """Write into the timeline, in the order in which it happens."""
         case, rows = place.case, self._rows
 
-        def tell(kind: EventKind, **more: str) -> None:
+        def tell(kind: EventKind, **more: str | None) -> None:
             event = {
                 "kind": kind,
                 "at": at,
@@ -290,6 +329,8 @@ class _Queue:
                 case.model_dump(include={"case_id", "reference", "created_at", "wrapped_key"})
             )
             tell(EventKind.CASE_OPENED, channel=message.channel)
+        if consented:
+            tell(EventKind.CONSENT_RECORDED, channel=find_teller(message.channel))
         if (case.case_id, place.recipient) not in self._joined:
             self._joined.add((case.case_id, place.recipient))
             tell(EventKind.PARTICIPANT_JOINED, code=place.recipient, channel=message.channel)
@@ -298,71 +339,14 @@ class _Queue:
     def write(self) -> None:
         """Write all that was built."""
         self._session.flush()
+        moved = {p: {"seq": each.seq, "digest": each.digest} for p, each in self._moved.items()}
+        update_rows(self._session, LinkHeadRow, moved)
         insert_rows(self._session, CaseRow, self._rows.cases)
+        insert_rows(self._session, ConsentRow, self._rows.consents)
         insert_rows(self._session, MessageRow, self._rows.messages)
         insert_rows(self._session, OutboxRow, self._rows.outbox)
         insert_rows(self._session, EventRow, self._rows.events)
+        record_all(self._context, self._session, Act.CONSENT_RECORDED, self._rows.recorded)
         record_all(self._context, self._session, Act.MESSAGE_SENT, self._rows.sent)
         names = [str(row["message_id"]) for row in self._rows.messages]
         note_to_follow(self._session, names, at=self._context.clock())
-
-
-def _find_cases(session: Session, orders: Iterable[Order]) -> dict[str, CaseRow]:
-    references = sorted({order.draft.case for order in orders if order.draft.case})
-    found: dict[str, CaseRow] = {}
-    for part in in_parts(references):
-        for case in session.exec(select(CaseRow).where(col(CaseRow.reference).in_(part))):
-            found[case.reference] = case
-    return found
-
-
-def _find_unseen(
-    session: Session, orders: Iterable[Order], cases: Mapping[str, CaseRow]
-) -> set[tuple[str, Principal]]:
-    """Return which cases, by reference, are not there for who names them: nothing of theirs.
-
-    Whoever is cleared for every channel sees every case; nothing is asked for them.
-    """
-    named: dict[Principal, set[str]] = {}
-    for order in orders:
-        reference = order.draft.case
-        if reference is not None and reference in cases and not order.who.sees(None):
-            named.setdefault(order.who, set()).add(reference)
-    unseen: set[tuple[str, Principal]] = set()
-    for who, references in named.items():
-        for part in in_parts(sorted(references)):
-            question = select(CaseRow.reference).where(
-                col(CaseRow.reference).in_(part), is_case_seen(who)
-            )
-            unseen |= {(reference, who) for reference in {*part} - {*session.exec(question)}}
-    return unseen
-
-
-def _find_newest_places(
-    session: Session, case_ids: Sequence[str], peers: Iterable[str]
-) -> Mapping[tuple[str, str], Place]:
-    """Return the place of the newest message of each case that came from each Participant."""
-    found: dict[tuple[str, str], Place] = {}
-    for peer in peers:
-        newest = (
-            select(MessageRow.message_id)
-            .where(
-                col(MessageRow.case_id) == col(CaseRow.case_id),
-                MessageRow.peer == peer,
-                MessageRow.direction == IN,
-                col(MessageRow.link_seq).is_not(None),
-            )
-            .order_by(col(MessageRow.link_generation).desc(), col(MessageRow.link_seq).desc())
-            .limit(1)
-            .correlate(CaseRow)
-            .scalar_subquery()
-        )
-        for part in in_parts(case_ids):
-            for case_id, generation, seq in session.exec(
-                select(CaseRow.case_id, MessageRow.link_generation, MessageRow.link_seq)
-                .join(MessageRow, col(MessageRow.message_id) == newest)
-                .where(col(CaseRow.case_id).in_(part))
-            ):
-                if generation is not None and seq is not None:
-                    found[(case_id, peer)] = Place(generation, seq)
-    return found

@@ -26,7 +26,6 @@ from node.service.opening import Arrival, Opened, Refused, make_expired, open_ar
 from node.service.owing import owe_delivered, owe_what_is_due
 from node.service.pin_watching import apply_alarm, watch_pin
 from node.service.plain_intake import PlainIntake
-from node.service.receipt_rows import Owed
 from node.service.receipts import apply_receipt, owe_receipt, sign_owed
 from node.service.records import (
     IN,
@@ -87,7 +86,7 @@ def store_arrivals(
     Raises if nothing was stored: then nothing may be acknowledged.
     """
 
-    def take_in(session: Session) -> tuple[list[IntakeResult], list[Owed]]:
+    def take_in(session: Session) -> tuple[list[IntakeResult], PlainIntake]:
         plain, results = PlainIntake(context, session, opened), list[IntakeResult]()
         for arrival, outcome in zip(arrivals, opened, strict=True):
             message_id = plain.take(outcome)
@@ -98,11 +97,12 @@ def store_arrivals(
             else:
                 results.append(IntakeResult(Intake.STORED, message_id=message_id))
         plain.write()
-        return results, plain.owed
+        return results, plain
 
-    results, owed = context.transact(take_in)
-    context.leaving.receipts.put(sign_owed(context, owed))
-    _wake(context, opened, results, signed=len(owed))
+    results, plain = context.transact(take_in)
+    context.leaving.read.put(plain.read, at=context.clock())
+    context.leaving.receipts.put(sign_owed(context, plain.owed))
+    _wake(context, opened, results, signed=len(plain.owed))
     return results
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import exists
+from sqlalchemy import bindparam, exists
+from sqlalchemy import select as sql_select
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -14,7 +16,7 @@ from node.domain.ports import StoredContentError
 from node.service.context import NodeContext, NotFoundError
 from node.service.permitting import find_seen_message
 from node.store.attachment_tables import ReceivedFileRow
-from node.store.bulk import in_parts
+from node.store.bulk import in_parts, table_of
 from node.store.tables import CaseRow, EventRow, MessageRow
 from protocol.conversation.history import Place
 from protocol.envelope import SignedPayload
@@ -29,6 +31,13 @@ class ErasedError(NotFoundError, StoredContentError):
 
 OUT = "out"
 IN = "in"
+
+_CASE, _MESSAGE = table_of(CaseRow).c, table_of(MessageRow).c
+# Made once: putting a question together costs more than asking it.
+_JOINED: Final = sql_select(_CASE.case_id).where(
+    _CASE.case_id.in_(bindparam("case_ids", expanding=True)),
+    exists().where(_MESSAGE.case_id == _CASE.case_id, _MESSAGE.peer == bindparam("peer")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +221,11 @@ def find_joined(
     joined: set[tuple[str, str]] = set()
     wanted = sorted(set(case_ids))
     for peer in peers:
-        has_one = exists().where(
-            col(MessageRow.case_id) == col(CaseRow.case_id), col(MessageRow.peer) == peer
-        )
         for part in in_parts(wanted):
-            question = select(CaseRow.case_id).where(col(CaseRow.case_id).in_(part), has_one)
-            joined.update((case_id, peer) for case_id in session.exec(question))
+            asked = {"case_ids": part, "peer": peer}
+            joined.update(
+                (case_id, peer) for (case_id,) in session.connection().execute(_JOINED, asked)
+            )
     return joined
 
 

@@ -15,7 +15,6 @@ from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.domain.returns import (
-    NOTHING_PREPARED,
     Answers,
     Missing,
     ReturnJourney,
@@ -23,14 +22,18 @@ from node.domain.returns import (
     list_missing,
 )
 from node.service.audit import record
-from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.case_content import get_case_of, seal_content
 from node.service.consent.circumstances import load_circumstances
 from node.service.context import NodeContext, NotFoundError, StaleError
 from node.service.following import FollowedMessage
 from node.service.permitting import require
-from node.service.policy.gate import find_answers
-from node.service.policy.knowledge import place_of_return
 from node.service.records import add_event
+from node.service.return_messages import (
+    find_answers,
+    is_notice_acknowledged,
+    list_agreed,
+)
+from node.service.return_notes import keep_notes, open_journey, place_of_return, show_journey
 from node.store.consent_tables import ReturnJourneyRow, UnannouncedArrivalRow
 from node.store.tables import CaseRow
 from protocol.identifiers import Channel
@@ -49,6 +52,8 @@ class ReturnView:
     missing: tuple[Missing, ...]
     #: 0: nothing was recorded yet.
     row_version: int
+    #: The requests about it to which the answer is yes.
+    agreed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +70,31 @@ class ArrivalView:
     row_version: int
 
 
-def get_return(context: NodeContext, case_id: str, *, who: Principal) -> ReturnView:
-    """Return how far a return is prepared. Raises ``NotFoundError``, ``ForbiddenError``."""
+def get_return(
+    context: NodeContext, case_id: str, *, who: Principal, channel: Channel | None = None
+) -> ReturnView:
+    """Return how far a return is prepared. Raises ``NotFoundError``, ``ForbiddenError``.
+
+    ``channel``: whose note is shown; None: the first of theirs that has one.
+    """
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
-        return _view(context, session, case)
+        return _view(context, session, case, who=who, channel=channel)
 
 
-def handle_record_return(
+def handle_record_return(  # noqa: PLR0913 - what is recorded of which case, by whom, on which view
     context: NodeContext,
     case_id: str,
     journey: ReturnJourney,
     *,
     who: Principal,
+    channel: Channel | None = None,
     row_version: int | None = None,
 ) -> ReturnView:
-    """Record how far a return is prepared, as a whole; raises ``StaleError`` if it changed."""
+    """Record how far a return is prepared, as a whole; raises ``StaleError`` if it changed.
+
+    A note is for people of the channel; see :mod:`node.service.return_notes`.
+    """
 
     def work(session: Session) -> ReturnView:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
@@ -90,7 +104,9 @@ def handle_record_return(
                 "Somebody changed this meanwhile: nothing was changed. Read it again, then record "
                 "what is different."
             )
-        sealed = seal_content(context, case, journey, place=place_of_return(case_id))
+        kept = open_journey(context, case, row.content_sealed if row else None)
+        said = keep_notes(session, case, kept, journey, who=who, channel=channel)
+        sealed = seal_content(context, case, said, place=place_of_return(case_id))
         now = context.clock()
         if row is None:
             row = ReturnJourneyRow(
@@ -103,33 +119,37 @@ def handle_record_return(
         session.flush()
         add_event(session, kind=EventKind.RETURN_CHANGED, at=now, actor=who.actor, case_id=case_id)
         record(context, session, who, Act.RETURN_CHANGED, subject=case_id)
-        return _view(context, session, case)
+        return _view(context, session, case, who=who, channel=channel)
 
     return context.transact(work)
 
 
-def _view(context: NodeContext, session: Session, case: CaseRow) -> ReturnView:
+def _view(
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    *,
+    who: Principal,
+    channel: Channel | None,
+) -> ReturnView:
     row = session.get(ReturnJourneyRow, case.case_id)
-    journey = (
-        NOTHING_PREPARED
-        if row is None
-        else open_content(
-            context,
-            case,
-            row.content_sealed,
-            place=place_of_return(case.case_id),
-            kind=ReturnJourney,
-        )
-    )
+    kept = open_journey(context, case, row.content_sealed if row else None)
+    journey = show_journey(session, case, kept, who=who, channel=channel)
     known = load_circumstances(context, session, case)
-    answers = find_answers(session, case.case_id)
+    answers = find_answers(context, session, case)
     situation = Situation(
         journey,
         answers,
         treated_as_child=known.treated_as_child,
         guardian_appointed=known.guardian_appointed,
     )
-    return ReturnView(journey, answers, list_missing(situation), row.row_version if row else 0)
+    return ReturnView(
+        journey,
+        answers,
+        list_missing(situation),
+        row.row_version if row else 0,
+        agreed=list_agreed(context, session, case),
+    )
 
 
 # ------------------------------------------------------------------ arrivals
@@ -143,7 +163,7 @@ def follow_returns(context: NodeContext, session: Session, followed: FollowedMes
     if (
         message.body.outcome not in _HERE
         or session.get(UnannouncedArrivalRow, row.message_id) is not None
-        or find_answers(session, row.case_id, peer=row.peer).notice_acknowledged
+        or is_notice_acknowledged(session, row.case_id, peer=row.peer)
     ):
         return
     session.add(

@@ -18,6 +18,8 @@ from node.service.building import Draft
 from node.service.composing import Sent, Submission, handle_send
 from node.service.context import NodeContext, NodeError
 from node.service.dispatching import ClaimAtOnce, claim_at_once
+from node.service.gathering import Gathering
+from node.service.handoff import Read
 from node.service.plain_sending import Order, Outcome, queue_plain
 from node.service.tokens import ApiCaller, find_callers
 
@@ -53,6 +55,7 @@ class SendDesk:
         self._waiting: list[_Request] = []
         self._working: asyncio.Task[None] | None = None
         self._known: set[bytes] = set()
+        self._gathering = Gathering()
 
     def is_known(self, token: str) -> bool:
         """Say whether this token worked before: whether it does now is asked for each message."""
@@ -94,22 +97,28 @@ class SendDesk:
                 outcomes = await asyncio.to_thread(self._serve, batch)
                 for request, outcome in zip(batch, outcomes, strict=True):
                     _answer(request, outcome)
+                batch = []
+                self._gathering.note(len(outcomes))
+                await self._gathering.wait()
         finally:
             self._working = None
-            for request in batch:  # only where this task was cancelled
+            left, self._waiting = [*batch, *self._waiting], []
+            for request in left:  # only where this task was cancelled
                 request.answer.cancel()
 
     def _serve(self, batch: Sequence[_Request]) -> list[Sent | Exception]:
         """Queue what came together; returns what became of each."""
         outcomes: list[Outcome | None]
         claim: ClaimAtOnce | None
+        read: list[Read]
         try:
-            outcomes, claim = self._context.transact(
+            outcomes, claim, read = self._context.transact(
                 lambda session: self._queue(session, batch, claim_at_once(self._context))
             )
         except Exception as error:  # noqa: BLE001 - each is tried alone below, and says what is wrong with it
             log.warning("sent_one_by_one", count=len(batch), problem=type(error).__name__)
-            outcomes, claim = [None] * len(batch), None
+            outcomes, claim, read = [None] * len(batch), None, []
+        self._context.leaving.read.put(read, at=self._context.clock())
         if claim is None:
             self._context.signals.messages.notify()
         else:
@@ -123,7 +132,8 @@ class SendDesk:
 
     def _queue(
         self, session: Session, batch: Sequence[_Request], claim: ClaimAtOnce | None
-    ) -> tuple[list[Outcome | None], ClaimAtOnce | None]:
+    ) -> tuple[list[Outcome | None], ClaimAtOnce | None, list[Read]]:
+        read: list[Read] = []
         callers = find_callers(self._context, session, {request.token for request in batch})
         outcomes: list[Outcome | None] = [None] * len(batch)
         plain: dict[int, Order] = {}
@@ -140,10 +150,10 @@ class SendDesk:
             )
             if order.is_plain:
                 plain[number] = order
-        queued = queue_plain(self._context, session, list(plain.values()), claim=claim)
+        queued = queue_plain(self._context, session, list(plain.values()), claim=claim, read=read)
         for number, outcome in zip(plain, queued, strict=True):
             outcomes[number] = outcome
-        return outcomes, claim
+        return outcomes, claim, read
 
     def _send_alone(self, request: _Request) -> Sent | Exception:
         try:

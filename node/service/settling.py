@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.events import EventKind
 from node.domain.states import Dispatch, Handling
 from node.service.context import NodeContext, RefusedDraftError
@@ -164,8 +165,11 @@ def _verify_expected(held: HeldConversation, act: Act) -> None:
 def _verify_decision(openers: Sequence[MessageRow]) -> None:
     if not any(opener.direction == IN for opener in openers):
         raise RefusedDraftError(
-            "A decision names a message that came from its recipient in this case and that expects "
-            "one: choose it again."
+            msg(
+                "A decision names a message that came from its recipient in this case and that "
+                "expects "
+                "one: choose it again."
+            )
         )
 
 
@@ -173,10 +177,15 @@ def _verify_answer(session: Session, row: MessageRow, message: Response) -> None
     about = find_message(session, direction=IN, peer=message.recipient, wire_id=message.in_reply_to)
     if about is None or about.case_id != row.case_id:
         raise RefusedDraftError(
-            "An answer names a message that came from its recipient in this case: choose it again."
+            msg(
+                "An answer names a message that came from its recipient in this case: choose "
+                "it again."
+            )
         )
     if not _answers(message, about):
-        raise RefusedDraftError(f"The answer is not of the type that {about.type} asks for.")
+        raise RefusedDraftError(
+            msg("The answer is not of the type that %(type)s asks for.", type=about.type)
+        )
 
 
 def _verify_correction(session: Session, row: MessageRow, message: Correction) -> None:
@@ -185,8 +194,11 @@ def _verify_correction(session: Session, row: MessageRow, message: Correction) -
     )
     if about is None or about.case_id != row.case_id or about.dispatch == Dispatch.CANCELLED:
         raise RefusedDraftError(
-            "A correction names a message that you sent to its recipient in this case: choose it "
-            "again. What the other side wrote, only the other side corrects."
+            msg(
+                "A correction names a message that you sent to its recipient in this case: "
+                "choose it "
+                "again. What the other side wrote, only the other side corrects."
+            )
         )
 
 

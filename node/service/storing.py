@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from console.i18n import msg
 from contact_registry.directory import Directory
 from node.domain.states import Dispatch, Handling
+from node.service.borrowed_words import borrow_words
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.records import OUT
 from node.service.restoring import is_restored
@@ -16,6 +18,7 @@ from node.store.tables import LinkHeadRow, MessageRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import LocalProtocolError
 from protocol.identifiers import MessageId, ParticipantCode
+from protocol.limits import LIMITS
 from protocol.links import LinkHead, restart_link
 from protocol.messages.catalogue import encode_payload, get_entry
 from protocol.messages.entries import Expectation
@@ -27,10 +30,15 @@ def verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
     """Raise ``RefusedDraftError`` if nothing can be sent to a Participant."""
     participant = directory.participant(recipient)
     if participant is None:
-        raise RefusedDraftError(f"{recipient} is no Participant of the registry.")
+        raise RefusedDraftError(
+            msg("%(recipient)s is no Participant of the registry.", recipient=recipient)
+        )
     if recipient not in directory.keys:
         raise RefusedDraftError(
-            f"{participant.display_name} has no node yet: use the contacts in the directory."
+            msg(
+                "%(participant)s has no node yet: use the contacts in the directory.",
+                participant=participant.display_name,
+            )
         )
 
 
@@ -53,9 +61,19 @@ def lock_link_head(context: NodeContext, session: Session, peer: ParticipantCode
 
 def sign_message(context: NodeContext, message: CaseMessage) -> SignedPayload:
     """Sign a numbered message; raises ``RefusedDraftError`` if it is too large."""
+    payload = encode_payload(message)
+    if len(payload) > LIMITS.payload:
+        raise RefusedDraftError(
+            msg(
+                "The message has %(size)s bytes; the limit is %(most)s. Shorten its texts or "
+                "attach them as a file.",
+                size=len(payload),
+                most=LIMITS.payload,
+            )
+        )
     try:
         return SignedPayload.sign(
-            encode_payload(message),
+            payload,
             consignment=Consignment(
                 message_id=MessageId(message.message_id),
                 sender=ParticipantCode(message.sender),
@@ -65,7 +83,7 @@ def sign_message(context: NodeContext, message: CaseMessage) -> SignedPayload:
             key=context.keys.signing_key,
         )
     except LocalProtocolError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
 
 
 def describe_row(

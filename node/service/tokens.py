@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from node.domain.access import ABOUT_CONTENT, Permission, Principal
@@ -87,6 +88,10 @@ _NEEDS: Final[Mapping[TokenScope, Permission]] = MappingProxyType(
 ONLY_OF_PEOPLE: Final = frozenset({Permission.READ_CONFIDENTIAL, Permission.APPROVE})
 """What no program has by itself: only where it is bound to a person who may."""
 
+#: Asked for each message of a program. Made once: that costs more than asking it.
+_BY_HASH: Final = select(ApiTokenRow).where(
+    col(ApiTokenRow.token_hash).in_(bindparam("hashes", expanding=True))
+)
 PROGRAM: Final = "api:"
 """How a program stands in timelines and in the audit log, before its label."""
 
@@ -338,7 +343,7 @@ def find_callers(
     rows = [
         row
         for part in in_parts(sorted(by_hash))
-        for row in session.exec(select(ApiTokenRow).where(col(ApiTokenRow.token_hash).in_(part)))
+        for row in session.exec(_BY_HASH, params={"hashes": part})
         if row.revoked_at is None and row.expires_at > now
     ]
     bound = {row.account_id for row in rows if row.account_id is not None}

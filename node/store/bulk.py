@@ -5,10 +5,23 @@ message. Where hundreds of rows are written alike, they are written by one state
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, insert, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Delete,
+    Insert,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    update,
+)
 from sqlmodel import Session, SQLModel
 
 T = TypeVar("T")
@@ -18,6 +31,7 @@ T = TypeVar("T")
 AT_ONCE: Final = 500
 
 _KEY: Final = "key_of_row"
+_KEYS: Final = "keys_of_rows"
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -29,7 +43,30 @@ def table_of(model: type[SQLModel]) -> Table:
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; all name the same columns. What they leave out takes the table's default."""
     if rows:
-        session.connection().execute(insert(table_of(model)), rows)
+        session.connection().execute(_insert_into(model), rows)
+
+
+# Each is made once: putting a statement together costs more than having it done.
+
+
+@cache
+def _insert_into(model: type[SQLModel]) -> Insert:
+    return insert(table_of(model))
+
+
+@cache
+def _delete_from(model: type[SQLModel]) -> Delete:
+    keys: BindParameter[Any] = bindparam(_KEYS, expanding=True)
+    return delete(table_of(model)).where(_find_key(model).in_(keys))
+
+
+@cache
+def _update_of(model: type[SQLModel], names: tuple[str, ...]) -> Update:
+    return (
+        update(table_of(model))
+        .where(_find_key(model) == bindparam(_KEY))
+        .values({name: bindparam(name) for name in names})
+    )
 
 
 def update_rows(
@@ -38,13 +75,7 @@ def update_rows(
     """Change rows by primary key (of one column); all changes name the same columns."""
     if not changes:
         return
-    key = _find_key(model)
-    names = next(iter(changes.values()))
-    statement = (
-        update(table_of(model))
-        .where(key == bindparam(_KEY))
-        .values({name: bindparam(name) for name in names})
-    )
+    statement = _update_of(model, tuple(next(iter(changes.values()))))
     session.connection().execute(
         statement, [{_KEY: row, **change} for row, change in changes.items()]
     )
@@ -52,9 +83,8 @@ def update_rows(
 
 def delete_rows(session: Session, model: type[SQLModel], keys: Collection[Any]) -> None:
     """Delete rows by primary key (of one column)."""
-    key = _find_key(model)
     for some in in_parts(keys):
-        session.connection().execute(delete(table_of(model)).where(is_among(key, some)))
+        session.connection().execute(_delete_from(model), {_KEYS: some})
 
 
 def _find_key(model: type[SQLModel]) -> Column[Any]:

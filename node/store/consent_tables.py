@@ -20,6 +20,9 @@ class ConsentRow(SQLModel, table=True):
 
     consent_id: str = Field(primary_key=True, max_length=32)
     case_id: str = Field(foreign_key="trm_case.case_id", max_length=32, index=True)
+    #: In which it was recorded: what was noted beside the consent is for this channel alone.
+    #: None: nobody knows any more, and it is for whoever sees the whole case.
+    channel: str | None = Field(default=None, max_length=30)
     #: ``node.service.consent.records.ConsentContent`` as JSON.
     content_sealed: bytes = Field(sa_type=LargeBinary)
     recorded_at: datetime = Field(sa_type=Moment)
@@ -50,12 +53,15 @@ class CaseDocumentRow(SQLModel, table=True):
 
 
 class ExceptionRow(SQLModel, table=True):
-    """Why something is sent without consent. The newest of a ground is the one that counts."""
+    """Why something is sent without consent. The newest of a channel and ground counts."""
 
     __tablename__: ClassVar[str] = "exception_record"
 
     exception_id: str = Field(primary_key=True, max_length=32)
     case_id: str = Field(foreign_key="trm_case.case_id", max_length=32, index=True)
+    #: Whose messages it is for: it is not there for anybody else, and no other message rests on it.
+    #: None: nobody knows any more, nothing rests on it, and whoever sees the whole case sees it.
+    channel: str | None = Field(default=None, max_length=30)
     #: ``node.service.consent.exceptions.ExceptionDraft`` as JSON.
     content_sealed: bytes = Field(sa_type=LargeBinary)
     recorded_at: datetime = Field(sa_type=Moment)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from contact_registry.errors import RegistryError
 from node.domain.ports import Delivery, LinkDownError, MailboxLink
 from node.service.context import NodeContext
+from node.service.gathering import Gathering
 from node.service.intake_order import put_immediate_first
 from node.service.opening import Arrival, Opened, Refused, is_unknown_sender, open_arrivals
 from node.service.receiving import IntakeResult, handle_stumble, store_arrivals
@@ -55,6 +56,7 @@ class Consumer:
         self._traffic = traffic
         self._refresh_registry = refresh_registry
         self._hand_chunks = hand_chunks
+        self._gathering = Gathering()
 
     async def run_round(self) -> None:
         """Fetch what is there, open all of it, and take it in part by part, the immediate first.
@@ -62,12 +64,14 @@ class Consumer:
         Each part is stored in one transaction and then acknowledged. Raises only if the store
         cannot take anything now: what is not stored stays in the mailbox.
         """
+        await self._gathering.wait()
         deliveries = await self._link.fetch(self._traffic, batch=_WINDOW, wait=_FETCH_SECONDS)
         chunks = [each for each in deliveries if each.traffic is TrafficClass.CHUNK]
         if chunks and self._hand_chunks is not None:  # just after an update (see the port)
             await self._hand_chunks(chunks)
             deliveries = [each for each in deliveries if each.traffic is not TrafficClass.CHUNK]
         if not deliveries:
+            self._gathering.note(0)
             return
         letters = [(delivery, _arrival(delivery)) for delivery in deliveries]
         try:
@@ -80,6 +84,7 @@ class Consumer:
             for delivery, arrival in letters:
                 await self._handle_alone(delivery, arrival)
             return
+        self._gathering.note(len(opened))
         order = put_immediate_first(opened)
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]

@@ -83,28 +83,28 @@ def is_approved(facts: Facts) -> bool:
 
 def _is_by_author(facts: Facts) -> Finding | None:
     approval = facts.approval
-    if _needs_approval(facts) and approval is not None and _is_own(approval, facts):
+    if approval is not None and _is_own(approval, facts) and _needs_approval(facts):
         return Finding()
     return None
 
 
 def _is_without_role(facts: Facts) -> Finding | None:
     approval = facts.approval
-    if _needs_approval(facts) and approval is not None and _lacks_role(approval):
+    if approval is not None and _lacks_role(approval) and _needs_approval(facts):
         return Finding()
     return None
 
 
 def _is_without_clearance(facts: Facts) -> Finding | None:
     approval = facts.approval
-    if _needs_approval(facts) and approval is not None and _lacks_clearance(approval, facts):
+    if approval is not None and _lacks_clearance(approval, facts) and _needs_approval(facts):
         return Finding((str(facts.message.channel),))
     return None
 
 
 def _is_of_other_content(facts: Facts) -> Finding | None:
     approval = facts.approval
-    if _needs_approval(facts) and approval is not None and not approval.is_of_this_content:
+    if approval is not None and not approval.is_of_this_content and _needs_approval(facts):
         return Finding()
     return None
 

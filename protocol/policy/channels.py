@@ -133,12 +133,15 @@ RULES: Final = (
         remedy="Take out everything that is about a person.",
     ),
     Rule(
-        code="channels.witness_protection",
+        # Who is refused may not be cleared to know why.
+        code="channels.elsewhere",
         outcome=Outcome.REFUSE,
         check=_leave_witness_protection,
-        statement="A case under witness protection stays in that channel, trend alerts aside.",
-        sentence="This case is under witness protection and stays in that channel.",
-        remedy="Hand the message to somebody who works in the witness-protection channel.",
+        statement="A case under witness protection stays in that channel, trend alerts aside. "
+        "Whoever is refused is not told why.",
+        sentence="This case is not worked on in this channel.",
+        remedy="Do not send it another way. Ask your supervisor who works on the case, and hand "
+        "the message to them.",
     ),
     Rule(
         code="channels.desk",

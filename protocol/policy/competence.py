@@ -31,7 +31,8 @@ def is_bound_elsewhere(facts: Facts) -> bool:
 
 def find_for_phase(listing: AuthorityListing, facts: Facts) -> frozenset[Competence]:
     """Return what it is listed for in the phase; as last resort the desk for identification."""
-    for_phase = frozenset(c for c in listing.competences if c.phase is facts.message.phase)
+    phase = facts.message.phase
+    for_phase = frozenset(c for c in listing.competences if c.phase is phase)
     if for_phase or not listing.is_last_resort:
         return for_phase
     return frozenset(c for c in listing.competences if c.phase is Phase.IDENTIFICATION)
@@ -42,7 +43,8 @@ def find_for_group(listing: AuthorityListing, facts: Facts) -> frozenset[Compete
     for_phase = find_for_phase(listing, facts)
     if facts.message.channel is Channel.TREND:
         return for_phase
-    return frozenset(c for c in for_phase if facts.person_group in c.groups)
+    group = facts.person_group
+    return frozenset(c for c in for_phase if group in c.groups)
 
 
 def is_in_channel(listing: AuthorityListing, facts: Facts) -> bool:

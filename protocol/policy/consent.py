@@ -158,6 +158,10 @@ def find_uncovered(facts: Facts) -> tuple[Sensitivity, ...]:
     Under consent that is every class in the message. Under an exception it is what points at one
     person; the rest is a matter of ``exceptions.class_not_covered``.
     """
+    return facts.work_out(_find_uncovered)
+
+
+def _find_uncovered(facts: Facts) -> tuple[Sensitivity, ...]:
     basis = facts.message.basis
     if basis is Basis.NO_PERSONAL_DATA:
         return ()

@@ -6,10 +6,11 @@ the registry knows authorities and agreements. A fact that nobody established ke
 the defaults are the cautious answer. Moments are aware, in UTC.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from protocol.identifiers import AuthorityId, Channel, ParticipantCode, Phase
 from protocol.messages.codes import Formality, GuardianSituation, Kind, PersonGroup, Urgency
@@ -17,6 +18,8 @@ from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import ConsentGiver, ExceptionGround, OnwardScope
 from protocol.messages.return_gates import ReturnGate
 from protocol.policy.agreements import Agreement
+
+T = TypeVar("T")
 
 IDENTIFYING: Final = frozenset({Sensitivity.IDENTITY, Sensitivity.CONTACT})
 """What points at one person: the name and every other identifier, telephone and address included.
@@ -278,6 +281,17 @@ class Facts:
     approval: Approval | None = None
     returning: ReturnFacts = field(default_factory=ReturnFacts)
     onward: OnwardFacts | None = None
+    #: What was worked out of these facts. Not one of them.
+    _found: dict[Callable[..., Any], Any] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def work_out(self, find: "Callable[[Facts], T]") -> T:
+        """Return what ``find`` says of these facts, asking it once: many rules ask the same."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: T = self._found[find]
+        return found
 
     @property
     def about_child(self) -> bool:

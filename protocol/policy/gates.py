@@ -77,6 +77,8 @@ def find_stated(facts: Facts) -> tuple[str, ...]:
 
 def travels_unprepared(facts: Facts) -> bool:
     """Whether the person is on the way although a gate of this step is not met."""
+    if not facts.is_under_way:
+        return False
     returning = facts.returning
     is_met = {
         Gate.DECISION: returning.decision_recorded and returning.is_voluntary,
@@ -93,4 +95,4 @@ def travels_unprepared(facts: Facts) -> bool:
         ),
     }
     is_missing = any(not is_met[gate] for gate in _list_gates(facts))
-    return facts.is_under_way and (is_missing or bool(find_stated(facts)))
+    return is_missing or bool(find_stated(facts))

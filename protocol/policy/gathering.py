@@ -63,11 +63,16 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
         names_suspected_relative=any(
             part.points_at_relative for part in _find_parts(body) if isinstance(part, Suspect)
         ),
-        shelter_codes=frozenset(_find_texts(body, _SHELTER_CODE)),
+        shelter_codes=find_shelter_codes(message),
         forwarded_to=AuthorityId(forwarded[0]) if forwarded else None,
         unmet_gates=_list_unmet_gates(body),
         is_under_way=getattr(body, "stage", None) is NoticeStage.UNDER_WAY,
     )
+
+
+def find_shelter_codes(message: CaseMessage) -> frozenset[str]:
+    """Return the codes of shelters that a message names."""
+    return frozenset(_find_texts(message.body, _SHELTER_CODE))
 
 
 def _list_unmet_gates(body: Body) -> frozenset[ReturnGate]:

@@ -53,14 +53,19 @@ def find_agreements(facts: Facts, mark: Sensitivity) -> tuple[Agreement, ...]:
     )
 
 
+def _list_identifying(facts: Facts) -> tuple[Sensitivity, ...]:
+    """Return the identifying classes in the message, in the order of the class list."""
+    found = facts.message.classes & IDENTIFYING
+    return tuple(mark for mark in Sensitivity if mark in found) if found else ()
+
+
 def _find_failing(facts: Facts, step: Step) -> tuple[str, ...]:
     """Name the identifying classes for which the best agreement fails at this step."""
     index = _STEPS.index(step)
     return tuple(
         str(mark)
-        for mark in Sensitivity
-        if mark in facts.message.classes & IDENTIFYING
-        and index
+        for mark in _list_identifying(facts)
+        if index
         == max(
             (_count_steps(agreement, mark, facts) for agreement in facts.registry.agreements),
             default=0,
@@ -90,11 +95,7 @@ def _are_outside_classes(facts: Facts) -> Finding | None:
 
 def _lack_consent(facts: Facts) -> Finding | None:
     return _finding(
-        tuple(
-            str(mark)
-            for mark in Sensitivity
-            if mark in facts.message.classes & IDENTIFYING and not find_covering(facts, mark)
-        )
+        tuple(str(mark) for mark in _list_identifying(facts) if not find_covering(facts, mark))
     )
 
 
@@ -104,9 +105,8 @@ def _rest_on_exception(facts: Facts) -> Finding | None:
     return _finding(
         tuple(
             str(mark)
-            for mark in Sensitivity
-            if mark in facts.message.classes & IDENTIFYING
-            and not (find_covering(facts, mark) and find_agreements(facts, mark))
+            for mark in _list_identifying(facts)
+            if not (find_covering(facts, mark) and find_agreements(facts, mark))
         )
     )
 

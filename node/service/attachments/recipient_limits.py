@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from console.i18n import msg
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
 from node.service.attachments.sniffing import RefusedFileError
+from node.service.borrowed_words import borrow_words
 from node.service.context import NodeContext
 from protocol.attachment import choose_chunk_size
 from protocol.errors import LocalProtocolError, MalformedError
@@ -29,14 +31,24 @@ class RecipientLimits:
         """Raise ``RefusedFileError`` for a file that they would refuse."""
         if size > self.largest:
             raise RefusedFileError(
-                f"{self.name} takes files of at most {self.largest / _MEGABYTE:.1f} MB, and this "
-                f"one has {size / _MEGABYTE:.1f} MB: make it smaller, split it, or hand it over "
-                "another way."
+                msg(
+                    "%(participant)s takes files of at most %(most)s MB, and this one has "
+                    "%(size)s MB: make it smaller, split it, or hand it over another "
+                    "way.",
+                    participant=self.name,
+                    most=f"{self.largest / _MEGABYTE:.1f}",
+                    size=f"{size / _MEGABYTE:.1f}",
+                )
             )
         if self.media_types is not None and media_type not in self.media_types:
             raise RefusedFileError(
-                f"{self.name} takes no files of this kind ({media_type}): send another form of it, "
-                f"such as {', '.join(sorted(self.media_types)[:3])}."
+                msg(
+                    "%(participant)s takes no files of this kind (%(media_type)s): send another "
+                    "form of it, such as %(examples)s.",
+                    participant=self.name,
+                    media_type=media_type,
+                    examples=", ".join(sorted(self.media_types)[:3]),
+                )
             )
 
 
@@ -45,17 +57,20 @@ def find_recipient_limits(directory: Directory, recipient: str) -> RecipientLimi
     try:
         code = parse_participant_code(recipient)
     except MalformedError as error:
-        raise RefusedFileError(str(error)) from error
+        raise RefusedFileError(borrow_words(error)) from error
     entry, document = directory.participant(code), directory.keys.get(code)
     if entry is None or document is None:
         raise RefusedFileError(
-            f"{entry.display_name if entry else recipient} has no node, so no file can be sent: "
-            "use the contacts in the directory."
+            msg(
+                "%(participant)s has no node, so no file can be sent: use the contacts in the "
+                "directory.",
+                participant=entry.display_name if entry else recipient,
+            )
         )
     try:
         chunk_size = choose_chunk_size(max_envelope_bytes=document.max_envelope_bytes)
     except LocalProtocolError as error:
-        raise RefusedFileError(str(error)) from error
+        raise RefusedFileError(borrow_words(error)) from error
     stated = document.max_attachment_bytes
     return RecipientLimits(
         code=code,

@@ -20,12 +20,14 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.service.attachments.bitmaps import make_full
 from node.service.attachments.recipient_limits import RecipientLimits, find_recipient_limits
 from node.service.attachments.sealed_files import chunk_offset, sealed_length
 from node.service.attachments.sniffing import RefusedFileError
 from node.service.attachments.staging import Description, read_staged, verify_room
 from node.service.attachments.states import SentState
+from node.service.borrowed_words import borrow_words
 from node.service.context import NodeContext
 from node.store.attachment_tables import SentFileRow, StagedFileRow
 from node.store.tables import MessageRow
@@ -38,13 +40,13 @@ from protocol.padding import padme_length
 
 log = structlog.get_logger(__name__)
 
-_GONE: Final = (
+_GONE: Final = msg(
     "A file of this message is not here any more: it was sent, removed, or kept too long. Bring it "
     "in again."
 )
 
 
-_CLEARED: Final = (
+_CLEARED: Final = msg(
     "The sealed file was taken off the disk before it was sent: nothing left. Send it again."
 )
 
@@ -86,8 +88,11 @@ def seal_files(
     """
     if len(staged_ids) > LIMITS.attachments or len(set(staged_ids)) != len(staged_ids):
         raise RefusedFileError(
-            f"A message holds at most {LIMITS.attachments} files, each once: send the others with "
-            "another message in the same case."
+            msg(
+                "A message holds at most %(most)s files, each once: send the "
+                "others with another message in the same case.",
+                most=LIMITS.attachments,
+            )
         )
     limits = find_recipient_limits(context.directory.current(), recipient)
     rows = [_load(context, staged_id, owner=owner) for staged_id in staged_ids]
@@ -116,8 +121,11 @@ def _load(context: NodeContext, staged_id: str, *, owner: str) -> StagedFileRow:
         raise RefusedFileError(_GONE)
     if not row.complete:
         raise RefusedFileError(
-            "A file of this message is not here as a whole: wait until it was brought in, or go on "
-            "from where it broke off."
+            msg(
+                "A file of this message is not here as a whole: wait until it was brought in, "
+                "or go on "
+                "from where it broke off."
+            )
         )
     return row
 
@@ -156,7 +164,7 @@ def _seal(  # noqa: PLR0913 - what one sealing needs
     except FileNotFoundError as error:
         raise RefusedFileError(_GONE) from error
     except LocalProtocolError as error:
-        raise RefusedFileError(str(error)) from error
+        raise RefusedFileError(borrow_words(error)) from error
     context.blobs.sync(name)
     return sealer.make_manifest()
 

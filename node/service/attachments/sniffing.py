@@ -14,6 +14,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from console.i18n import msg
 from node.service.context import RefusedDraftError
 
 HEAD_BYTES: Final = 8192
@@ -101,7 +102,7 @@ _ACTIVE: Final = (b"<!doctype", b"<html", b"<script", b"<svg", b"<?xml", b"<?php
 _MACRO_ENDS: Final = ("vbaproject.bin",)
 _MACRO_FOLDERS: Final = ("basic/", "scripts/", "xl/macrosheets/")
 
-_NOT_TAKEN: Final = (
+_NOT_TAKEN: Final = msg(
     "This kind of file is not taken: send a PDF, a picture, a recording, plain text, or a document "
     "of a text or table program without macros."
 )
@@ -162,9 +163,13 @@ def look_at(file: SegmentedFile, *, promised: Kind) -> None:
         raise RefusedFileError(_NOT_TAKEN)
     if found is not promised:
         raise RefusedFileError(
-            f"The name of this file promises a {promised.endings[0]} file, and it is a "
-            f"{found.endings[0]} file: look whether it is the right one, and let its name end with "
-            f"{found.endings[0]}."
+            msg(
+                "The name of this file promises a %(promised)s file, and it is a "
+                "%(found)s file: look whether it is the right one, and let its name "
+                "end with %(found)s.",
+                promised=promised.endings[0],
+                found=found.endings[0],
+            )
         )
 
 
@@ -197,18 +202,18 @@ def _look_into_archive(file: SegmentedFile) -> Kind | None:
     """Tell a document of an office program by its members; any other archive is refused."""
     if not _has_small_directory(file):
         raise RefusedFileError(
-            "This document is damaged or has too many parts: save it anew, or send it as PDF."
+            msg("This document is damaged or has too many parts: save it anew, or send it as PDF.")
         )
     try:
         with zipfile.ZipFile(file) as archive:
             names = {info.filename.lower() for info in archive.infolist()}
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
         raise RefusedFileError(
-            "This document is damaged: save it anew, or send it as PDF."
+            msg("This document is damaged: save it anew, or send it as PDF.")
         ) from error
     if any(name.endswith(_MACRO_ENDS) or name.startswith(_MACRO_FOLDERS) for name in names):
         raise RefusedFileError(
-            "This document holds macros, which are programs: save it without them, or as PDF."
+            msg("This document holds macros, which are programs: save it without them, or as PDF.")
         )
     if "[content_types].xml" in names:
         for part, kind in (("word/", _DOCX), ("xl/", _XLSX), ("ppt/", _PPTX)):

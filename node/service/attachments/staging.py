@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, func, select
 
+from console.i18n import msg
 from node.domain.files import NoRoomError
 from node.service.attachments.recipient_limits import verify_fits
 from node.service.attachments.sniffing import (
@@ -81,7 +82,10 @@ class WrongOffsetError(StaleError):
 
     def __init__(self, offset: int) -> None:
         super().__init__(
-            f"This node has {offset} bytes of the file: go on from there with what follows."
+            msg(
+                "This node has %(count)s bytes of the file: go on from there with what follows.",
+                count=offset,
+            )
         )
         self.members = {"offset": offset}
 
@@ -94,8 +98,12 @@ def handle_begin_file(
     largest = context.file_rules.largest
     if draft.size > largest:
         raise RefusedFileError(
-            f"A file has at most {largest / _MEGABYTE:.1f} MB, and this one has "
-            f"{draft.size / _MEGABYTE:.1f} MB: make it smaller, or split it."
+            msg(
+                "A file has at most %(most)s MB, and this one has %(size)s MB: make "
+                "it smaller, or split it.",
+                most=f"{largest / _MEGABYTE:.1f}",
+                size=f"{draft.size / _MEGABYTE:.1f}",
+            )
         )
     verify_fits(context, recipient=draft.recipient, size=draft.size, media_type=kind.media_type)
     description = Description(
@@ -141,8 +149,11 @@ def _verify_share(context: NodeContext, session: Session, *, owner: str, size: i
     ).one()
     if count >= rules.staged_files_by_one or total + size > rules.staged_by_one:
         raise RefusedFileError(
-            "Too many of your files wait to be sent: send them or remove some, then bring this one "
-            "in."
+            msg(
+                "Too many of your files wait to be sent: send them or remove some, then bring "
+                "this one "
+                "in."
+            )
         )
     everybody, announced = session.exec(
         select(
@@ -152,9 +163,12 @@ def _verify_share(context: NodeContext, session: Session, *, owner: str, size: i
     ).one()
     if everybody + size > rules.staged_by_all:
         raise NoRoomError(
-            "Too many files of this node wait to be sent: nothing was lost. Ask whoever brought "
-            "files in to send or remove them, or wait: what nobody sends is removed after "
-            f"{rules.staged_for.days} days."
+            msg(
+                "Too many files of this node wait to be sent: nothing was lost. Ask "
+                "whoever brought files in to send or remove them, or wait: what nobody "
+                "sends is removed after %(days)s days.",
+                days=rules.staged_for.days,
+            )
         )
     verify_room(context, needed=announced + size)
 
@@ -163,8 +177,11 @@ def verify_room(context: NodeContext, *, needed: int) -> None:
     """Raise ``NoRoomError`` unless the disk takes so many bytes and keeps its reserve."""
     if context.blobs.free_bytes() - needed < context.file_rules.reserve:
         raise NoRoomError(
-            "The disk of this node has too little room for this file: nothing was lost. Tell its "
-            "administrator to make room, then try again."
+            msg(
+                "The disk of this node has too little room for this file: nothing was lost. "
+                "Tell its "
+                "administrator to make room, then try again."
+            )
         )
 
 
@@ -248,8 +265,11 @@ class FileWriter:
         """Take what follows. Raises ``RefusedFileError``, ``NoRoomError``, ``StaleError``."""
         if self._offset + len(self._waiting) + len(piece) > self._size:
             raise RefusedFileError(
-                f"The file is longer than the {self._size} bytes that were announced: announce it "
-                "anew with its size of now."
+                msg(
+                    "The file is longer than the %(size)s bytes that were announced: "
+                    "announce it anew with its size of now.",
+                    size=self._size,
+                )
             )
         self._waiting += piece
         stride = self._context.file_rules.stride
@@ -312,7 +332,7 @@ class FileWriter:
 
     def _shorten(self, session: Session) -> None:
         if not self._size:
-            raise RefusedFileError("The file is empty: choose another one.")
+            raise RefusedFileError(msg("The file is empty: choose another one."))
         row = _get(self._context, session, self._file_id, owner=self._owner, lock=True)
         row.size = self._size
 

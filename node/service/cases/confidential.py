@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -140,7 +141,9 @@ def _find(
     if not rows:
         raise NotFoundError("Nobody has written a confidential part for this case yet: write it.")
     if len(rows) > 1:
-        raise RefusedDraftError("There is one in several channels: say in which one, as 'channel'.")
+        raise RefusedDraftError(
+            msg("There is one in several channels: say in which one, as 'channel'.")
+        )
     return rows[0]
 
 

@@ -63,19 +63,23 @@ def _keep(
     counting: Sequence[tuple[_Place, FollowedMessage]],
     strands: Mapping[tuple[str, str], CaseStrandRow],
 ) -> None:
-    cases = _load_cases(session, {place.case_id for place, _ in counting})
-    said = [
-        SaidInMessage(
-            message_id=each.row.message_id,
-            participant=message.sender,
-            case=cases[place.case_id],
-            channel=place.channel,
-            at=each.row.stored_at,
-            statements=statements,
-        )
+    saying = [
+        (place, each.row, message.sender, statements)
         for place, each in counting
         if (message := each.case_message) is not None
         and (statements := list(gather_statements(message)))
+    ]
+    cases = _load_cases(session, {place.case_id for place, *_ in saying})
+    said = [
+        SaidInMessage(
+            message_id=row.message_id,
+            participant=sender,
+            case=cases[place.case_id],
+            channel=place.channel,
+            at=row.stored_at,
+            statements=statements,
+        )
+        for place, row, sender, statements in saying
     ]
     keep_said(context, session, said)
     spoken_of = dict.fromkeys((each.case.case_id, each.channel) for each in said)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, or_, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.events import EventKind
 from node.service.case_content import get_case_of
@@ -131,7 +132,7 @@ def _find_pair(
     session: Session, case_id: str, other_case_id: str, *, who: Principal
 ) -> tuple[CaseRow, CaseRow]:
     if case_id == other_case_id:
-        raise RefusedDraftError("A case is not linked with itself: name the other case.")
+        raise RefusedDraftError(msg("A case is not linked with itself: name the other case."))
     one = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
     other = get_case_of(session, other_case_id, who=who, permission=Permission.WORK_CASES)
     return one, other

@@ -2,9 +2,11 @@
 
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.cases import StatementKind
 from node.domain.events import EventKind
+from node.service.borrowed_words import borrow_words
 from node.service.cases.child import is_child_in_any
 from node.service.cases.handing_over import give_to, settle_take_over
 from node.service.cases.statements import Post, Said, keep_statement, sum_up
@@ -36,7 +38,9 @@ def handle_record_person(  # noqa: PLR0913 - what is said of which case, by whom
     Returns the strand's new version. Raises as :func:`~node.service.cases.strands.get_strand`.
     """
     if status is None and group is None:
-        raise RefusedDraftError("Say what is known of the person: 'status', 'person_group', both.")
+        raise RefusedDraftError(
+            msg("Say what is known of the person: 'status', 'person_group', both.")
+        )
 
     def work(session: Session) -> int:
         case, strand = get_strand(
@@ -77,8 +81,10 @@ def handle_record_guardian(  # noqa: PLR0913 - who acts for the child of which c
     is_appointed = situation is GuardianSituation.APPOINTED
     if (post is not None or is_case_manager) and not is_appointed:
         raise RefusedDraftError(
-            "Only an appointed guardian has a post or is the case manager: say 'appointed', or "
-            "leave both out."
+            msg(
+                "Only an appointed guardian has a post or is the case manager: say 'appointed', or "
+                "leave both out."
+            )
         )
 
     def work(session: Session) -> int:
@@ -142,15 +148,19 @@ def handle_name_manager(  # noqa: PLR0913 - who coordinates which case, says who
 
 def _verify_own(context: NodeContext, post: Post) -> AuthorityId:
     if post.authority is None:
-        raise RefusedDraftError("A case manager belongs to an authority of yours: name it.")
+        raise RefusedDraftError(msg("A case manager belongs to an authority of yours: name it."))
     try:
         authority = parse_authority_id(post.authority)
     except MalformedError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
     if get_participant_of(authority) != context.participant:
         raise RefusedDraftError(
-            f"{authority} is not an authority of {context.participant}: the other side names its "
-            "own case manager, in its messages."
+            msg(
+                "%(authority)s is not an authority of %(participant)s: the other side "
+                "names its own case manager, in its messages.",
+                authority=authority,
+                participant=context.participant,
+            )
         )
     return authority
 
@@ -159,8 +169,11 @@ def _get_person(session: Session, account_id: str, channel: Channel) -> Principa
     person = load_people(session, [account_id]).get(account_id)
     if person is None or not person.may(Permission.WORK_CASES) or not person.sees(channel):
         raise RefusedDraftError(
-            "This person does not work on cases of this channel (any more): choose somebody who "
-            "does, or have a node administrator clear them for it."
+            msg(
+                "This person does not work on cases of this channel (any more): choose "
+                "somebody who "
+                "does, or have a node administrator clear them for it."
+            )
         )
     return person
 

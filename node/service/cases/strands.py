@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.cases import UNKNOWN_CHANNEL
 from node.service.case_content import get_case_of
@@ -113,8 +114,11 @@ def choose_channel(
     found = ({*strands, *messages} - {None, UNKNOWN_CHANNEL}) or {Channel.ASSISTANCE.value}
     if len(found) > 1:
         raise RefusedDraftError(
-            f"You see this case in several channels ({', '.join(sorted(map(str, found)))}): say "
-            "in which one, as 'channel'."
+            msg(
+                "You see this case in several channels (%(channels)s): say in which one, as "
+                "'channel'.",
+                channels=", ".join(sorted(map(str, found))),
+            )
         )
     channel = Channel(str(next(iter(found))))
     require_channel(who, channel)

@@ -2,10 +2,14 @@
 
 One document for each case, sealed. What nobody said keeps its default. It is changed as a whole,
 by whoever saw its newest version.
+
+The policy goes by all of it, in every channel. That the person is in witness protection is shown
+only to those who are cleared for that channel. Anybody who works on the case may say so; only
+those who see it take it back.
 """
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -20,6 +24,9 @@ from node.service.context import NodeContext, StaleError
 from node.service.records import add_event
 from node.store.consent_tables import CircumstancesRow
 from node.store.tables import CaseRow
+from protocol.identifiers import Channel
+
+_PROTECTION: Final = Channel.WITNESS_PROTECTION
 
 
 class Circumstances(BaseModel):
@@ -32,6 +39,8 @@ class Circumstances(BaseModel):
     guardian_is_case_manager: bool = False
     in_shelter: bool = False
     in_witness_protection: bool = False
+    #: The best interest of the child was assessed, and that is written down.
+    best_interest_assessed: bool = False
     #: Codes of shelters that came from others in this case.
     shelter_codes: tuple[str, ...] = Field(default=(), max_length=50)
 
@@ -62,7 +71,7 @@ def get_circumstances(context: NodeContext, case_id: str, *, who: Principal) -> 
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
         row = session.get(CircumstancesRow, case_id)
-        return _view(context, case, row)
+        return _show(_view(context, case, row), who=who)
 
 
 def handle_set_circumstances(
@@ -85,10 +94,19 @@ def handle_set_circumstances(
             )
         known = _view(context, case, row).circumstances
         said = _say_in_strands(context, session, case, known, circumstances, who=who)
+        if not who.sees(_PROTECTION) and known.in_witness_protection:
+            said = said.model_copy(update={"in_witness_protection": True})
         set_circumstances(context, session, case, said, who=who)
-        return _view(context, case, session.get(CircumstancesRow, case_id))
+        return _show(_view(context, case, session.get(CircumstancesRow, case_id)), who=who)
 
     return context.transact(work)
+
+
+def _show(view: CircumstancesView, *, who: Principal) -> CircumstancesView:
+    if who.sees(_PROTECTION):
+        return view
+    hidden = view.circumstances.model_copy(update={"in_witness_protection": False})
+    return replace(view, circumstances=hidden)
 
 
 def _say_in_strands(  # noqa: PLR0913 - what is said of which case instead of what, by whom
@@ -129,8 +147,10 @@ def set_circumstances(
 ) -> None:
     """Say in the caller's transaction what is known now; what is known already changes nothing."""
     row = session.get(CircumstancesRow, case.case_id, with_for_update=True)
-    if _view(context, case, row).circumstances == circumstances:
+    known = _view(context, case, row).circumstances
+    if known == circumstances:
         return
+    said = known.model_copy(update={"in_witness_protection": circumstances.in_witness_protection})
     now = context.clock()
     sealed = seal_content(context, case, circumstances, place=_place(case.case_id))
     if row is None:
@@ -153,6 +173,8 @@ def set_circumstances(
         at=now,
         actor=who.actor,
         case_id=case.case_id,
+        # That nothing else changed says what did.
+        channel=_PROTECTION if said == circumstances else None,
     )
     record(context, session, who, Act.CIRCUMSTANCES_CHANGED, subject=case.case_id)
 

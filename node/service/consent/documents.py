@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.service.attachments.staging import Description, read_staged
 from node.service.audit import note_seen, record
 from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.consent.records import is_of_theirs
 from node.service.context import NodeContext, NotFoundError, StaleError
 from node.store.attachment_tables import StagedFileRow
 from node.store.consent_tables import CaseDocumentRow, ConsentRow
@@ -42,17 +44,17 @@ def handle_file_document(
 
     def work(session: Session) -> str:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
-        _get_consent(session, case, consent_id)
+        _get_consent(session, case, consent_id, who=who)
         row = session.get(StagedFileRow, file_id, with_for_update=True)
         if row is None or row.owner != who.actor or row.expires_at <= context.clock():
             raise NotFoundError(
                 "There is no such file: it was sent, removed, or kept too long. Bring it in again."
             )
         if not row.complete:
-            raise StaleError("The file is not here as a whole: wait until it was brought in.")
+            raise StaleError(msg("The file is not here as a whole: wait until it was brought in."))
         if _find(session, consent_id) is not None:
             raise StaleError(
-                "This consent has a scan on file: record a new consent if another was signed."
+                msg("This consent has a scan on file: record a new consent if another was signed.")
             )
         described = Description.model_validate_json(
             context.keys.decrypt(
@@ -87,7 +89,7 @@ def open_document(
     """Return the scan of a consent; that somebody took it is noted. Raises ``NotFoundError``."""
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
-        _get_consent(session, case, consent_id)
+        _get_consent(session, case, consent_id, who=who)
         row = _find(session, consent_id)
         if row is None:
             raise NotFoundError("This consent has no scan on file: bring the signed paper in.")
@@ -117,9 +119,11 @@ def forget_documents(session: Session, case_id: str) -> list[str]:
     return names
 
 
-def _get_consent(session: Session, case: CaseRow, consent_id: str) -> ConsentRow:
+def _get_consent(session: Session, case: CaseRow, consent_id: str, *, who: Principal) -> ConsentRow:
+    """Return a consent whose scan is theirs to see: the paper bears name and signature."""
     row = session.get(ConsentRow, consent_id)
-    if row is None or row.case_id != case.case_id:
+    is_there = row is not None and row.case_id == case.case_id
+    if row is None or not is_there or not is_of_theirs(session, row, who=who):
         raise NotFoundError("This case has no such consent: look it up in the list.")
     return row
 

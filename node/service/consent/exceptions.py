@@ -1,4 +1,8 @@
-"""Exceptions to consent as this side records them: the ground, why, and who knows."""
+"""Exceptions to consent as this side records them: the ground, why, and who knows.
+
+An exception belongs to one channel: messages of that channel rest on it, and people who are cleared
+for it see it. Why somebody wrote without consent says what was written.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +15,13 @@ from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record
 from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.cases.strands import choose_channel
 from node.service.context import NodeContext
-from node.service.permitting import sees_whole_case
+from node.service.permitting import is_of_channel
 from node.service.records import add_event
 from node.store.consent_tables import ExceptionRow
 from node.store.tables import CaseRow
+from protocol.identifiers import Channel
 from protocol.messages.fields import Narrative, TriState
 from protocol.messages.head import ExceptionGround
 from protocol.policy.facts import ExceptionRecord
@@ -38,31 +44,50 @@ class ExceptionView:
 
     exception_id: str
     content: ExceptionDraft
+    #: None: nobody knows any more in which, and no message rests on it.
+    channel: str | None
     recorded_at: datetime
     recorded_by: str
 
 
 def handle_record_exception(
-    context: NodeContext, case_id: str, draft: ExceptionDraft, *, who: Principal
+    context: NodeContext,
+    case_id: str,
+    draft: ExceptionDraft,
+    *,
+    who: Principal,
+    channel: Channel | None = None,
 ) -> ExceptionView:
-    """Record an exception; the newest of a ground counts."""
+    """Record an exception for messages of a channel; the newest of its ground counts there.
+
+    Raises ``NotFoundError``, ``ForbiddenError``; ``RefusedDraftError`` if who records it sees the
+    case in several channels and names none.
+    """
 
     def work(session: Session) -> ExceptionView:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
-        row = record_exception(context, session, case, draft, who=who)
-        return ExceptionView(row.exception_id, draft, row.recorded_at, row.recorded_by)
+        meant = choose_channel(session, case, who=who, wanted=channel)
+        row = record_exception(context, session, case, draft, who=who, channel=meant)
+        return _view(row, draft)
 
     return context.transact(work)
 
 
-def record_exception(
-    context: NodeContext, session: Session, case: CaseRow, draft: ExceptionDraft, *, who: Principal
+def record_exception(  # noqa: PLR0913 - what is recorded of which case, by whom, for which messages
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    draft: ExceptionDraft,
+    *,
+    who: Principal,
+    channel: Channel,
 ) -> ExceptionRow:
     """Do it in the caller's transaction."""
     exception_id = context.random(16).hex()
     row = ExceptionRow(
         exception_id=exception_id,
         case_id=case.case_id,
+        channel=channel,
         content_sealed=seal_content(context, case, draft, place=_place(exception_id)),
         recorded_at=context.clock(),
         recorded_by=who.actor,
@@ -76,34 +101,31 @@ def record_exception(
         actor=who.actor,
         case_id=case.case_id,
         code=draft.ground,
+        channel=channel,
     )
     record(context, session, who, Act.EXCEPTION_RECORDED, subject=exception_id)
     return row
 
 
 def list_exceptions(context: NodeContext, case_id: str, *, who: Principal) -> list[ExceptionView]:
-    """List the exceptions of a case, the oldest first.
-
-    Why somebody wrote without consent says what was written, and for which channel it was recorded
-    is not noted: in a case with channels that are not theirs, somebody sees only their own.
-    """
+    """List the exceptions of a case in the channels of who asks, the oldest first."""
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
-        sees_all = sees_whole_case(session, case_id, who=who)
         return [
-            ExceptionView(
-                row.exception_id,
-                open_exception(context, case, row.exception_id, row.content_sealed),
-                row.recorded_at,
-                row.recorded_by,
-            )
+            _view(row, open_exception(context, case, row.exception_id, row.content_sealed))
             for row in session.exec(
                 select(ExceptionRow)
-                .where(ExceptionRow.case_id == case_id)
+                .where(
+                    ExceptionRow.case_id == case_id,
+                    is_of_channel(session, case_id, col(ExceptionRow.channel), who=who),
+                )
                 .order_by(col(ExceptionRow.recorded_at), col(ExceptionRow.exception_id))
             )
-            if sees_all or row.recorded_by == who.actor
         ]
+
+
+def _view(row: ExceptionRow, content: ExceptionDraft) -> ExceptionView:
+    return ExceptionView(row.exception_id, content, row.channel, row.recorded_at, row.recorded_by)
 
 
 def describe_exception(content: ExceptionDraft) -> ExceptionRecord:

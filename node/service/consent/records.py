@@ -1,5 +1,10 @@
 """Consents on file: who gave them, to what, in which language, and until when.
 
+Whether a person consented, and to what, binds messages of every channel, and everybody who works on
+the case sees it. What was noted beside it, and the scan of the signed paper, are for the channel in
+which it was recorded. One that was recorded in witness protection is there for that channel alone:
+whom it names says where somebody is.
+
 A record is never changed. What was written down wrongly is recorded anew, and the wrong one
 withdrawn; so whatever a message once rested on can be shown.
 """
@@ -7,22 +12,25 @@ withdrawn; so whatever a message once rested on can be shown.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session, col, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record
 from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.cases.strands import choose_channel
 from node.service.context import NodeContext, RefusedDraftError
+from node.service.permitting import sees_whole_case
 from node.service.records import add_event
 from node.store.bulk import in_parts
 from node.store.consent_tables import CaseDocumentRow, ConsentRow
 from node.store.tables import CaseRow
-from protocol.identifiers import ParticipantCode, Phase
+from protocol.identifiers import Channel, ParticipantCode, Phase
 from protocol.messages.fields import (
     LanguageField,
     Narrative,
@@ -35,6 +43,11 @@ from protocol.policy.facts import ConsentRecord
 
 _MOST: Final = 200
 """Consents of one case: more is a program gone wrong."""
+
+_PROTECTION: Final = Channel.WITNESS_PROTECTION
+
+_NOTED: Final = ("child_view", "note")
+"""What somebody wrote beside a consent in words of their own."""
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -110,44 +123,60 @@ class ConsentView:
     recorded_at: datetime
     recorded_by: str
     withdrawn_at: datetime | None
-    #: The scan of the signed paper, if there is one here.
+    #: The scan of the signed paper, if there is one here and it is theirs to see.
     document_id: str | None
+    #: False: notes beside it, and its scan, are those of a channel that is not theirs.
+    is_whole: bool
     row_version: int
 
 
 def handle_record_consent(
-    context: NodeContext, case_id: str, draft: ConsentDraft, *, who: Principal
+    context: NodeContext,
+    case_id: str,
+    draft: ConsentDraft,
+    *,
+    who: Principal,
+    channel: Channel | None = None,
 ) -> ConsentView:
-    """Put a consent on file; raises ``NotFoundError``, ``ForbiddenError``."""
+    """Put a consent on file, with what is noted beside it for the people of a channel.
+
+    Raises ``NotFoundError``, ``ForbiddenError``; ``RefusedDraftError`` if who records it sees the
+    case in several channels and names none.
+    """
 
     def work(session: Session) -> ConsentView:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
-        return _view(context, case, record_consent(context, session, case, draft, who=who), None)
+        meant = choose_channel(session, case, who=who, wanted=channel)
+        row = record_consent(context, session, case, draft, who=who, channel=meant)
+        return _view(context, case, row, None, is_whole=True)
 
     return context.transact(work)
 
 
-def record_consent(
-    context: NodeContext, session: Session, case: CaseRow, draft: ConsentDraft, *, who: Principal
+def record_consent(  # noqa: PLR0913 - what is recorded of which case, by whom, in which channel
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    draft: ConsentDraft,
+    *,
+    who: Principal,
+    channel: Channel,
 ) -> ConsentRow:
-    """Do it in the caller's transaction; one that is on file already is not written again."""
+    """Do it in the caller's transaction; one on file in the channel is not written again."""
     rows = _list_rows(session, [case.case_id])
     for row in rows:
-        if row.withdrawn_at is None and _open(context, case, row) == draft:
+        is_same = row.channel == channel and row.withdrawn_at is None
+        if is_same and _open(context, case, row) == draft:
             return row
     if len(rows) >= _MOST:
         raise RefusedDraftError(
-            f"This case has {_MOST} consents on file: record no more, and ask whoever wrote the "
-            "program to look at it."
+            msg(
+                "This case has %(most)s consents on file: record no more, and ask "
+                "whoever wrote the program to look at it.",
+                most=_MOST,
+            )
         )
-    consent_id = context.random(16).hex()
-    row = ConsentRow(
-        consent_id=consent_id,
-        case_id=case.case_id,
-        content_sealed=seal_content(context, case, draft, place=_place(consent_id)),
-        recorded_at=context.clock(),
-        recorded_by=who.actor,
-    )
+    row = ConsentRow(**describe_row(context, case, draft, who=who, channel=channel))
     session.add(row)
     session.flush()
     add_event(
@@ -156,13 +185,35 @@ def record_consent(
         at=row.recorded_at,
         actor=who.actor,
         case_id=case.case_id,
+        channel=find_teller(channel),
     )
-    record(context, session, who, Act.CONSENT_RECORDED, subject=consent_id)
+    record(context, session, who, Act.CONSENT_RECORDED, subject=row.consent_id)
     return row
 
 
+def describe_row(
+    context: NodeContext, case: CaseRow, draft: ConsentDraft, *, who: Principal, channel: Channel
+) -> dict[str, Any]:
+    """Return the columns of a consent that is put on file, under a new name."""
+    consent_id = context.random(16).hex()
+    return {
+        "consent_id": consent_id,
+        "case_id": case.case_id,
+        "channel": channel,
+        "content_sealed": seal_content(context, case, draft, place=_place(consent_id)),
+        "recorded_at": context.clock(),
+        "recorded_by": who.actor,
+        "row_version": 1,
+    }
+
+
+def find_teller(channel: Channel) -> Channel | None:
+    """Return in whose timeline it is told that a consent was recorded; None: everybody's."""
+    return _PROTECTION if channel is _PROTECTION else None
+
+
 def list_consents(context: NodeContext, case_id: str, *, who: Principal) -> list[ConsentView]:
-    """List the consents of a case, the oldest first."""
+    """List the consents of a case, the oldest first; see ``ConsentView.is_whole``."""
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
         documents = dict(
@@ -173,9 +224,23 @@ def list_consents(context: NodeContext, case_id: str, *, who: Principal) -> list
             ).all()
         )
         return [
-            _view(context, case, row, documents.get(row.consent_id))
+            _view(
+                context,
+                case,
+                row,
+                documents.get(row.consent_id),
+                is_whole=is_of_theirs(session, row, who=who),
+            )
             for row in _list_rows(session, [case_id])
+            if row.channel != _PROTECTION or who.sees(_PROTECTION)
         ]
+
+
+def is_of_theirs(session: Session, row: ConsentRow, *, who: Principal) -> bool:
+    """Whether what was noted beside a consent, and its scan, are theirs to see."""
+    if row.channel is None:
+        return sees_whole_case(session, row.case_id, who=who)
+    return row.channel in who.channels
 
 
 def describe_consent(
@@ -238,14 +303,21 @@ def _open(context: NodeContext, case: CaseRow, row: ConsentRow) -> ConsentDraft:
 
 
 def _view(
-    context: NodeContext, case: CaseRow, row: ConsentRow, document_id: str | None
+    context: NodeContext,
+    case: CaseRow,
+    row: ConsentRow,
+    document_id: str | None,
+    *,
+    is_whole: bool,
 ) -> ConsentView:
+    content = _open(context, case, row)
     return ConsentView(
         consent_id=row.consent_id,
-        content=_open(context, case, row),
+        content=content if is_whole else content.model_copy(update=dict.fromkeys(_NOTED)),
         recorded_at=row.recorded_at,
         recorded_by=row.recorded_by,
         withdrawn_at=row.withdrawn_at,
-        document_id=document_id,
+        document_id=document_id if is_whole else None,
+        is_whole=is_whole,
         row_version=row.row_version,
     )

@@ -15,7 +15,8 @@ from contact_registry.models import Authority
 from contact_registry.standing_in import judge_duty
 from node.domain.access import Permission, Principal
 from node.service.attachments.staging import load_staged
-from node.service.building import Draft, build_message
+from node.service.borrowed_words import borrow_words
+from node.service.building import Draft, build_message, choose_channel
 from node.service.case_content import is_erased
 from node.service.composing import (
     Referring,
@@ -132,13 +133,13 @@ def judge_draft(  # noqa: PLR0913 - a draft, who sends it, where
     verify_reachable(directory, recipient)
     now = context.clock().replace(microsecond=0)
     gate = Gate(context, session, directory, now=now, is_preview=True)
-    known = preview_known(draft, gate.know(case))
+    referring: Referring = refer(context, session, draft, case=case, who=who)
+    channel = choose_channel(referring.draft, entry)
+    known = preview_known(draft, gate.know(case), channel=channel)
     gate.note(case, known)
-    filled = complete_basis(draft, known, None, now=now)
-    referring: Referring = refer(context, session, filled, case=case, who=who)
     message = build_message(
         context,
-        referring.draft,
+        complete_basis(referring.draft, known, None, channel=channel, now=now),
         entry=entry,
         case=case,
         position=_FIRST,
@@ -167,7 +168,7 @@ def _find_or_imagine(
     try:
         case = find_case(session, parse_case_reference(draft.case))
     except MalformedError as error:
-        raise RefusedDraftError(str(error)) from error
+        raise RefusedDraftError(borrow_words(error)) from error
     seen = case and not is_erased(case) and find_seen_case(session, case.case_id, who=who)
     if case is None or not seen:
         raise NotFoundError("This node has no case with that reference: look it up in the list.")

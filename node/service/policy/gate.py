@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from console.refusals import as_it_is
 from contact_registry.directory import Directory
 from node.domain.access import Permission, Principal
-from node.domain.returns import Answers, Situation, make_facts
-from node.domain.states import Handling
+from node.domain.returns import Situation, make_facts
 from node.service.consent.shelters import find_issued
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.policy.knowledge import NOTHING, Known, hold_consents, load_known
 from node.service.policy.passing_on import find_source, gather_onward
 from node.service.policy.registry_facts import RegistryView
 from node.service.records import IN
+from node.service.return_messages import find_answers
 from node.store.case_tables import CaseStrandRow
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import AuthorityId, Channel
@@ -41,10 +42,7 @@ from protocol.policy.facts import (
 )
 from protocol.policy.gathering import gather_message_facts
 
-_NOTICE: Final = "return.return_notification"
-_RECEPTION: Final = "return.arrival_reception"
 _RETURN: Final = "return."
-_AGREED: Final = frozenset({Handling.ACCEPTED, Handling.ANSWERED})
 
 
 class PolicyRefusedError(RefusedDraftError):
@@ -55,7 +53,8 @@ class PolicyRefusedError(RefusedDraftError):
         self.decision = decision
         self.members = {"decision": describe_decision(decision)}
         told = [reason for reason in decision.reasons if reason.outcome is decision.outcome]
-        super().__init__(" ".join(f"{each.sentence} {each.remedy}" for each in told))
+        said = " ".join(f"{each.sentence} {each.remedy}" for each in told)
+        super().__init__(as_it_is(said))  # pages say each reason in words of their own
 
 
 class NeedsApprovalError(PolicyRefusedError):
@@ -177,7 +176,7 @@ class Gate:
             registry=self._registry.gather(message),
             case=self._gather_case(message, sending, known),
             consents=known.consents,
-            exception=known.exceptions.get(message.ground) if message.ground else None,
+            exception=known.find_exception(message.channel, message.ground),
             approval=sending.approval,
             returning=self._gather_return(message, sending.case, known),
             onward=self._gather_onward(message, sending),
@@ -203,7 +202,7 @@ class Gate:
     def _gather_return(self, message: MessageFacts, case: CaseRow, known: Known) -> ReturnFacts:
         if not message.type.startswith(_RETURN):
             return ReturnFacts()
-        answers = find_answers(self._session, case.case_id, peer=message.recipient)
+        answers = find_answers(self._context, self._session, case, peer=message.recipient)
         return make_facts(Situation(known.journey, answers))
 
     def _gather_onward(self, message: MessageFacts, sending: Sending) -> OnwardFacts | None:
@@ -229,22 +228,6 @@ class Gate:
         strand = self._session.get(CaseStrandRow, (sending.case.case_id, channel))
         manager = None if strand is None else strand.manager_account
         return manager is not None and manager == sending.who.person
-
-
-def find_answers(session: Session, case_id: str, *, peer: str | None = None) -> Answers:
-    """Return what was answered about a return, by people, whichever side asked.
-
-    A machine's receipt is no answer. ``peer``: with whom; ``None``: with anybody.
-    """
-    statement = select(MessageRow.type).where(
-        MessageRow.case_id == case_id,
-        col(MessageRow.type).in_((_NOTICE, _RECEPTION)),
-        col(MessageRow.handling).in_(_AGREED),
-    )
-    if peer is not None:
-        statement = statement.where(MessageRow.peer == peer)
-    agreed = set(session.exec(statement))
-    return Answers(reception_confirmed=_RECEPTION in agreed, notice_acknowledged=_NOTICE in agreed)
 
 
 def add_files(message: MessageFacts, marks: Iterable[Sensitivity]) -> MessageFacts:

@@ -7,12 +7,23 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import sqlmodel
-from sqlalchemy import CompoundSelect, Row, literal, null, select, type_coerce, union_all
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Row,
+    String,
+    bindparam,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlmodel import Session, col
 
 from console.storage.columns import Moment
 from node.domain.returns import NOTHING_PREPARED, ReturnJourney
-from node.service.case_content import is_erased, open_content
+from node.service.case_content import is_erased
 from node.service.consent.circumstances import (
     NOTHING_KNOWN,
     Circumstances,
@@ -21,6 +32,7 @@ from node.service.consent.circumstances import (
 from node.service.consent.exceptions import describe_exception, open_exception
 from node.service.consent.records import describe_consent, open_consent
 from node.service.context import NodeContext
+from node.service.return_notes import open_journey
 from node.store.bulk import in_parts
 from node.store.consent_tables import (
     CircumstancesRow,
@@ -29,30 +41,31 @@ from node.store.consent_tables import (
     ReturnJourneyRow,
 )
 from node.store.tables import CaseRow
+from protocol.identifiers import Channel
 from protocol.messages.head import ExceptionGround
 from protocol.policy.facts import ConsentRecord, ExceptionRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is recorded of a case. The newest exception of a ground counts."""
+    """What is recorded of a case. The newest exception of a channel and ground counts."""
 
     consents: tuple[ConsentRecord, ...] = ()
-    exceptions: Mapping[ExceptionGround, ExceptionRecord] = field(
+    exceptions: Mapping[tuple[str, ExceptionGround], ExceptionRecord] = field(
         default_factory=lambda: MappingProxyType({})
     )
     circumstances: Circumstances = NOTHING_KNOWN
     journey: ReturnJourney = NOTHING_PREPARED
 
+    def find_exception(self, channel: Channel, ground: object) -> ExceptionRecord | None:
+        """Return the exception on which a message of a channel may rest."""
+        named = ((own, known) for (of, known), own in self.exceptions.items() if of == channel)
+        return next((own for own, known in named if known == ground), None)
+
 
 NOTHING: Final = Known()
 
 _CONSENT, _EXCEPTION, _CIRCUMSTANCES, _RETURN = range(4)
-
-
-def place_of_return(case_id: str) -> str:
-    """Return what binds a sealed return to its row."""
-    return f"return:{case_id}"
 
 
 def load_known(
@@ -62,7 +75,7 @@ def load_known(
     by_id = {case.case_id: case for case in cases if not is_erased(case)}
     found: dict[str, list[Row[Any]]] = {}
     for part in in_parts(sorted(by_id)):
-        for row in session.execute(_ask(part)):
+        for row in session.connection().execute(_QUESTION, {"case_ids": part}):
             found.setdefault(row.case_id, []).append(row)
     return {case_id: _read(context, by_id[case_id], rows) for case_id, rows in found.items()}
 
@@ -99,9 +112,9 @@ def hold_consents(session: Session, found: Mapping[str, Known]) -> dict[str, Kno
     }
 
 
-def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
+def _make_question() -> CompoundSelect[Any]:
     """Ask four tables at once: a message that comes alone waits for one answer, not for four."""
-    wanted = tuple(case_ids)
+    wanted: BindParameter[Any] = bindparam("case_ids", expanding=True)
     never = type_coerce(null(), Moment)
     question: CompoundSelect[Any] = union_all(
         select(
@@ -111,6 +124,7 @@ def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
             col(ConsentRow.content_sealed).label("sealed"),
             col(ConsentRow.recorded_at).label("at"),
             col(ConsentRow.withdrawn_at).label("withdrawn_at"),
+            literal(None, String).label("channel"),
         ).where(col(ConsentRow.case_id).in_(wanted)),
         select(
             literal(_EXCEPTION),
@@ -119,6 +133,7 @@ def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
             col(ExceptionRow.content_sealed),
             col(ExceptionRow.recorded_at),
             never,
+            col(ExceptionRow.channel),
         ).where(col(ExceptionRow.case_id).in_(wanted)),
         select(
             literal(_CIRCUMSTANCES),
@@ -127,6 +142,7 @@ def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
             col(CircumstancesRow.content_sealed),
             col(CircumstancesRow.updated_at),
             never,
+            literal(None, String),
         ).where(col(CircumstancesRow.case_id).in_(wanted)),
         select(
             literal(_RETURN),
@@ -135,13 +151,18 @@ def _ask(case_ids: Iterable[str]) -> CompoundSelect[Any]:
             col(ReturnJourneyRow.content_sealed),
             col(ReturnJourneyRow.updated_at),
             never,
+            literal(None, String),
         ).where(col(ReturnJourneyRow.case_id).in_(wanted)),
     )
     return question.order_by("at", "own_id")
 
 
+#: Made once: putting a question together costs more than asking it.
+_QUESTION: Final = _make_question()
+
+
 def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Known:
-    consents, exceptions = [], dict[ExceptionGround, ExceptionRecord]()
+    consents, exceptions = [], dict[tuple[str, ExceptionGround], ExceptionRecord]()
     circumstances, journey = NOTHING_KNOWN, NOTHING_PREPARED
     for row in rows:
         if row.kind == _CONSENT:
@@ -150,12 +171,12 @@ def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Know
                 describe_consent(content, reference=row.own_id, withdrawn_at=row.withdrawn_at)
             )
         elif row.kind == _EXCEPTION:
+            if row.channel is None:
+                continue  # nobody knows for whose messages it was
             record = open_exception(context, case, row.own_id, row.sealed)
-            exceptions[record.ground] = describe_exception(record)
+            exceptions[row.channel, record.ground] = describe_exception(record)
         elif row.kind == _CIRCUMSTANCES:
             circumstances = open_circumstances(context, case, row.sealed)
         else:
-            journey = open_content(
-                context, case, row.sealed, place=place_of_return(case.case_id), kind=ReturnJourney
-            )
+            journey = open_journey(context, case, row.sealed)
     return Known(tuple(consents), MappingProxyType(exceptions), circumstances, journey)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.access import Principal
 from node.service.building import Draft
 from node.service.consent.circumstances import load_circumstances, set_circumstances
@@ -21,6 +22,7 @@ from node.service.consent.records import (
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.policy.knowledge import Known
 from node.store.tables import CaseRow
+from protocol.identifiers import Channel
 from protocol.messages.catalogue import describe_errors
 from protocol.messages.head import ConsentBasis
 from protocol.policy.facts import Approval
@@ -49,39 +51,62 @@ def states_something(draft: Draft) -> bool:
     return not (draft.consent is None and draft.exception is None and draft.circumstances is None)
 
 
-def record_statements(
-    context: NodeContext, session: Session, case: CaseRow, draft: Draft, *, who: Principal
+def begins_with_consent(draft: Draft) -> bool:
+    """Whether a draft opens a case, and states the consent for it and nothing else."""
+    states_more = draft.exception is not None or draft.circumstances is not None
+    return draft.case is None and draft.consent is not None and not states_more
+
+
+def record_statements(  # noqa: PLR0913 - what is stated of which case, by whom, in which channel
+    context: NodeContext,
+    session: Session,
+    case: CaseRow,
+    draft: Draft,
+    *,
+    who: Principal,
+    channel: Channel,
 ) -> None:
     """Record in the caller's transaction what a draft states beside its message.
 
-    Raises ``RefusedDraftError`` if it states a consent and its legal basis describes none.
+    ``channel``: the one in which the message goes. Raises ``RefusedDraftError`` if it states a
+    consent and its legal basis describes none.
     """
     if draft.consent is not None:
-        record_consent(context, session, case, _read_consent(draft, draft.consent), who=who)
+        record_consent(
+            context, session, case, read_consent(draft, draft.consent), who=who, channel=channel
+        )
     if draft.exception is not None:
-        record_exception(context, session, case, draft.exception, who=who)
+        record_exception(context, session, case, draft.exception, who=who, channel=channel)
     if draft.circumstances is not None:
         known = load_circumstances(context, session, case)
         set_circumstances(context, session, case, known.add(draft.circumstances), who=who)
 
 
-def _read_consent(draft: Draft, statement: ConsentStatement) -> ConsentDraft:
+def read_consent(draft: Draft, statement: ConsentStatement) -> ConsentDraft:
+    """Return the consent that a draft states, by its legal basis; raises ``RefusedDraftError``."""
     try:
         basis = _CONSENT_BASIS.validate_json(json.dumps(draft.legal_basis))
         return ConsentDraft.of(basis, statement)
     except ValidationError as error:
         raise RefusedDraftError(
-            "A draft that states a consent describes it in its legal basis: "
-            f"{describe_errors(error)}"
+            msg(
+                "A draft that states a consent describes it in its legal basis: %(faults)s",
+                faults=describe_errors(error),
+            )
         ) from error
 
 
-def complete_basis(draft: Draft, known: Known, given: Given | None, *, now: datetime) -> Draft:
-    """Fill an exception in from its record, and from the approval, which is the node's to say."""
+def complete_basis(
+    draft: Draft, known: Known, given: Given | None, *, channel: Channel, now: datetime
+) -> Draft:
+    """Fill an exception in from its record, and from the approval, which is the node's to say.
+
+    ``channel``: the one in which the message goes. What another one justified stays there.
+    """
     if draft.legal_basis.get("kind") != _EXCEPTION:
         return draft
     basis: dict[str, Any] = dict(draft.legal_basis)
-    recorded = next((r for g, r in known.exceptions.items() if g == basis.get("ground")), None)
+    recorded = known.find_exception(channel, basis.get("ground"))
     if recorded is not None:
         basis.setdefault("justification", recorded.justification)
         basis.setdefault("person_informed", recorded.person_told.value)
@@ -90,14 +115,14 @@ def complete_basis(draft: Draft, known: Known, given: Given | None, *, now: date
     return draft.model_copy(update={"legal_basis": basis})
 
 
-def preview_known(draft: Draft, known: Known) -> Known:
+def preview_known(draft: Draft, known: Known, *, channel: Channel) -> Known:
     """Return what would be recorded if the draft were sent, without recording it."""
     if draft.consent is not None:
-        stated = describe_consent(_read_consent(draft, draft.consent), reference="")
+        stated = describe_consent(read_consent(draft, draft.consent), reference="")
         known = replace(known, consents=(*known.consents, stated))
     if draft.exception is not None:
         record = describe_exception(draft.exception)
-        known = replace(known, exceptions={**known.exceptions, record.ground: record})
+        known = replace(known, exceptions={**known.exceptions, (channel, record.ground): record})
     if draft.circumstances is not None:
         known = replace(known, circumstances=known.circumstances.add(draft.circumstances))
     return known

@@ -229,11 +229,16 @@ def index_case(
     context: NodeContext, session: Session, *, case_id: str, reference: str, channel: str
 ) -> None:
     """Add a case, which is found by its reference; nothing happens if it is there."""
-    index_documents(context, session, _list_new_cases(session, {(case_id, channel): reference}))
+    cases = {(case_id, channel): reference}
+    generation = find_state(session).generation
+    index_documents(context, session, _list_new_cases(session, cases, generation=generation))
 
 
-def _list_new_cases(session: Session, cases: Mapping[tuple[str, str], str]) -> list[Document]:
-    known = list_known(session, Kind.CASE, [case_id for case_id, _ in cases])
+def _list_new_cases(
+    session: Session, cases: Mapping[tuple[str, str], str], *, generation: int
+) -> list[Document]:
+    case_ids = [case_id for case_id, _ in cases]
+    known = list_known(session, Kind.CASE, case_ids, generation=generation)
     return [
         Document(
             kind=Kind.CASE,
@@ -247,9 +252,10 @@ def _list_new_cases(session: Session, cases: Mapping[tuple[str, str], str]) -> l
     ]
 
 
-def list_known(session: Session, kind: Kind, subjects: Iterable[str]) -> set[tuple[str, str]]:
-    """Return which of these are in the index of this generation: pairs of subject and channel."""
-    generation = find_state(session).generation
+def list_known(
+    session: Session, kind: Kind, subjects: Iterable[str], *, generation: int
+) -> set[tuple[str, str]]:
+    """Return which of these are in the index of a generation: pairs of subject and channel."""
     known = set[tuple[str, str]]()
     for part in in_parts(sorted(set(subjects))):
         statement = select(SearchDocumentRow.subject_id, SearchDocumentRow.channel).where(
@@ -266,9 +272,9 @@ def follow_words(context: NodeContext, session: Session, batch: Sequence[Followe
 
     A message that cannot be read has no words: it is found by the reference of its case.
     """
-    lock_state(session)
+    state = lock_state(session)  # held until the end, or it would be asked for again
     ids = [followed.row.message_id for followed in batch]
-    known = list_known(session, Kind.MESSAGE, ids)
+    known = list_known(session, Kind.MESSAGE, ids, generation=state.generation)
     references = load_references(session, {f.row.case_id for f in batch if f.row.case_id})
     documents, cases = [], dict[tuple[str, str], str]()
     for followed in batch:
@@ -286,4 +292,5 @@ def follow_words(context: NodeContext, session: Session, batch: Sequence[Followe
                     terms=list_message_terms(message),
                 )
             )
-    index_documents(context, session, [*_list_new_cases(session, cases), *documents])
+    new_cases = _list_new_cases(session, cases, generation=state.generation)
+    index_documents(context, session, [*new_cases, *documents])

@@ -104,13 +104,16 @@ def _add_of(
     context: NodeContext, source: Source, after: Key | None
 ) -> Callable[[Session], tuple[int, Key | None]]:
     def add(session: Session) -> tuple[int, Key | None]:
-        lock_state(session)
+        generation = lock_state(session).generation
         documents, last = source(context, session, after)
         known = {
             (kind, *place)
             for kind in Kind
             for place in list_known(
-                session, kind, [each.subject_id for each in documents if each.kind is kind]
+                session,
+                kind,
+                [each.subject_id for each in documents if each.kind is kind],
+                generation=generation,
             )
         }
         new = [d for d in documents if (d.kind, d.subject_id, d.channel) not in known]

@@ -53,6 +53,10 @@ _CLOSE_NUMBER: Final = re.compile(r"(?<!\w)\+?\d(?:[()/.-]{0,2}\d){6,19}")
 _DATE: Final = re.compile(
     r"(?<![\w/.-])(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})[./-] ?(\d{1,2})[./-] ?(\d{4})\.?)(?!\w)"
 )
+#: A digit, or a letter of no alphabet of Europe, which may be one or come apart into some.
+_DIGIT: Final = re.compile(
+    r"[0-9\u00b2\u00b3\u00b9\u00bc-\u00be]|[^\u0000-\u024f\u0370-\u04ff\u2010-\u201f]"
+)
 #: What machines read, not people: identifiers, digests and keys, names of authorities.
 _CODE: Final = re.compile(r"[0-9a-f]{32,}|[A-Z][A-Z0-9]{1,7}-[a-z0-9-]+|[a-z]{2}|[A-Z]{2}")
 
@@ -73,9 +77,11 @@ def _write_sound(found: re.Match[str]) -> str:
 
 def list_terms(text: str) -> set[str]:
     """Return every term by which a text is found."""
+    if _DIGIT.search(text) is None:  # neither a date, nor a number, nor a reference
+        return _list_word_terms(text)
     terms = {_write_date(found) for found in _DATE.finditer(text)}
     rest = _DATE.sub(" ", text)
-    terms.update(term for word in set(fold_words(rest)) for term in _list_beginnings(word))
+    terms.update(_list_word_terms(rest))
     for found in _REFERENCE.findall(rest):
         joined = "".join(fold_words(found))
         if any(letter.isdigit() for letter in joined):
@@ -83,6 +89,10 @@ def list_terms(text: str) -> set[str]:
     for pattern in (_NUMBER, _CLOSE_NUMBER):
         terms.update(_write_number(found) for found in pattern.findall(rest))
     return terms
+
+
+def _list_word_terms(text: str) -> set[str]:
+    return {term for word in set(fold_words(text)) for term in _list_beginnings(word)}
 
 
 def _list_beginnings(word: str) -> Iterator[str]:

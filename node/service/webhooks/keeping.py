@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
 from console.audit.entries import Detail
+from console.i18n import Message, msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.hooks import KINDS, HookState, NoteKind
@@ -359,15 +360,19 @@ def forget_old_notes(context: NodeContext) -> None:
         session.execute(delete(HookNoteRow).where(col(HookNoteRow.at) < before))
 
 
-def list_webhook_notices(session: Session) -> list[str]:
+def list_webhook_notices(session: Session) -> list[Message]:
     """Name the webhooks that are told nothing any more."""
     rows = session.exec(
         select(WebhookRow).where(WebhookRow.state == HookState.DISABLED).order_by(WebhookRow.label)
     )
     return [
-        f"webhook {row.label}: its receiver has not answered since "
-        f"{row.failing_since:%Y-%m-%d %H:%M} UTC and is told nothing any more. Have it repaired, "
-        "then save the webhook again: it takes up where it broke off"
+        msg(
+            "webhook %(label)s: its receiver has not answered since %(since)s and is told nothing "
+            "any more. Have it repaired, then save the webhook again: it takes up where it broke "
+            "off",
+            label=row.label,
+            since=f"{row.failing_since:%Y-%m-%d %H:%M} UTC",
+        )
         for row in rows
         if row.failing_since is not None
     ]

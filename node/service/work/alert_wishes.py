@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from console.i18n import msg
 from node.domain.access import Principal
 from node.service.context import NodeContext
 from node.service.permitting import ForbiddenError
@@ -29,7 +30,7 @@ def handle_wish_alerts(context: NodeContext, wish: AlertWish, *, who: Principal)
     """Keep what somebody asks for, for themselves; raises ``ForbiddenError`` for a program."""
     person = who.person
     if person is None:
-        raise ForbiddenError("Sounds and notices are for people: sign in as one.")
+        raise ForbiddenError(msg("Sounds and notices are for people: sign in as one."))
 
     def keep(session: Session) -> None:
         row = session.get(AlertWishRow, person, with_for_update=True)

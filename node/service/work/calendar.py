@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from console.i18n import Message, nmsg
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.schedules import WorkCalendar
@@ -76,7 +77,7 @@ def list_days_off(context: NodeContext, year: int) -> list[DayOff]:
     ]
 
 
-def list_calendar_notices(context: NodeContext) -> list[str]:
+def list_calendar_notices(context: NodeContext) -> list[Message]:
     """Say of which year the registry lists no day off of ours although there are some."""
     now = context.clock()
     try:
@@ -85,9 +86,14 @@ def list_calendar_notices(context: NodeContext) -> list[str]:
         return []
     years = [now.year, now.year + 1] if now.month >= _LOOKS_AHEAD_FROM else [now.year]
     return [
-        f"calendar: the directory lists no day off of ours in {year}, and "
-        f"{len(_list_known(context, year))} are known. Others count our deadlines without them: "
-        "list them with our contacts"
+        nmsg(
+            "calendar: the directory lists no day off of ours in %(year)s, and %(count)s is known. "
+            "Others count our deadlines without it: list it with our contacts",
+            "calendar: the directory lists no day off of ours in %(year)s, and %(count)s are "
+            "known. Others count our deadlines without them: list them with our contacts",
+            len(_list_known(context, year)),
+            year=str(year),
+        )
         for year in years
         if not calendar.covers_year(year) and _list_known(context, year)
     ]

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select, update
 
+from console.i18n import Message, nmsg
 from node.domain.access import Principal
 from node.domain.events import SYSTEM_ACTOR
 from node.domain.work import (
@@ -61,8 +62,12 @@ def look_at_due(context: NodeContext, *, limit: int = AT_ONCE) -> int:
         if rows:
             hall = Hall.enter(context, session)
             for row, _ in work_on_each(session, rows, lambda row: _look_at(hall, row)):
+                hall.history.pop(row.item_id, None)
                 row.look_at = hall.now + _PUT_OFF
                 session.add(row)
+            hall.write()
+            if hall.history:
+                log.info("items_told", count=len(hall.history))
         return len(rows)
 
     return context.transact(look)
@@ -84,6 +89,7 @@ def _is_due(context: NodeContext) -> ColumnElement[bool]:
 
 def _look_at(hall: Hall, row: WorkItemRow) -> None:
     now = hall.now
+    hall.history.pop(row.item_id, None)  # of a look that failed, together with others
     _release_if_owner_is_gone(hall, row)
     row.unowned_since = min(row.unowned_since, now)
     row.opened_at = min(row.opened_at, now)
@@ -106,7 +112,6 @@ def _look_at(hall: Hall, row: WorkItemRow) -> None:
     if judgement.audiences:
         repeated = (row.rung, row.due_rung) == (judgement.rung, judgement.due_rung)
         tell(hall, row, judgement.audiences, repeated=repeated)
-        log.info("item_told", item=row.item_id, rung=judgement.rung, due_rung=judgement.due_rung)
     elif row.told_at is not None:
         row.told_at = min(row.told_at, now)
     row.rung, row.due_rung = judgement.rung, judgement.due_rung
@@ -182,7 +187,7 @@ def hurry_where_owners_are_gone(context: NodeContext) -> int:
     return len(gone)
 
 
-def list_work_notices(session: Session, *, now: datetime) -> list[str]:
+def list_work_notices(session: Session, *, now: datetime) -> list[Message]:
     """Say how many items nobody has although their time is over; empty if there are none.
 
     Numbers only: administrators read it.
@@ -204,16 +209,31 @@ def list_work_notices(session: Session, *, now: datetime) -> list[str]:
             ),
         )
     ).one()
-    lines = []
+    lines: list[Message] = []
     if untold:
         lines.append(
-            f"work: nobody has {untold} items, and this node failed to tell anybody of them: look "
-            "at the list of items by hand, ring the desks, and report this to the makers"
+            nmsg(
+                "work: nobody has %(count)s item, and this node failed to tell anybody of it: look "
+                "at the list of items by hand, ring the desks, and report this to the makers",
+                "work: nobody has %(count)s items, and this node failed to tell anybody of them: "
+                "look at the list of items by hand, ring the desks, and report this to the makers",
+                untold,
+            )
         )
     if late:
-        lines.append(f"work: {late} items are overdue and nobody has them: ring the desks")
+        lines.append(
+            nmsg(
+                "work: %(count)s item is overdue and nobody has it: ring the desks",
+                "work: %(count)s items are overdue and nobody has them: ring the desks",
+                late,
+            )
+        )
     if everybody:
         lines.append(
-            f"work: nobody took {everybody} items although everybody was told: ring the desks"
+            nmsg(
+                "work: nobody took %(count)s item although everybody was told: ring the desks",
+                "work: nobody took %(count)s items although everybody was told: ring the desks",
+                everybody,
+            )
         )
     return lines

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, literal
 from sqlmodel import Session, and_, col, false, or_, select, true
 
+from console.i18n import msg
 from console.storage.columns import Moment
 from node.domain.access import Permission, Principal
 from node.domain.events import SYSTEM_ACTOR, EventKind
@@ -239,7 +240,10 @@ def require_item(
 def _require_any(who: Principal) -> None:
     if not any(who.may(needed) for needed in KEPT_BY.values()):
         raise ForbiddenError(
-            "Items are looked after by focal points, approvers and node administrators: ask one."
+            msg(
+                "Items are looked after by focal points, approvers and node administrators: "
+                "ask one."
+            )
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, or_, select
 
-from console.i18n import Language
+from console.i18n import Language, Message, msg, nmsg
 from node.domain.notices import (
     KEPT_FOR,
     MOST_IN_AN_HOUR,
@@ -298,7 +298,7 @@ def _advance(row: NoticeRow, event: NoticeEvent) -> None:
     row.state = NOTICE_TABLE.get((NoticeState.WAITING, event), NoticeState(row.state))
 
 
-def list_mail_notices(session: Session) -> list[str]:
+def list_mail_notices(session: Session) -> list[Message]:
     """Say which mail does not arrive; empty if all does."""
     refused = session.exec(select(func.count()).select_from(MailRefusalRow)).one()
     failing = session.exec(
@@ -306,19 +306,31 @@ def list_mail_notices(session: Session) -> list[str]:
             NoticeRow.state == NoticeState.WAITING, NoticeRow.attempts >= len(PAUSES) - 2
         )
     ).one()
-    lines = []
+    lines: list[Message] = []
     if refused:
         lines.append(
-            f"mail: the mail server refuses {refused} addresses that notices go to: correct them"
+            nmsg(
+                "mail: the mail server refuses %(count)s address that notices go to: correct it",
+                "mail: the mail server refuses %(count)s addresses that notices go to: correct "
+                "them",
+                refused,
+            )
         )
     lines += [
-        f"mail: the mail server refuses a mailbox of the out-of-hours route of {desk}: correct it "
-        "with our contacts in the directory"
+        msg(
+            "mail: the mail server refuses a mailbox of the out-of-hours route of %(desk)s: "
+            "correct it with our contacts in the directory",
+            desk=desk,
+        )
         for desk in _list_refused_routes(session)
     ]
     if failing[1]:
         lines.append(
-            f"mail: {failing[1]} notices could not be sent for some time: look at the mail server"
+            nmsg(
+                "mail: %(count)s notice could not be sent for some time: look at the mail server",
+                "mail: %(count)s notices could not be sent for some time: look at the mail server",
+                failing[1],
+            )
         )
     return lines
 

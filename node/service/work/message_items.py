@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 from contact_registry.errors import RegistryError
 from contact_registry.terms import find_agreed_deadline, load_calendar
 from node.domain.events import SYSTEM_ACTOR
-from node.domain.states import DECIDABLE, Handling
+from node.domain.states import ANSWERABLE, DECIDABLE, Handling
 from node.domain.work import UNDONE, ItemAct, ItemKind, ItemState
+from node.service.answerable import asks_for_answer
 from node.service.context import NodeContext
 from node.service.following import FollowedMessage
 from node.service.records import IN
@@ -35,13 +36,10 @@ from protocol.identifiers import (
     Phase,
     parse_authority_id,
 )
-from protocol.messages.catalogue import CATALOGUE, get_entry
+from protocol.messages.catalogue import get_entry
 from protocol.messages.codes import Urgency
 from protocol.messages.entries import Expectation
 from protocol.messages.head import CaseMessage
-
-ANSWERABLE: Final = DECIDABLE | {Handling.ACCEPTED, Handling.ANSWERED_IN_PART}
-"""States in which a request still waits for its answer: accepting it is not answering it."""
 
 OF_MESSAGES: Final = frozenset(
     {ItemKind.DECIDE, ItemKind.ANSWER, ItemKind.READ, ItemKind.UNREADABLE}
@@ -151,9 +149,7 @@ def kind_of(row: MessageRow) -> ItemKind:
         return ItemKind.UNREADABLE
     if row.handling == Handling.NOTHING_EXPECTED:
         return ItemKind.READ
-    entry = CATALOGUE.get(row.type)
-    asks = entry is not None and entry.expects is Expectation.RESPONSE
-    return ItemKind.ANSWER if asks else ItemKind.DECIDE
+    return ItemKind.ANSWER if asks_for_answer(row.type) else ItemKind.DECIDE
 
 
 def is_settled(kind: ItemKind, row: MessageRow) -> bool:

@@ -18,17 +18,12 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, col, exists, func, select
 
 from console.process.tasks import describe_failure
-from node.domain.states import DECIDABLE, Dispatch, Handling
+from node.domain.states import ANSWERABLE, DECIDABLE, Dispatch, Handling
 from node.domain.work import UNDONE, ItemKind, ItemState
 from node.service.context import NodeContext
 from node.service.records import IN, OUT
 from node.service.work.items import NewItem, open_item, settle_item
-from node.service.work.message_items import (
-    ANSWERABLE,
-    OF_MESSAGES,
-    open_from_row,
-    resettle,
-)
+from node.service.work.message_items import OF_MESSAGES, open_from_row, resettle
 from node.service.work.routing import route
 from node.store.tables import MessageRow, SettledLetterRow
 from node.store.work_tables import WorkItemRow

@@ -9,7 +9,7 @@ says so among its alarms.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
@@ -27,6 +27,7 @@ from node.service.work.items import may_have
 from node.service.work.roster import Presence, Roster, judge_presence, load_roster
 from node.service.work.routing import find_desk_of_ours
 from node.store.account_tables import AccountRow
+from node.store.bulk import insert_rows
 from node.store.work_tables import (
     MailRefusalRow,
     NoticeAddressRow,
@@ -72,6 +73,8 @@ class Hall:
     people: Mapping[str, Principal]
     mailed: frozenset[str]
     desks: dict[str | None, DeskNow] = field(default_factory=dict)
+    #: What is to be written into the history of items, by item: who was told.
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def enter(cls, context: NodeContext, session: Session) -> "Hall":
@@ -89,6 +92,12 @@ class Hall:
                 )
             )
         return cls(context, session, context.clock(), load_people(session, names), mailed)
+
+    def write(self) -> None:
+        """Write the history of all items that were looked at."""
+        self.session.flush()  # what was done with an item comes before who was told of it
+        rows = [row for rows in self.history.values() for row in rows]
+        insert_rows(self.session, WorkEventRow, rows)
 
     def desk(self, name: str | None) -> DeskNow:
         """Return a desk as it is now."""
@@ -155,7 +164,8 @@ def tell(
 ) -> None:
     """Tell these audiences of an item: once each person, whichever they belong to.
 
-    ``repeated``: they were told before, so the timeline of the case need not say it again.
+    ``repeated``: they were told before, so the timeline of the case need not say it again. Call
+    :meth:`Hall.write` in the end.
     """
     told: dict[str, Audience] = {}
     route_told = False
@@ -210,15 +220,15 @@ def _tell_route(hall: Hall, row: WorkItemRow) -> bool:
 def _write(
     hall: Hall, row: WorkItemRow, kind: Telling, *, target: str | None, code: str | None
 ) -> None:
-    hall.session.add(
-        WorkEventRow(
-            item_id=row.item_id,
-            at=hall.now,
-            kind=kind,
-            actor=SYSTEM_ACTOR,
-            target=target,
-            code=code,
-        )
+    hall.history.setdefault(row.item_id, []).append(
+        {
+            "item_id": row.item_id,
+            "at": hall.now,
+            "kind": kind,
+            "actor": SYSTEM_ACTOR,
+            "target": target,
+            "code": code,
+        }
     )
 
 
