@@ -142,7 +142,7 @@ class Console:
             middleware=self._list_layers(),
             lifespan=lifespan,
         )
-        install_problem_pages(app, self.problems)
+        install_problem_pages(app, self.problems, home=self.face.home)
         confirming = Confirming(self.sign_in, self.renderer)
         install_confirming(app, confirming)
         pages = SignInPages(

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po, write_po
 from console.i18n import TEMPLATE
 
 SOURCE_ROOT: Final = Path(__file__).parent.parent
-FOLDERS: Final[Sequence[str]] = ("console", "directory_pages", "node/web", "hub/web")
+FOLDERS: Final[Sequence[str]] = ("console", "directory_pages", "node", "hub")
 """Where words for people live, from the root of the source tree; a folder may not exist yet."""
 
 _METHODS: Final = [

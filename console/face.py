@@ -93,6 +93,8 @@ class ConsoleSettings:
     """Limits for path prefixes that take files, in bytes."""
     streamed_paths: Sequence[str] = ()
     """Path prefixes of forms with a file: ``console.uploads`` reads them and checks their token."""
+    looked_for_paths: Sequence[str] = ()
+    """Pages that keep in a cookie of their own what was looked for: ``console.looked_for``."""
     idle_lock: timedelta = timedelta(minutes=15)
     idle_notice: timedelta = timedelta(minutes=2)
     absolute_lock: timedelta = timedelta(hours=12)

@@ -13,7 +13,8 @@ from console.glossary import load_glossary
 from console.guard import ActiveSession
 from console.i18n import LANGUAGE_NAMES, Language
 from console.request_state import get_request_state
-from console.sign_in_pages import SignInPages, is_own_path
+from console.sign_in_pages import SignInPages
+from console.ways_back import is_own_path
 
 GLOSSARY_PATH: Final = "/glossary"
 

@@ -26,6 +26,7 @@ from console.i18n import Language, Message, msg
 from console.rendering import Renderer
 from console.request_state import get_request_state
 from console.storage.database import UnkeepableValueError
+from console.ways_back import UNLOCK_PATH, find_page, write_unlock_address
 
 PROBLEM_JSON: Final = "application/problem+json"
 _INCIDENT_BYTES: Final = 6
@@ -170,8 +171,11 @@ def record_incident(error: Exception, *, random: RandomBytes) -> str:
     return incident
 
 
-def install_problem_pages(app: FastAPI, problems: ProblemPages) -> None:
-    """Let every refusal of the app, its own and the framework's, go through ``problems``."""
+def install_problem_pages(app: FastAPI, problems: ProblemPages, *, home: str) -> None:
+    """Let every refusal of the app, its own and the framework's, go through ``problems``.
+
+    ``home``: the page that unlocking leads to unless another one was open.
+    """
 
     async def handle_http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
@@ -186,9 +190,11 @@ def install_problem_pages(app: FastAPI, problems: ProblemPages) -> None:
 
     async def handle_sign_in(request: Request, _error: Exception) -> Response:
         locked = get_request_state(request).at_stage(Stage.LOCKED) is not None
-        address = "/unlock" if locked else "/sign-in"
+        address = UNLOCK_PATH if locked else "/sign-in"
         if request.headers.get("hx-request") == "true":
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": address})
+        if locked:
+            address = write_unlock_address(find_page(request), home=home)
         return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
 
     async def handle_too_many(request: Request, _error: Exception) -> Response:

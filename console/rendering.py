@@ -1,6 +1,6 @@
 """Pages: Jinja2 templates of the kit and of a face, in the reader's language and time.
 
-One environment per language, since a template compiles its translations in. Autoescaping is on for
+One environment per language, which holds its translations. Autoescaping is on for
 every template, and a name that was not given is an error, never an empty space.
 """
 
@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse
 
 from console.accounts.sessions import Sessions
 from console.assets import StaticAssets
+from console.compiled import COMPILED
 from console.cookies import Cookies, make_visitor_token
 from console.deadlines import Deadline, describe_deadline
 from console.face import Clock, ConsoleSettings, Face, RandomBytes
@@ -98,6 +99,8 @@ class Renderer:
             **context,
             errors=errors,
             form_token_value=derive_form_token(token),
+            # What answers a form, or a refusal, has no address to come back to.
+            is_opened=request.method == "GET" and status < HTTPStatus.BAD_REQUEST,
         )
         code = HTTPStatus.UNPROCESSABLE_ENTITY if errors and status == HTTPStatus.OK else status
         response = HTMLResponse(html, status_code=code)
@@ -164,6 +167,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=COMPILED,
             extensions=["jinja2.ext.i18n"],
             # A message in an expression is said in the reader's language by itself.
             finalize=lambda value: (

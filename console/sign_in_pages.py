@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,10 +25,13 @@ from console.i18n import Catalogues, Language, msg
 from console.problems import SignInRequiredError
 from console.rendering import NO_ERRORS, Renderer
 from console.request_state import get_request_state
+from console.ways_back import is_own_path, write_unlock_address
 
 _Name = Annotated[str, Form(max_length=200)]
 _Secret = Annotated[str, Form(max_length=1000)]
 _Short = Annotated[str, Form(max_length=100)]
+_Back = Annotated[str, Query(max_length=200)]
+"""The page that was open when the screen locked: its path alone, without what stands behind it."""
 
 _STAGE_ADDRESSES: Final = {
     Stage.SECOND_FACTOR: "/sign-in/code",
@@ -50,10 +53,10 @@ class SignInPages:
     find_kept: Callable[[SignedIn], str] | None = None
     """Gives the page of what was typed when the screen locked, or an empty text."""
 
-    def find_way(self, granted: Granted) -> str:
-        """Say where somebody goes on who has just come in: to what was kept, or home."""
+    def find_way(self, granted: Granted, back: str = "") -> str:
+        """Say where somebody goes on who has just come in: to what was kept, back, or home."""
         kept = self.find_kept(granted.signed_in) if self.find_kept is not None else ""
-        return kept or self.home
+        return kept or (back if is_own_path(back) else self.home)
 
     def go_on(self, request: Request) -> Response | None:
         """Send a browser that already has a session to where that session belongs."""
@@ -275,15 +278,18 @@ def _add_set_up_code(router: APIRouter, pages: SignInPages) -> None:
 
 def _add_lock(router: APIRouter, pages: SignInPages) -> None:
     @router.post("/hide")
-    def hide_screen(request: Request) -> Response:
+    def hide_screen(request: Request, back: _Name = "") -> Response:
         session = get_request_state(request).session
         if session is None:
             return _go("/sign-in")
         pages.sign_in.sessions.lock(session.session)
-        return _go("/unlock")
+        response = _go(write_unlock_address(back, home=pages.home))
+        pages.cookies.clear_looked_for(response)
+        return response
 
-    def show(request: Request, session: SignedIn, refused: Refused | None) -> Response:
+    def show(request: Request, session: SignedIn, refused: Refused | None, back: str) -> Response:
         context: dict[str, Any] = {
+            "back": back if is_own_path(back) else "",
             # On a computer that others use too, the lock does not tell who was here.
             "name": "" if session.session.is_shared else session.account.sign_in_name,
             "needs_code": pages.sign_in.sessions.needs_full_sign_in(session.session),
@@ -293,19 +299,23 @@ def _add_lock(router: APIRouter, pages: SignInPages) -> None:
         return pages.refuse(request, "sign_in/unlock.html", refused, **context)
 
     @router.get("/unlock")
-    def show_unlock(request: Request) -> Response:
+    def show_unlock(request: Request, back: _Back = "") -> Response:
         session = get_request_state(request).at_stage(Stage.LOCKED)
-        return show(request, session, None) if session else pages.go_on(request) or _go("/sign-in")
+        if session is None:
+            return pages.go_on(request) or _go("/sign-in")
+        return show(request, session, None, back)
 
     @router.post("/unlock")
-    def post_unlock(request: Request, password: _Secret = "", code: _Short = "") -> Response:
+    def post_unlock(
+        request: Request, password: _Secret = "", code: _Short = "", back: _Name = ""
+    ) -> Response:
         session = _require_stage(request, Stage.LOCKED)
         outcome = pages.sign_in.unlock(
             session, password=password, code=code, visitor=get_request_state(request).visitor
         )
         if isinstance(outcome, Refused):
-            return show(request, session, outcome)
-        return pages.enter(outcome, pages.find_way(outcome))
+            return show(request, session, outcome, back)
+        return pages.enter(outcome, pages.find_way(outcome, back))
 
     @router.get("/stay")
     def stay_awake(_session: ActiveSession) -> Response:
@@ -349,14 +359,3 @@ def _add_language(router: APIRouter, pages: SignInPages) -> None:
         response = _go(back if is_own_path(back) else pages.home)
         pages.cookies.set_language(response, chosen)
         return response
-
-
-def is_own_path(address: str) -> bool:
-    """Tell whether an address from a form is a plain path of this console, safe to redirect to."""
-    printable = address.isascii() and address.isprintable()
-    return (
-        printable
-        and address.startswith("/")
-        and not ({"\\", "?", "#", ":", "@"} & set(address))
-        and (not address.startswith("//"))
-    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from console.face import Clock, RandomBytes
+from console.refusals import RefusalError
 from console.storage.accounts import AccountStorage, SqlAccounts
 from console.storage.box import Box
 from console.storage.database import Database
@@ -21,7 +22,7 @@ from hub.registry_view import RegistryView
 from hub.store.account_tables import ACCOUNT_TABLES
 
 
-class HubError(Exception):
+class HubError(RefusalError):
     """Something at the hub cannot be done as asked; the message says what to do next.
 
     - :class:`NotFoundError`: what was asked about does not exist

@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from console.audit.entries import FIRST_HASH, AuditEntry, compute_hash
+from console.i18n import msg
+from console.refusals import RefusalError
 from console.storage.audit_columns import AuditColumns, AuditHeadColumns
 from console.storage.database import Database
 
@@ -18,7 +20,7 @@ PAGE: Final = 50
 MOST_AT_ONCE: Final = 500
 
 
-class AuditBrokenError(Exception):
+class AuditBrokenError(RefusalError):
     """The log was tampered with, or damaged: the text names the first entry that does not fit."""
 
 
@@ -146,13 +148,21 @@ class AuditChain:
             kept = kept or head == known
         if head != stated:
             raise AuditBrokenError(
-                f"The log ends with entry {head.sequence}, but its end is noted as entry "
-                f"{stated.sequence}: entries were taken away or put in. Compare with a backup."
+                msg(
+                    "The log ends with entry %(last)s, but its end is noted as entry %(stated)s: "
+                    "entries were taken away or put in. Compare with a backup.",
+                    last=head.sequence,
+                    stated=stated.sequence,
+                )
             )
         if not kept and known is not None:
             raise AuditBrokenError(
-                f"Entry {known.sequence} is not the one whose hash you noted: the log was written "
-                "anew. Compare with a backup, and with the hashes in the log lines of the process."
+                msg(
+                    "Entry %(number)s is not the one whose hash you noted: the log was written "
+                    "anew. Compare with a backup, and with the hashes in the log lines of the "
+                    "process.",
+                    number=known.sequence,
+                )
             )
         return head
 
@@ -176,9 +186,13 @@ class AuditChain:
         fits = entry.sequence == head.sequence + 1 and entry.previous_hash == head.entry_hash
         if not fits or compute_hash(entry, domain=self.domain) != entry.entry_hash:
             raise AuditBrokenError(
-                f"Entry {entry.sequence} does not follow from entry {head.sequence}: it was "
-                "changed, or one was taken away. Compare with a backup, and with the hashes in the "
-                "log lines."
+                msg(
+                    "Entry %(number)s does not follow from entry %(before)s: it was changed, or "
+                    "one was taken away. Compare with a backup, and with the hashes in the log "
+                    "lines.",
+                    number=entry.sequence,
+                    before=head.sequence,
+                )
             )
         return AuditHead(entry.sequence, entry.entry_hash)
 

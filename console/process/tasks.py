@@ -17,6 +17,9 @@ from typing import Final, Self
 
 import structlog
 
+from console.i18n import Message, msg, nmsg
+from console.refusals import say_english
+
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _CANCEL_AGAIN_SECONDS: Final = 1.0
@@ -66,17 +69,26 @@ class BackgroundTask:
         """What is known of it now."""
         return self._state
 
-    def find_trouble(self, *, patience: int = 1) -> str | None:
+    def find_trouble(self, *, patience: int = 1) -> Message | None:
         """Say what is wrong, or ``None``: ``patience`` failures running, or no success for long."""
         state = self._state
         if state.failures >= patience:
-            return f"{state.task}: failed {state.failures} times in a row: {state.last_error}"
+            return nmsg(
+                "%(task)s: failed %(count)s time in a row: %(error)s",
+                "%(task)s: failed %(count)s times in a row: %(error)s",
+                state.failures,
+                task=state.task,
+                error=str(state.last_error),
+            )
         since = state.last_success or self._started_at
         if self._overdue_after is None or since is None:
             return None
         quiet = self._clock() - since
         if quiet > self._overdue_after:
-            return f"{state.task}: no finished round for {int(quiet.total_seconds())} s"
+            seconds = int(quiet.total_seconds())
+            return msg(
+                "%(task)s: no finished round for %(seconds)s s", task=state.task, seconds=seconds
+            )
         return None
 
     def ask(self) -> None:
@@ -187,10 +199,17 @@ class BackgroundTasks:
                 owned.ask()
 
     def list_troubles(self, *, patience: int = 1) -> list[str]:
-        """Say which tasks failed ``patience`` times running or are overdue; empty if none."""
+        """Return the English lines of :meth:`find_troubles`, for logs and for programs."""
+        return [say_english(trouble) for trouble in self.find_troubles(patience=patience)]
+
+    def find_troubles(self, *, patience: int = 1) -> list[Message]:
+        """Say which tasks failed ``patience`` times running or are overdue; empty if none.
+
+        ``%(task)s`` is the task's identifier: a page puts its name there.
+        """
         found = [task.find_trouble(patience=patience) for task in self._owned]
         dead = [
-            f"{task.state.task}: nobody runs it any more: restart this program"
+            msg("%(task)s: nobody runs it any more: restart this program", task=task.state.task)
             for task, running in zip(self._owned, self._running, strict=False)
             if running.done() and not running.cancelled()
         ]

@@ -37,11 +37,31 @@ _DIGRAPH: Final = re.compile(r"([dgk])j")
 _WORD: Final = re.compile(r"\w+")
 
 
+#: Letters of the alphabets of Europe lie below; of those, what is a mark is remembered.
+_REMEMBERED: Final = 0x2000
+
+
+class _Marks(dict[int, int | None]):
+    """Marks that are taken off and letters that stay, for ``str.translate``."""
+
+    def __missing__(self, letter: int) -> int | None:
+        """Say it of a letter that was not met yet."""
+        kept = None if unicodedata.combining(chr(letter)) else letter
+        if letter < _REMEMBERED:
+            self[letter] = kept
+        return kept
+
+
+_MARKS: Final = _Marks()
+
+
 def transliterate(text: str) -> str:
     """Return the text in Latin letters without marks; its case and punctuation stay."""
+    if text.isascii():
+        return text
     latin = unicodedata.normalize("NFC", text).translate(_TO_LATIN).translate(_TO_PLAIN)
     decomposed = unicodedata.normalize("NFKD", latin)
-    return "".join(mark for mark in decomposed if not unicodedata.combining(mark))
+    return decomposed.translate(_MARKS)
 
 
 def fold(text: str) -> str:

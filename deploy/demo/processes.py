@@ -1,12 +1,14 @@
 """Child processes of the demo: they end with it, however it ends."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,9 @@ _STOP_SECONDS: Final = 15.0
 _COMMAND_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.02
 _TAIL_BYTES: Final = 3000
+#: Below the range of which connections get their own end: 32768 on Linux, 49152 elsewhere.
+_PORTS: Final = range(12_000, 32_000)
+_PORT_TRIES: Final = 100
 #: Variables that a program needs to run at all; nothing else of our environment is handed on.
 _HANDED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
@@ -27,11 +32,20 @@ class ProcessFailedError(Exception):
 
 
 def find_free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port that nobody listens on now.
+
+    Not one of those that the system itself gives away: any connection that somebody makes before
+    our program listens could have got it. Raises ProcessFailedError if all that were tried are
+    taken.
+    """
+    for _ in range(_PORT_TRIES):
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ProcessFailedError(
+        f"No free port among {_PORT_TRIES} of {_PORTS[0]} to {_PORTS[-1]}: end what listens there."
+    )
 
 
 class ServiceProcess:

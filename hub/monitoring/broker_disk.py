@@ -80,19 +80,21 @@ class DiskWatch:
         """Tell what was found last, for ``/readyz``."""
         if not self._failed:
             return CheckResult(CHECK, is_ok=True)
-        then = (
-            "Make room, then restart it."
-            if self._own is None
-            else f"Make room: when {self._enough // 1024**2} MiB are free, the hub restarts it by "
-            "itself within a minute."
-        )
-        return CheckResult(
-            CHECK,
-            is_ok=False,
-            detail=f"The broker could not write to its disk ({', '.join(self._failed)}): until it "
-            f"is restarted, it takes nothing into some mailboxes. {then} "
-            "Nothing is lost, and nodes keep what they send.",
-        )
+        failed = ", ".join(self._failed)
+        if self._own is None:
+            detail = (
+                f"The broker could not write to its disk ({failed}): until it is restarted, it "
+                "takes nothing into some mailboxes. Make room, then restart it. Nothing is lost, "
+                "and nodes keep what they send."
+            )
+        else:
+            detail = (
+                f"The broker could not write to its disk ({failed}): until it is restarted, it "
+                f"takes nothing into some mailboxes. Make room: when {self._enough // 1024**2} MiB "
+                "are free, the hub restarts it by itself within a minute. Nothing is lost, and "
+                "nodes keep what they send."
+            )
+        return CheckResult(CHECK, is_ok=False, detail=detail)
 
 
 def _find_failed(answer: dict[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from console.accounts.models import SignedIn
+from console.i18n import msg
 from hub.audit.actions import Action
 from hub.context import HubContext, HubError, NotFoundError
 from hub.network.alerts import Alert, find_alerts
@@ -83,14 +84,16 @@ class NetworkDesk:
         for one in self.list_alerts():
             if one.alert.key == key:
                 return one.alert
-        raise NotFoundError("This alert is over: look at the list again.")
+        raise NotFoundError(msg("This alert is over: look at the list again."))
 
     @staticmethod
     def _holder_allows(session: Session, key: str, who: SignedIn) -> bool:
         """Whether it is this person's already; raises if it is another's."""
         row = session.get(TakenAlertRow, key)
         if row is not None and row.taken_by != who.account.id:
-            raise AlertTakenError("Somebody else looks after this alert: look at the list again.")
+            raise AlertTakenError(
+                msg("Somebody else looks after this alert: look at the list again.")
+            )
         return row is not None
 
     def _record(self, session: Session, action: Action, alert: Alert, who: SignedIn) -> None:

@@ -17,6 +17,7 @@ from hub.store.kept_form_tables import KeptFormRow
 
 LIFETIME: Final = timedelta(hours=24)
 _LONGEST_PATH: Final = 200
+_BY_ITSELF: Final = "program:kept-forms"
 KEPT_PREFIX: Final = "/kept"
 """The pages of the kept form itself: sent to a locked screen too, it stays what it was."""
 
@@ -49,10 +50,13 @@ def keep_form(records: HubRecords, account_id: AccountId, path: str, fields: Fie
 
 
 def find_kept_form(records: HubRecords, account_id: AccountId) -> KeptForm | None:
-    """Give the form that was kept for an operator, unless it is older than a day."""
+    """Give the form that was kept for an operator; one that is older than a day is forgotten."""
     with records.database.reading() as session:
         row = session.get(KeptFormRow, account_id)
-    if row is None or records.clock() - row.kept_at >= LIFETIME:
+    if row is None:
+        return None
+    if records.clock() - row.kept_at >= LIFETIME:
+        _forget(records, account_id, row.kept_at)
         return None
     try:
         opened = records.box.unseal(row.fields_sealed, context=_context(account_id))
@@ -62,13 +66,30 @@ def find_kept_form(records: HubRecords, account_id: AccountId) -> KeptForm | Non
     return KeptForm(path=row.path, fields=fields, kept_at=row.kept_at)
 
 
-def release_kept_form(records: HubRecords, account_id: AccountId, *, is_sent: bool) -> str | None:
-    """Delete the form, for it is sent after all or not wanted; where it goes, or None."""
+def _forget(records: HubRecords, account_id: AccountId, kept_at: datetime) -> None:
+    """Delete a form that nobody asked for in time, unless another took its place."""
+    with records.database.transaction() as session:
+        records.audit.lock(session)
+        row = session.get(KeptFormRow, account_id)
+        if row is None or row.kept_at != kept_at:
+            return
+        session.delete(row)
+        records.audit.record(session, _BY_ITSELF, Action.FORM_DISCARDED, subject=row.path)
+
+
+def release_kept_form(
+    records: HubRecords, account_id: AccountId, *, of: str, is_sent: bool
+) -> str | None:
+    """Delete the form, for it is sent after all or not wanted; where it goes, or None.
+
+    ``of`` is the moment at which the form that is meant was kept: one that took its place since
+    stays.
+    """
     action = Action.FORM_SENT_AFTER_ALL if is_sent else Action.FORM_DISCARDED
     with records.database.transaction() as session:
         records.audit.lock(session)
         row = session.get(KeptFormRow, account_id)
-        if row is None:
+        if row is None or row.kept_at.isoformat() != of:
             return None
         session.delete(row)
         records.audit.record(session, account_id, action, subject=row.path)

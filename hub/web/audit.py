@@ -6,6 +6,8 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.i18n import Message
+from console.refusals import say_refusal
 from hub.audit.actions import Action
 from hub.audit.log import AuditBrokenError, AuditFilter
 from hub.web.audit_words import say_action, word_entry
@@ -45,10 +47,11 @@ def create_audit_router(site: Site) -> APIRouter:
 
     @router.get("/audit/check")
     def check(request: Request, _who: AuditReader) -> Response:
+        problem: Message | str = ""
         try:
-            head, problem = audit.verify(), ""
+            head = audit.verify()
         except AuditBrokenError as error:
-            head, problem = audit.read_head(), str(error)
+            head, problem = audit.read_head(), say_refusal(error)
         return site.page(request, "audit_check.html", head=head, problem=problem)
 
     return router

@@ -17,6 +17,7 @@ from hub.broker.mailbox_snapshots import MailboxSnapshot
 from hub.delivery import DeliveryReport
 from hub.monitoring.mailbox_watch import Crowding, ParticipantMailbox
 from hub.network.alerts import LIES_TOO_LONG
+from hub.web.check_phrases import say_broker, say_found
 from hub.web.check_words import say_check
 from hub.web.site import HubAdmin, PageRoute, Site
 from protocol.identifiers import ParticipantCode
@@ -58,7 +59,7 @@ class MailboxLine:
 
     participant: ParticipantCode
     admission: Look
-    reason: str
+    reason: Message | str
     mailbox: Look
     snapshot: MailboxSnapshot | None
     crowding: Sequence[Crowding] = ()
@@ -78,7 +79,7 @@ def create_delivery_router(site: Site) -> APIRouter:
                 "delivery.html",
                 report=report,
                 troubles=[
-                    (say_check(check.check), check.detail)
+                    (say_check(check.check), say_found(check.check, check.detail))
                     for check in report.checks
                     if not check.is_ok
                 ],
@@ -125,9 +126,11 @@ def _describe(mailbox: ParticipantMailbox, report: DeliveryReport) -> MailboxLin
     )
 
 
-def find_admission(report: AdmissionReport | None, code: ParticipantCode) -> tuple[Look, str]:
+def find_admission(
+    report: AdmissionReport | None, code: ParticipantCode
+) -> tuple[Look, Message | str]:
     """Say whether the broker lets a Participant in, and the reason if there is one."""
     for outcome in () if report is None else report.outcomes:
         if outcome.participant == code:
-            return ADMISSION[outcome.action], outcome.detail
+            return ADMISSION[outcome.action], say_broker(outcome.detail)
     return UNKNOWN_ADMISSION, ""

@@ -32,6 +32,7 @@ from directory_pages.looks import Look
 from hub.drills.desk import DrillDesk
 from hub.drills.reminding import ReminderOutcome, Reminding
 from hub.drills.scoring import current_scores
+from hub.web.drill_refusals import DRILL_REFUSALS
 from hub.web.site import DirectoryOperator, Form, PageRoute, Reader, Site, get_text, go_to
 from protocol.drill_answer import AnsweredBy, DrillOutcome, DrillStatement
 from protocol.errors import MalformedError
@@ -94,7 +95,9 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
             drill = desk.ask(authority, phase, actor=who.account.id)
         except DrillRefusedError as error:
             participant = get_participant_of(authority)
-            return _show_participant(site, request, desk, participant, refused=str(error))
+            return _show_participant(
+                site, request, desk, participant, refused=DRILL_REFUSALS.say(str(error))
+            )
         return go_to(f"/drills/{drill.drill_id}")
 
     @router.post("/drills/{drill_id}/telephone")
@@ -112,7 +115,9 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
             seen = _read_number(answer["seen"])
             desk.record_telephone(drill_id, said, seen=seen, actor=who.account.id)
         except DrillRefusedError as error:
-            return _show_drill(site, request, desk, drill_id, refused=str(error), answer=answer)
+            return _show_drill(
+                site, request, desk, drill_id, refused=DRILL_REFUSALS.say(str(error)), answer=answer
+            )
         return go_to(f"/drills/{drill_id}")
 
     @router.post("/drills/{drill_id}/withdraw")
@@ -127,7 +132,12 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
             desk.withdraw(drill_id, because=because, seen=seen, actor=who.account.id)
         except DrillRefusedError as error:
             return _show_drill(
-                site, request, desk, drill_id, refused=str(error), answer={"because": because}
+                site,
+                request,
+                desk,
+                drill_id,
+                refused=DRILL_REFUSALS.say(str(error)),
+                answer={"because": because},
             )
         return go_to(f"/drills/{drill_id}")
 
@@ -184,7 +194,7 @@ def _show_participant(
     desk: DrillDesk,
     participant: ParticipantCode,
     *,
-    refused: str = "",
+    refused: Message | str = "",
 ) -> Response:
     directory = site.context.registry.current()
     if directory.participant(participant) is None:
@@ -245,7 +255,7 @@ def _show_drill(  # noqa: PLR0913 - what the page of a drill shows
     drill_id: str,
     *,
     errors: FormErrors = NO_ERRORS,
-    refused: str = "",
+    refused: Message | str = "",
     answer: dict[str, str] | None = None,
 ) -> Response:
     drill = desk.load(drill_id)

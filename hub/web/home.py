@@ -13,6 +13,7 @@ from contact_registry.errors import RegistryNotFoundedError, RegistryUnavailable
 from hub.monitoring.readiness import CheckResult
 from hub.operators.kept_forms import find_kept_form
 from hub.operators.roles import Role
+from hub.web.check_phrases import say_found
 from hub.web.check_words import say_check
 from hub.web.need import Need
 from hub.web.needs import find_needs, order_needs
@@ -77,7 +78,7 @@ def _list_failures(checks: Sequence[CheckResult]) -> Iterator[Need]:
         if not check.is_ok:
             yield Need(
                 title=msg("The hub is not ready: %(check)s", check=say_check(check.check)),
-                reason=check.detail,
+                reason=say_found(check.check, check.detail),
                 path="/delivery",
                 tone="danger",
                 icon="circle-alert",

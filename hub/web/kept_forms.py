@@ -36,16 +36,18 @@ def create_kept_forms_router(site: Site) -> APIRouter:
         return site.page(request, "kept.html", kept=kept)
 
     @router.post("/kept/send")
-    def send(who: Reader) -> Response:
-        path = release_kept_form(site.context, who.account.id, is_sent=True)
+    def send(who: Reader, of: str = "") -> Response:
+        """Send it on; ``of`` is the moment of the form that was shown, which may be another now."""
+        path = release_kept_form(site.context, who.account.id, of=of, is_sent=True)
         if path is None:
             raise NotFoundError("There is no form to send: it was sent already, or discarded.")
         # 307: the browser sends the same fields on, to where they were meant for.
         return RedirectResponse(path, status_code=HTTPStatus.TEMPORARY_REDIRECT)
 
     @router.post("/kept/discard")
-    def discard(who: Reader) -> Response:
-        release_kept_form(site.context, who.account.id, is_sent=False)
+    def discard(who: Reader, of: str = "") -> Response:
+        """Discard it, but none that was kept since the page was shown."""
+        release_kept_form(site.context, who.account.id, of=of, is_sent=False)
         return go_to("/")
 
     return router

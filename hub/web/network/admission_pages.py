@@ -21,6 +21,7 @@ from hub.network.certificates import CertificateLook
 from hub.network.desk import NetworkDesk
 from hub.network.looking import NetworkLook
 from hub.network.records import Presence
+from hub.web.check_phrases import say_broker
 from hub.web.delivery import find_admission
 from hub.web.network.words import is_old, look_of_node
 from hub.web.registry.paging import Paging
@@ -46,7 +47,7 @@ class AdmissionLine:
 
     participant: ParticipantCode
     admission: Look
-    reason: str
+    reason: Message | str
     node: Look
     presence: Presence | None
     keys_at: datetime | None
@@ -80,11 +81,11 @@ def create_admission_router(site: Site) -> APIRouter:
 
     @router.post("/admission/compare")
     async def compare(request: Request, who: Admitter) -> Response:
-        problem = ""
+        problem: Message | str = ""
         try:
             await site.context.network.compare()
         except _TROUBLE as error:
-            problem = str(error) or type(error).__name__
+            problem = say_broker(str(error) or type(error).__name__)
         await run_in_threadpool(desk.record_comparison, who)
         if not problem:
             return go_to("/admission")

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.i18n import Message
+from console.refusals import say_refusal
 from directory_pages.looks import Look
 from hub.context import NotFoundError
 from hub.monitoring.mailbox_watch import ParticipantMailbox
@@ -108,7 +109,7 @@ def _act(site: Site, request: Request, desk: NetworkDesk, own_id: str, act: Any)
     try:
         act()
     except (AlertTakenError, NotFoundError) as error:
-        described = describe_glance(site, desk, own_id) | {"refused": str(error)}
+        described = describe_glance(site, desk, own_id) | {"refused": say_refusal(error)}
         status = HTTPStatus.NOT_FOUND if isinstance(error, NotFoundError) else HTTPStatus.CONFLICT
         return site.page(request, "network/glance.html", status=status, **described)
     return go_to("/network")

@@ -12,6 +12,7 @@ from hub.network.alerts import LOOKS_OFTEN, Alert, AlertKind
 from hub.network.looking import NetworkLook
 from hub.network.records import Presence
 from hub.network.servers import ServerLook
+from hub.web.check_phrases import say_broker, say_found
 from hub.web.check_words import say_check
 from hub.web.site import Names
 from protocol.identifiers import ParticipantCode
@@ -157,7 +158,9 @@ def say_detail(alert: Alert, now: datetime) -> Message | str:
         return msg("Time left: %(time)s.", time=describe_duration(left))
     if alert.since is not None:
         return msg("Duration: %(time)s.", time=describe_duration(now - alert.since))
-    return alert.detail
+    if alert.kind is AlertKind.CHECK_FAILS:
+        return say_found(alert.subject, alert.detail)
+    return say_broker(alert.detail)
 
 
 def find_page(alert: Alert) -> str:

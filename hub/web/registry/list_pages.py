@@ -32,6 +32,7 @@ from hub.lists.answers import (
 from hub.lists.desk import LARGEST_LIST, KeptList, ListDesk, list_documents
 from hub.lists.drafting import draft_list
 from hub.lists.errors import ListNotFoundError, StaleListError
+from hub.web.registry.list_refusals import LIST_REFUSALS
 from hub.web.registry.list_words import (
     COLUMN_WORDS,
     count_changes,
@@ -119,7 +120,7 @@ class _Pages:
         *,
         errors: Mapping[str, Message] | None = None,
         form: FormData | None = None,
-        detail: str = "",
+        detail: Message | str = "",
     ) -> Response:
         return self._site.page(
             request,
@@ -154,7 +155,9 @@ class _Pages:
             kept = self._lists.bring_in(data, answers, actor=str(who.account.id))
         except ContactListError as error:
             errors["file"] = msg("The file cannot be read as a contact list.")
-            return self.show_start(request, errors=errors, form=form, detail=str(error))
+            return self.show_start(
+                request, errors=errors, form=form, detail=LIST_REFUSALS.say(str(error))
+            )
         return go_to(f"/import/{kept.list_id}")
 
     def _list_participants(self) -> list[tuple[str, Message | str]]:
@@ -223,11 +226,11 @@ class _Pages:
             headers={"Content-Disposition": 'attachment; filename="trm-dry-run.json"'},
         )
 
-    def _try_out(self, kept: KeptList) -> tuple[ImportResult | None, str]:
+    def _try_out(self, kept: KeptList) -> tuple[ImportResult | None, Message | str]:
         try:
             return self._lists.try_out(kept, self._site.context.registry.current()), ""
         except ContactListError as error:
-            return None, str(error)
+            return None, LIST_REFUSALS.say(str(error))
 
     def answer(self, request: Request, who: SignedIn, kept: KeptList, form: FormData) -> Response:
         if not _is_seen(form, kept):
