@@ -13,7 +13,8 @@ from starlette.responses import Response
 from console.accounts.models import SignedIn
 from console.i18n import Message, msg
 from console.rendering import FormErrors
-from directory_pages.codes import LANGUAGES, say_language
+from directory_pages.codes import say_language
+from node.service.answerable import ASKS_TO_DELETE, is_answerable
 from node.service.answering import AnswerDraft, complete_answer, handle_answer
 from node.service.approval_rows import ApprovalAsked
 from node.service.approvals import handle_ask_approval
@@ -28,22 +29,23 @@ from node.service.drafts import (
     load_draft,
 )
 from node.service.owed import load_asked_deletion
-from node.service.reading import get_message
+from node.service.reading import Item, get_message
 from node.service.records import IN
 from node.web.answer import BASIS_NAMES, RESPONSE, Reply, find_answer_model
+from node.web.beginning import fill_in_our_side
 from node.web.fields import clean_text
 from node.web.file_words import say_size
-from node.web.labels import list_choices, say_code, say_type
-from node.web.legal_basis import NEW, list_grounds, name_classes
-from node.web.message import is_answerable
+from node.web.labels import say_code, say_type
+from node.web.legal_basis import describe_basis, name_classes
 from node.web.policy_preview import preview_policy
+from node.web.refusing import say_refused
 from node.web.screen_views import digest_draft
 from node.web.screens import ComposingPages
 from node.web.showing import show_body, sort_facts
 from node.web.site import Form, Site, get_text, get_version, go_to
 from node.web.states import look_of_urgency
 from node.web.surroundings import surround
-from protocol.messages.fields import TriState
+from protocol.identifiers import Phase
 from protocol.messages.response import ResponseBody
 
 _WRITER: Final = "written_by_answer"
@@ -53,8 +55,6 @@ _STALE_DRAFT: Final = msg(
 )
 _CHANGED: Final = msg("This changed since you checked it. Nothing was sent: check it again.")
 _WHY: Final = msg("Write down why it has to be sent like this. The second person reads it.")
-#: What is deleted is confirmed where it is deleted, so that no answer says more than was done.
-_CARRIED_OUT: Final = frozenset({"general.consent_withdrawn", "general.erasure"})
 _HOURS: Final = {"4": timedelta(hours=4), "24": timedelta(hours=24), "72": timedelta(hours=72)}
 
 
@@ -84,9 +84,19 @@ class AnswerPages:
                 "participant": (view.item.peer,),
                 "phase": (view.item.phase or "",),
                 "is_fixed": ("yes",),
+                **self._fill_in(view.item),
             },
         )
         return Reply(view, surround(self.site, draft, who=principal))
+
+    def _fill_in(self, item: Item) -> dict[str, tuple[str, ...]]:
+        """Fill in the case manager on our side, where the answer names one."""
+        model = find_answer_model(item.type)
+        if model is None or "case_manager" not in model.model_fields:
+            return {}
+        phase = Phase(item.phase) if item.phase else Phase.IDENTIFICATION
+        ours = fill_in_our_side(self.site.context, phase)
+        return {f"answer-{name}": value for name, value in ours.items()}
 
     def _find_draft(self, message_id: str, who: SignedIn, *, draft_id: str) -> OpenDraft | None:
         context, account_id = self.site.context, str(who.account.id)
@@ -111,7 +121,7 @@ class AnswerPages:
         if settled is not None:
             return go_to(settled)
         item = reply.view.item
-        if item.type in _CARRIED_OUT:
+        if item.type in ASKS_TO_DELETE:
             return go_to(self._find_owed(item.message_id, who))
         return None if is_answerable(item) else go_to(f"/message/{item.message_id}")
 
@@ -170,7 +180,8 @@ class AnswerPages:
             "filled": reply.form,
             "seen": _seen(reply),
             "tab": self.site.make_key(),
-            **_describe_basis(reply),
+            "classes": reply.classes(),
+            **describe_basis(reply.basis, is_child=reply.is_child),
         }
         code = HTTPStatus.UNPROCESSABLE_ENTITY if errors and status == HTTPStatus.OK else status
         return self.site.page(
@@ -234,7 +245,7 @@ class AnswerPages:
             policy = preview_policy(self.site.context, draft, file_classes=marks, who=who)
             body = ResponseBody.model_validate_json(json.dumps(draft.body))
         except (RefusedDraftError, ValidationError) as error:
-            return leaving | {"refusal": str(error)}
+            return leaving | {"refusal": say_refused(error)}
         return leaving | {
             "policy": policy,
             "seen": digest_draft(draft),
@@ -249,7 +260,10 @@ class AnswerPages:
         files = self.list_files(reply)
         if not all(file.complete for file in files):
             raise RefusedDraftError(
-                "A file is not here as a whole: choose it again on the page of files, or remove it."
+                msg(
+                    "A file is not here as a whole: choose it again on the page of files, or "
+                    "remove it."
+                )
             )
         return reply.build(tuple(file.file_id for file in files))
 
@@ -320,19 +334,4 @@ def _seen(reply: Reply) -> str:
 
 
 def _refuse(error: Exception) -> Message:
-    return msg("It cannot be sent as it is. %(reason)s", reason=str(error))
-
-
-def _describe_basis(reply: Reply) -> dict[str, Any]:
-    return {
-        "classes": reply.classes(),
-        "consents": [
-            (c.consent_id, c.content, name_classes(frozenset(c.content.classes)))
-            for c in reply.basis.consents
-        ],
-        "new_consent": NEW,
-        "givers": reply.basis.list_givers(is_child=reply.is_child),
-        "grounds": list_grounds(is_child=reply.is_child),
-        "told": list_choices(TriState),
-        "spoken": list(LANGUAGES.items()),
-    }
+    return msg("It cannot be sent as it is. %(reason)s", reason=say_refused(error))

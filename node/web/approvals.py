@@ -40,8 +40,10 @@ from node.service.permitting import ForbiddenError
 from node.web.fields import clean_text
 from node.web.file_words import say_size
 from node.web.labels import say_code, say_known
+from node.web.legal_basis import Basis
 from node.web.policy_preview import describe_stored
 from node.web.purposes import find_plan, label_plan
+from node.web.refusing import say_refused
 from node.web.showing import ShownField, show_body, sort_facts
 from node.web.site import (
     Form,
@@ -54,6 +56,7 @@ from node.web.site import (
     require_permission,
 )
 from node.web.states import Look, look_of_urgency
+from node.web.terms import say_onward
 from protocol.limits import LIMITS
 from protocol.messages.catalogue import get_entry
 from protocol.messages.fields import TriState
@@ -205,7 +208,7 @@ def _show_refused(  # noqa: PLR0913 - a request, what was in the way, and what w
 ) -> Response:
     """Show a request as it is now, with what was in the way; what was typed stays."""
     is_stale = isinstance(error, StaleError)
-    problem = _STALE if is_stale else msg("%(reason)s", reason=str(error))
+    problem = _STALE if is_stale else say_refused(error)
     return _show(
         site,
         request,
@@ -249,6 +252,7 @@ def _show(  # noqa: PLR0913 - a request, and what is said about the form
         urgency=look_of_urgency(draft.urgency),
         shown=_show_draft(draft),
         ground=_say_ground(draft),
+        onward=_say_onward(draft),
         told=say_known(TriState, draft.legal_basis.get("person_informed")),
         reasons=reasons,
         asks_case_manager=any(why.rule == _ASKS_CASE_MANAGER for why in reasons),
@@ -268,6 +272,11 @@ def _show_draft(draft: Draft) -> list[ShownField]:
 def _say_ground(draft: Draft) -> Message | str:
     basis: dict[str, Any] = draft.legal_basis
     return say_known(ExceptionGround, basis.get("ground")) if "ground" in basis else ""
+
+
+def _say_onward(draft: Draft) -> Message | None:
+    is_personal = draft.legal_basis.get("kind") != Basis.NO_PERSONAL_DATA
+    return say_onward(draft.onward) if is_personal else None
 
 
 def _list_approvers(context: NodeContext, *, besides: str) -> list[str]:

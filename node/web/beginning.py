@@ -1,18 +1,21 @@
 """Beginning a message from another page: a case, a message, a desk of the directory, a gate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.accounts.models import SignedIn
+from contact_registry.routing import Gap, resolve
 from node.domain.access import Principal
 from node.service.consent.circumstances import get_circumstances
-from node.service.context import NotFoundError
+from node.service.context import NodeContext, NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.reading import get_case, load_view
 from node.service.records import ErasedError, find_case
+from node.web.desks import describe_post
 from node.web.purposes import PLANS, Plan, find_plan
+from node.web.return_answers import fill_in_return
 from node.web.site import Site
-from protocol.identifiers import Channel, Phase, parse_case_reference
+from protocol.identifiers import Channel, ParticipantCode, Phase, parse_case_reference
 from protocol.messages.codes import Kind
 from protocol.messages.fields import TriState
 from protocol.messages.head import CaseMessage
@@ -46,6 +49,17 @@ def begin_message(site: Site, beginning: Beginning, *, draft_id: str, who: Signe
     The same identifier again leads to what is being written, or was sent of it. Raises
     ``NotFoundError`` for a type that is not begun like this.
     """
+    principal = site.principal(who)
+    return keep_draft(
+        site,
+        lambda: _make_draft(site, beginning, draft_id=draft_id, who=principal),
+        draft_id=draft_id,
+        who=who,
+    )
+
+
+def keep_draft(site: Site, make: Callable[[], OpenDraft], *, draft_id: str, who: SignedIn) -> str:
+    """Keep what ``make`` begins under ``draft_id``, once; return the address where it goes on."""
     account_id = who.account.id
     sent = find_sent(site.context, draft_id, account_id=account_id)
     if sent is not None:
@@ -53,8 +67,7 @@ def begin_message(site: Site, beginning: Beginning, *, draft_id: str, who: Signe
     try:
         load_draft(site.context, draft_id, account_id=account_id)
     except NotFoundError:
-        draft = _make_draft(site, beginning, draft_id=draft_id, who=site.principal(who))
-        handle_save_draft(site.context, draft, account_id=account_id)
+        handle_save_draft(site.context, make(), account_id=account_id)
     # A draft without this screen leads on to its own first one.
     return f"/new/{draft_id}/link"
 
@@ -63,7 +76,8 @@ def _make_draft(site: Site, beginning: Beginning, *, draft_id: str, who: Princip
     plan = find_plan(f"{beginning.tag}:{beginning.kind}" if beginning.kind else beginning.tag)
     if plan is None:
         raise NotFoundError("There is no such kind of message: open the case and begin again.")
-    answers = {name: tuple(values) for name, values in beginning.answers.items()}
+    answers = _fill_in(site, beginning, plan, who=who)
+    answers |= {name: tuple(values) for name, values in beginning.answers.items()}
     given = {
         "participant": beginning.participant,
         "to_authority": beginning.to_authority,
@@ -82,6 +96,41 @@ def _make_draft(site: Site, beginning: Beginning, *, draft_id: str, who: Princip
         case_reference=beginning.case_reference,
         answers=answers,
     )
+
+
+def _fill_in(
+    site: Site, beginning: Beginning, plan: Plan, *, who: Principal
+) -> dict[str, tuple[str, ...]]:
+    """Give what nobody has to type again: our desk, and what the case says of a return."""
+    answers = dict[str, tuple[str, ...]]()
+    if "case_manager" in plan.body.model_fields:
+        phase = plan.fixed_phase or beginning.phase or Phase.IDENTIFICATION
+        answers |= fill_in_our_side(site.context, phase)
+    if beginning.case_reference:
+        with site.context.database.reading() as session:
+            row = find_case(session, parse_case_reference(beginning.case_reference))
+        if row is not None:
+            answers |= fill_in_return(
+                site,
+                row.case_id,
+                plan,
+                peer=beginning.participant,
+                channel=beginning.channel or plan.usual_channel,
+                who=who,
+            )
+    return answers
+
+
+def fill_in_our_side(context: NodeContext, phase: Phase) -> dict[str, tuple[str, ...]]:
+    """Fill in the case manager from our desk's entry, so that nobody types it again."""
+    desk = resolve(
+        context.directory.current(),
+        participant=ParticipantCode(context.participant),
+        phase=phase,
+        at=context.clock(),
+    )
+    known = {} if isinstance(desk, Gap) else describe_post(desk.authority)
+    return {f"case_manager-{name}": (value,) for name, value in known.items() if value}
 
 
 def _find_age(site: Site, reference: str, *, who: Principal) -> dict[str, tuple[str, ...]]:

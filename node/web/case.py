@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,17 +16,19 @@ from node.service.attachments.showing import count_files
 from node.service.cases.listing import CaseFilter, list_cases
 from node.service.cases.opening import handle_open_case
 from node.service.context import NotFoundError
-from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
+from node.service.drafts import OpenDraft
 from node.service.permitting import find_seen_case
 from node.service.reading import CaseView, Item, get_case, load_view
 from node.service.records import IN, ErasedError, find_case
-from node.web.beginning import Beginning, begin_message
+from node.web.beginning import Beginning, begin_message, keep_draft
 from node.web.cases.acting import do_once, open_case, show
 from node.web.cases.next_step import find_next
 from node.web.cases.summary import count_records, count_tasks
 from node.web.cases.words import STRAND_LOOKS, say_channel
-from node.web.composition import PLANS, Purpose, Screen
-from node.web.fields import describe_fields, spread_body
+from node.web.composition import PLANS, Purpose
+from node.web.fields import DATES, FormField
+from node.web.forms.filled import FilledForm, FormSetting
+from node.web.forms.spreading import spread
 from node.web.labels import say_code, say_known, say_type
 from node.web.purposes import list_choices_in_case, parse_choice
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
@@ -173,17 +175,12 @@ def _add_beginnings(router: APIRouter, site: Site) -> None:
         purpose, peer = get_text(form, "purpose"), get_text(form, "participant")
         if purpose not in {Purpose.REFERRAL, Purpose.MESSAGE} or peer not in case.peers:
             raise NotFoundError("This case has no such Participant: open it again.")
-        key, account_id = get_text(form, "key"), who.account.id
-        sent = find_sent(site.context, key, account_id=account_id)
-        if sent is not None:
-            return go_to(f"/sent/{sent.message_id}")
-        try:
-            load_draft(site.context, key, account_id=account_id)
-        except NotFoundError:
-            draft = _begin(site, case, Purpose(purpose), peer=peer, draft_id=key, who=principal)
-            handle_save_draft(site.context, draft, account_id=account_id)
-        # A draft without this screen leads on to its own first one.
-        return go_to(f"/new/{key}/{Screen.LINK}")
+        key = get_text(form, "key")
+
+        def make() -> OpenDraft:
+            return _begin(site, case, Purpose(purpose), peer=peer, draft_id=key, who=principal)
+
+        return go_to(keep_draft(site, make, draft_id=key, who=who))
 
 
 def _show_list(  # noqa: PLR0913 - what one page can be asked for, all by name
@@ -265,21 +262,29 @@ def _begin(  # noqa: PLR0913 - where a message begins, and whose it is
 
 def _take_over(
     site: Site, items: list[Item], purpose: Purpose, *, who: Principal
-) -> dict[str, Any]:
-    """Give the safe facts that the newest message about the person already says."""
-    fields = [
-        field
-        for field in describe_fields(PLANS[purpose].body)
-        if field.sensitivity is Sensitivity.NONE
-    ]
+) -> dict[str, tuple[str, ...]]:
+    """Give the safe facts that the newest message about the person already says.
+
+    Days and moments are left out: they belong to the earlier message.
+    """
+    model, setting = PLANS[purpose].body, FormSetting(zone=site.zone, keep=_is_taken_over)
+    form = FilledForm(model, {}, setting)
     for item in reversed(items):
         try:
             message = load_view(site.context, item.message_id, who=who).message
         except ErasedError:  # an earlier one may say it
             continue
         if isinstance(message, CaseMessage) and isinstance(message.body, PersonBody):
-            known = spread_body(fields, message.body)
-            if item.direction == IN:  # the case manager named there is theirs, not ours
-                known = {n: v for n, v in known.items() if not n.startswith("case_manager")}
-            return known
+            said = spread(model, message.body, setting)
+            # The case manager that is named in a received message is theirs, not ours.
+            not_ours = "case_manager" if item.direction == IN else None
+            return {
+                name: values
+                for name, values in said.items()
+                if form.owns(name) and name.partition("-")[0] != not_ours
+            }
     return {}
+
+
+def _is_taken_over(leaf: FormField) -> bool:
+    return leaf.sensitivity is Sensitivity.NONE and leaf.control not in DATES

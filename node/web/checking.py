@@ -7,15 +7,16 @@ from console.i18n import Message, msg
 from contact_registry.directory import Directory
 from contact_registry.routing import Gap
 from directory_pages.codes import LANGUAGES
+from node.service.building import Asking, find_longest
 from node.web.composition import Composition, Screen, is_reachable
 from node.web.fields import FormField, explain_error
 from node.web.labels import CODE_LABELS, say_code, say_known
 from node.web.legal_basis import NEW, Basis
 from node.web.purposes import Shape, find_plan, needs_personal_data
-from protocol.identifiers import Phase
-from protocol.messages.codes import Formality
+from protocol.identifiers import ParticipantCode, Phase
+from protocol.messages.codes import Formality, Urgency
 from protocol.messages.fields import Sensitivity, TriState
-from protocol.messages.head import ExceptionGround
+from protocol.messages.head import ExceptionGround, OnwardScope
 
 Errors = dict[str, Message]
 """What to do about each field, by its name."""
@@ -79,8 +80,54 @@ def _find_desk_errors(composition: Composition, directory: Directory, now: datet
             )
         }
     offered = {str(desk.id) for desk in (answer.authority, *answer.alternatives)}
-    if composition.draft.get("to_authority") not in offered:
+    desk = composition.draft.get("to_authority")
+    if desk not in offered:
         return {"to_authority": msg("Choose the desk to write to.")}
+    longest = find_deadline(composition, directory, desk=desk, at=now)
+    return _find_due_errors(composition, longest, now)
+
+
+def find_deadline(
+    composition: Composition,
+    directory: Directory,
+    *,
+    desk: str,
+    at: datetime,
+    urgency: Urgency | None = None,
+) -> datetime | None:
+    """Say when an answer is due at the latest, as it will be when the message is sent.
+
+    ``urgency``: nothing for the one that was chosen. Raises ``RefusedDraftError`` for a desk that
+    is not listed.
+    """
+    entry = composition.plan.entry
+    asking = Asking(
+        entry,
+        composition.plan.kind or entry.kinds[0],
+        phase=composition.phase,
+        urgency=urgency or composition.urgency,
+        child=composition.is_child,
+    )
+    pair = (composition.participant, ParticipantCode(composition.recipient))
+    return find_longest(directory, asking, pair=pair, to_authority=desk, at=at)
+
+
+def _find_due_errors(composition: Composition, longest: datetime | None, now: datetime) -> Errors:
+    """Judge until when an answer is wanted: the rules may be shortened, never lengthened."""
+    if not composition.expects_answer:
+        return {}
+    try:
+        due = composition.terms.parse_due()
+    except DateError as error:
+        return {"answer_by": error.message}
+    if due is not None and due <= now:
+        return {"answer_by": msg("An answer is due in the future: choose a later moment.")}
+    if due is not None and longest is not None and due > longest:
+        return {
+            "answer_by": msg(
+                "This is later than the rules allow: choose an earlier moment, or leave it empty."
+            )
+        }
     return {}
 
 
@@ -131,8 +178,18 @@ def _find_basis_errors(composition: Composition, now: datetime) -> Errors:
             return {"basis": msg("Free text may speak of the person: it needs consent.")}
         case _ if needs_personal_data(composition.plan):
             return {"basis": msg("This message is about the person: choose another legal basis.")}
-    errors |= _find_formality_errors(composition)
+    errors |= _find_formality_errors(composition) | _find_onward_errors(composition)
     return _find_body_errors(composition, Screen.BASIS) | errors
+
+
+def _find_onward_errors(composition: Composition) -> Errors:
+    terms = composition.terms
+    if not composition.has_personal_basis or terms.scope is not OnwardScope.LISTED_AUTHORITIES:
+        return {}
+    known = {desk for desk, _ in composition.around.their_desks}
+    if not terms.authorities or set(terms.authorities) - known:
+        return {"onward_authorities": msg("Tick at least one desk, or choose another answer.")}
+    return {}
 
 
 def _find_formality_errors(composition: Composition) -> Errors:

@@ -5,7 +5,7 @@ Pure: answers and a directory in, forms, and the service's draft out. What is wr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -15,20 +15,23 @@ from console.dates import DateParts
 from console.i18n import Message
 from contact_registry.directory import Directory
 from contact_registry.routing import Desk, Gap, resolve
-from node.domain.access import Principal
-from node.service.building import Draft
+from node.service.building import Draft, OnwardDraft
+from node.service.consent.circumstances import Circumstances
 from node.service.drafts import Answers, OpenDraft
-from node.web.fields import FormField, Offers, get_date_parts
+from node.web.around import Surroundings
+from node.web.fields import FormField, get_date_parts
 from node.web.forms.filled import FilledForm, FormSetting
-from node.web.legal_basis import Basis, BasisAnswers, FiledConsent
+from node.web.legal_basis import Basis, BasisAnswers
 from node.web.purposes import PLANS, Plan, Purpose, Shape, find_plan, list_classes
+from node.web.terms import TermsAnswers
 from protocol.errors import MalformedError
 from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
 from protocol.messages.codes import AgeGroup, Formality, PersonGroup, Urgency
+from protocol.messages.entries import Expectation
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.policy.facts import IDENTIFYING
 
-__all__ = ["PLANS", "Composition", "Purpose", "Screen", "Surroundings", "is_reachable"]
+__all__ = ["PLANS", "Composition", "Purpose", "Screen", "is_reachable"]
 """The purposes are named here, too, for pages that begin a message."""
 
 
@@ -49,6 +52,8 @@ _ASKED_FIRST: Final = frozenset({"possibly_under_18", "danger_now", "ties", "per
 """Fields of a body that choose desk and deadline, and are asked on the first screen."""
 _OUR_DESK: Final = "case_manager-authority"
 _CHILD: Final = "child"
+BEST_INTEREST_DONE: Final = "done"
+"""The answer "yes" to whether the best interest of the child was assessed."""
 #: Given where a message is begun in a case.
 _GIVEN: Final = frozenset({"participant", "phase", "channel"})
 _OF_TEXT: Final = frozenset({"language"})
@@ -56,30 +61,10 @@ _OF_FORM: Final = frozenset({"formality", "instrument"})
 _NAMES: Final = {
     Screen.LINK: _GIVEN | {"possibly_under_18", "danger_now"},
     Screen.PERSON: frozenset({"best_interest"}),
-    Screen.DESK: frozenset({"to_authority", "urgency"}),
-    Screen.BASIS: BasisAnswers.names | _OF_TEXT,
+    Screen.DESK: frozenset({"to_authority", "urgency"}) | TermsAnswers.due_names,
+    Screen.BASIS: BasisAnswers.names | TermsAnswers.onward_names | _OF_TEXT,
     Screen.CONTENT: _OF_TEXT,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """In what a message is written: whose it is, and what directory and case say now."""
-
-    participant: ParticipantCode
-    zone: ZoneInfo
-    #: Who writes.
-    who: Principal
-    #: Our desk, which every case manager on our side belongs to.
-    own_desk: str = ""
-    #: The identifying classes that an agreement with the recipient allows, in this phase, today.
-    agreed: frozenset[Sensitivity] = frozenset()
-    #: Consents on file in the case that name this recipient and phase.
-    consents: tuple[FiledConsent, ...] = ()
-    #: The case's rules for children apply, by what is known of it.
-    is_child_case: bool = False
-    #: What can be chosen where a field names a Participant, a desk or a message.
-    offers: Offers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +172,12 @@ class Composition:
         return self.plan.fixed_formality or said
 
     @property
+    def expects_answer(self) -> bool:
+        """Whether the type, sent as this kind, waits for an answer."""
+        kind = self.plan.kind or self.plan.entry.kinds[0]
+        return self.plan.entry.expectation_of(kind) is not Expectation.NOTHING
+
+    @property
     def recipient(self) -> str:
         """Whom it goes to."""
         return self.draft.get("participant")
@@ -197,6 +188,16 @@ class Composition:
     def basis(self) -> BasisAnswers:
         """What was answered about the legal basis."""
         return BasisAnswers(self.draft, zone=self.zone, consents=self.around.consents)
+
+    @property
+    def terms(self) -> TermsAnswers:
+        """What was answered about deadline and passing on."""
+        return TermsAnswers(self.draft, zone=self.zone, passable=self.around.passable)
+
+    @property
+    def has_personal_basis(self) -> bool:
+        """Whether it is sent on a basis on which it may speak of the person."""
+        return self.basis.kind in {Basis.CONSENT, Basis.EXCEPTION}
 
     @property
     def has_consent(self) -> bool:
@@ -327,6 +328,8 @@ class Composition:
         body = ours.body()
         stated = self.basis.state(phase=self.phase, recipient=self.recipient, body=body)
         reply = self.draft.get("in_reply_to") or None
+        terms, passed_on = self.terms, self.terms.passed_on
+        is_personal = self.has_personal_basis
         names_channel = self.channel is not self.plan.usual_channel or reply is None
         return Draft(
             type=self.plan.tag,
@@ -337,6 +340,7 @@ class Composition:
             in_reply_to=reply,
             phase=self.phase,
             urgency=self.urgency,
+            answer_by=terms.state_due() if self.expects_answer else None,
             formality=self.formality,
             instrument=self._instrument(),
             language=self.draft.get("language") or "en",
@@ -344,10 +348,20 @@ class Composition:
             to_authority=self.draft.get("to_authority") or None,
             legal_basis=stated.legal_basis,
             body=body,
+            onward=terms.state_onward() if is_personal else OnwardDraft(),
+            passes_on=passed_on.message_id if is_personal and passed_on else None,
             consent=stated.consent,
             exception=stated.exception,
-            circumstances=stated.circumstances,
+            circumstances=self._add_best_interest(stated.circumstances),
         )
+
+    def _add_best_interest(self, said: Circumstances | None) -> Circumstances | None:
+        """Say that the best interest of the child was assessed, unless the case says it already."""
+        is_done = self.is_child and self.draft.get("best_interest") == BEST_INTEREST_DONE
+        if not is_done or self.around.is_best_interest_known:
+            return said
+        noted = Circumstances(treated_as_child=True, best_interest_assessed=True)
+        return noted if said is None else said.add(noted)
 
     def _instrument(self) -> str | None:
         is_formal = self.formality is Formality.FORMAL

@@ -14,6 +14,7 @@ from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
 from contact_registry.routing import Gap, resolve
 from node.domain.states import DECIDABLE
+from node.service.answerable import is_answerable
 from node.service.attention import list_waiting
 from node.service.cases.linking import handle_link
 from node.service.cases.listing import CaseFilter, list_cases
@@ -25,7 +26,7 @@ from node.service.records import IN
 from node.web.desks import describe_post
 from node.web.fields import clean_text
 from node.web.labels import DECIDED, list_choices, say_type
-from node.web.message import is_answerable
+from node.web.refusing import say_refused
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
 from node.web.states import look_of
 from protocol.errors import MalformedError
@@ -77,7 +78,7 @@ def create_deciding_router(site: Site) -> APIRouter:
             decided = _describe_decision(site, newest, who)
             return _show(site, request, newest, answer, decided=decided, is_stale=True)
         except RefusedDraftError as error:
-            refused = msg("It cannot be sent as it is. %(reason)s", reason=str(error))
+            refused = msg("It cannot be sent as it is. %(reason)s", reason=say_refused(error))
             return _show(site, request, view, answer, errors={"outcome": refused})
         return go_to(f"/done/{message_id}" if linked else f"/done/{message_id}?link=no")
 
@@ -244,7 +245,7 @@ def _decide(site: Site, answer: Answer, view: MessageView, form: Form, who: Sign
             procedure_note=answer["procedure_note"] or None,
         )
     except ValidationError as error:
-        raise RefusedDraftError("Check the fields of the case manager.") from error
+        raise RefusedDraftError(msg("Check the fields of the case manager.")) from error
     return handle_decide(
         site.context,
         view.item.message_id,

@@ -19,6 +19,7 @@ from node.service.links import LinkState, list_links
 from node.service.quarantine import list_quarantine
 from node.web.admin.alerts import list_alerts
 from node.web.admin.backups import grade_newest
+from node.web.admin.task_words import say_trouble
 from node.web.labels import say_known
 from node.web.site import NodeAdmin, PageRoute, Site
 from node.web.states import Look
@@ -74,7 +75,7 @@ def _describe(site: Site) -> dict[str, Any]:
         directory = None
     return {
         "link": _LINKS.get(state, Look(state, "warn", "hourglass")),
-        "troubles": site.list_troubles(),
+        "troubles": [say_trouble(trouble) for trouble in site.list_troubles()],
         "outbox": list_outbox(context),
         "letters_count": count_dead_letters(context),
         "files_count": count_quarantined_files(context),

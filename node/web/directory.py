@@ -1,9 +1,10 @@
 """The directory: who is competent, how sure that is, and how to reach them without this system.
 
 A past day is shown as this node had verified it then. The day stands in the address; who was looked
-up does not.
+up does not: the form is answered with a redirect, and Back looks it up again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from http import HTTPStatus
@@ -35,7 +36,10 @@ from node.web.purposes import PLANS, Purpose
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to, may
 from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
 
+_PATH: Final = "/directory"
 _ASKED: Final = ("participant", "phase", "child", "channel", "place")
+#: What is kept of one answer: codes are shorter, and the field of the place takes no more.
+_LONGEST_ANSWER: Final = 120
 
 Day = Annotated[date | None, Query(description="A past day, as 2026-03-01; today without it.")]
 
@@ -62,14 +66,32 @@ class Looking:
 def create_directory_router(site: Site) -> APIRouter:
     """Build the pages of the directory, for every role: they hold no content."""
     router = APIRouter(route_class=PageRoute)
+    _add_looking_up(router, site)
+    _add_writing(router, site)
+    _add_participant(router, site)
+    return router
 
-    @router.get("/directory")
+
+def _add_looking_up(router: APIRouter, site: Site) -> None:
+    looked_for = site.looked_for(_PATH)
+
+    @router.get(_PATH)
     def show(request: Request, who: ActiveSession, day: Day = None) -> Response:
-        return _show(site, request, day=day, who=who)
+        asked = looked_for.find(request, who=who)
+        looking = _look_or_none(site, day)
+        is_asked = asked.get("day") == looking.of_day and not _judge(asked, looking.directory)
+        return _show(site, request, day=day, asked=asked if is_asked else None, who=who)
 
-    @router.post("/directory")
+    @router.post(_PATH)
     def look_up(request: Request, who: ActiveSession, form: Form, day: Day = None) -> Response:
-        return _show(site, request, day=day, form=form, who=who)
+        asked = {name: get_text(form, name)[:_LONGEST_ANSWER] for name in _ASKED}
+        asked["channel"] = asked["channel"] or Channel.ASSISTANCE.value
+        looking = _look_or_none(site, day)
+        if _judge(asked, looking.directory):
+            return _show(site, request, day=day, asked=asked, who=who)
+        response = go_to(f"{_PATH}{looking.of_day}")
+        looked_for.keep(response, {**asked, "day": looking.of_day}, who=who)
+        return response
 
     @router.post("/day-of-directory")
     def choose_day(request: Request, who: ActiveSession, form: Form) -> Response:
@@ -86,6 +108,8 @@ def create_directory_router(site: Site) -> APIRouter:
             return _show(site, request, day=None, asked_day=parts, problem=problem, who=who)
         return go_to(f"/directory{looking.of_day}")
 
+
+def _add_writing(router: APIRouter, site: Site) -> None:
     @router.post("/directory/write")
     def write(who: FocalPoint, form: Form) -> Response:
         """Begin a message to a desk of today's directory."""
@@ -100,6 +124,8 @@ def create_directory_router(site: Site) -> APIRouter:
         )
         return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
 
+
+def _add_participant(router: APIRouter, site: Site) -> None:
     @router.get("/directory/{code}")
     def show_participant(
         request: Request, who: ActiveSession, code: str, day: Day = None
@@ -133,7 +159,16 @@ def create_directory_router(site: Site) -> APIRouter:
             say_code=say_code,
         )
 
-    return router
+
+def _judge(asked: Mapping[str, str], directory: Directory) -> dict[str, Message]:
+    errors = dict[str, Message]()
+    if asked.get("participant") not in {entry.code for entry in directory.participants}:
+        errors["participant"] = msg("Choose a Participant.")
+    if asked.get("phase") not in CODE_LABELS[Phase]:
+        errors["phase"] = msg("Choose a phase.")
+    if asked.get("channel") not in CODE_LABELS[Channel]:
+        errors["channel"] = msg("Choose a channel.")
+    return errors
 
 
 def _may_write(site: Site, who: SignedIn, code: str, directory: Directory) -> bool:
@@ -183,23 +218,18 @@ def _show(  # noqa: PLR0913 - what one page can be asked for, all by name
     *,
     day: date | None,
     who: SignedIn,
-    form: Form | None = None,
+    asked: Mapping[str, str] | None = None,
     asked_day: DateParts | None = None,
     problem: Message | None = None,
 ) -> Response:
     looking = _look_or_none(site, day)
     directory = looking.directory
-    asked = {name: get_text(form, name) if form else "" for name in _ASKED}
-    asked["channel"] = asked["channel"] or Channel.ASSISTANCE.value
     errors = {} if problem is None else {"day": problem}
-    if form is not None and asked["participant"] not in {e.code for e in directory.participants}:
-        errors["participant"] = msg("Choose a Participant.")
-    if form is not None and asked["phase"] not in CODE_LABELS[Phase]:
-        errors["phase"] = msg("Choose a phase.")
-    if form is not None and asked["channel"] not in CODE_LABELS[Channel]:
-        errors["channel"] = msg("Choose a channel.")
+    errors |= {} if asked is None else _judge(asked, directory)
     answer = None
-    if form is not None and not errors:
+    if asked is None:
+        asked = {**dict.fromkeys(_ASKED, ""), "channel": Channel.ASSISTANCE.value}
+    elif not errors:
         answer = resolve(
             directory,
             participant=ParticipantCode(asked["participant"]),

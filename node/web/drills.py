@@ -1,5 +1,6 @@
 """Drills at the node: what is asked of our desks, answering, and how we did."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ from console.accounts.models import SignedIn
 from console.guard import ActiveSession, require_roles
 from console.i18n import Message, msg, pmsg
 from console.rendering import NO_ERRORS, FormErrors
+from contact_registry.drills.errors import DrillRefusal
 from contact_registry.freshness import ReviewState, list_reviews
 from directory_pages.codes import say
 from directory_pages.drill_words import (
@@ -51,6 +53,20 @@ _STANDINGS: Final = {
     ),
 }
 
+_UNVERIFIED: Final = msg("The hub could not verify the answer. Tell your administrator.")
+_REFUSALS: Final[Mapping[str, Message]] = {
+    DrillRefusal.MALFORMED: _UNVERIFIED,
+    DrillRefusal.FORGED: _UNVERIFIED,
+    DrillRefusal.OTHER_DRILL: _UNVERIFIED,
+    DrillRefusal.UNKNOWN_SIGNER: msg("The hub does not know the key of this node yet."),
+    DrillRefusal.UNKNOWN_DRILL: msg("The hub asked no such question."),
+    DrillRefusal.WRONG_MOMENT: msg(
+        "The clock of this node or of the hub is wrong. Tell your administrator."
+    ),
+    DrillRefusal.CLOSED: msg("The question was closed before."),
+}
+"""Why the hub refused an answer of a node; other refusals are not of nodes."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnFacts:
@@ -60,6 +76,8 @@ class OwnFacts:
     facts: DrillFacts
     standing: Look | None
     needs_answer: bool
+    #: Why the hub refused our answer; empty if it did not.
+    refusal: Message | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +166,7 @@ def _describe(site: Site, own: OwnDrill) -> OwnFacts:
         facts=describe_drill(own.drill, directory),
         standing=None if answer is None else _STANDINGS[answer.standing],
         needs_answer=own.drill.is_open and not is_answered,
+        refusal=_REFUSALS.get(answer.refusal, answer.refusal) if answer else "",
     )
 
 

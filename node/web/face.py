@@ -42,6 +42,8 @@ ATTACH_FORM: Final = "/attach-file/"
 """The form that brings a file in, read as it arrives."""
 SCAN_FORM: Final = "/case-scan-file/"
 SCAN_PIECES: Final = "/case-scan/"
+LOOKED_FOR_PATHS: Final = ("/search", "/directory")
+"""Pages that show again what was looked for on them."""
 #: Where files come in; the rest of such a request is a form's framing.
 FILE_BODIES: Final = dict.fromkeys(
     ("/api/v1/files/", ATTACH_FORM, "/attach/", SCAN_FORM, SCAN_PIECES),
@@ -87,6 +89,7 @@ def build_console(  # noqa: PLR0913 - what a console is put together from, each 
             background_prefixes=(LIVE_PREFIX,),
             larger_bodies={**DIRECTORY_BODIES, **FILE_BODIES},
             streamed_paths=(ATTACH_FORM, SCAN_FORM),
+            looked_for_paths=LOOKED_FOR_PATHS,
         ),
         wiring=Wiring(
             accounts=open_accounts(context),

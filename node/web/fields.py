@@ -5,9 +5,9 @@ This module knows single fields: how each is filled in, read, and explained when
 nests and repeats is in :mod:`node.web.forms`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,9 +21,9 @@ from node.web.field_labels import find_hint, find_label
 from node.web.forms.conditions import find_condition
 from node.web.forms.dependence import Condition
 from node.web.labels import list_choices, say_code
-from node.web.words.hints import DESK_HINT, MESSAGE_HINT
+from node.web.words.hints import DESK_HINT, HINTS, MESSAGE_HINT
 from protocol.limits import LIMITS
-from protocol.messages.describing import FieldDescription, ValueKind, describe_own_fields
+from protocol.messages.describing import FieldDescription, ValueKind
 from protocol.messages.fields import Sensitivity, TriState
 
 _NO_DATE: Final = "no date"
@@ -94,11 +94,17 @@ _TEXTS: Final = frozenset({Control.LINE, Control.NARRATIVE, Control.LINES})
 _CHOSEN: Final = frozenset({Control.RADIOS, Control.CHECKBOXES, Control.SELECT})
 _YES_NO: Final = (TriState.YES, TriState.NO)
 
-#: What to know when a thing is typed that can be chosen elsewhere.
-_TYPING_HINTS: Final = (DESK_HINT, MESSAGE_HINT)
+SHELTER_CODE: Final = "shelter_code"
+"""The field, of several types, that names a shelter by its opaque code."""
 
-Offers = Mapping[ValueKind, Sequence[tuple[str, Message | str]]]
-"""What can be chosen where only the moment knows it: Participants, desks, messages of the case."""
+#: What to know when a thing is typed that can be chosen elsewhere.
+_TYPING_HINTS: Final = (DESK_HINT, MESSAGE_HINT, HINTS[SHELTER_CODE])
+
+Offers = Mapping[str, Sequence[tuple[str, Message | str]]]
+"""What can be chosen where only the moment knows it: Participants, desks, messages of the case.
+
+By the kind of value, or by the name of the field.
+"""
 
 
 def describe_field(
@@ -148,22 +154,12 @@ def _choose_control(
 
 def offer(field: FormField, offers: Offers) -> FormField:
     """Give a field the choices of the moment, if there are some for what it holds."""
-    choices = offers.get(field.kind)
+    choices = offers.get(field.kind) or offers.get(field.path[-1])
     if not choices:
         return field
     control = Control.CHECKBOXES if field.control is Control.LINES else Control.SELECT
     hint = "" if field.hint in _TYPING_HINTS else field.hint
     return replace(field, control=control, choices=choices, hint=hint, max_length=None)
-
-
-def describe_fields(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[FormField]:
-    """Describe every leaf of a body model without repeated parts, in the model's order."""
-    for said in describe_own_fields(model):
-        path = (*prefix, said.name)
-        if said.kind is ValueKind.NESTED and not said.many:
-            yield from describe_fields(said.models[0], path)
-        elif said.kind not in {ValueKind.NESTED, ValueKind.ALTERNATIVES, ValueKind.FIXED}:
-            yield describe_field(model, said, path)
 
 
 def read_value(field: FormField, answers: Answers, *, zone: ZoneInfo) -> Any:
@@ -221,23 +217,6 @@ def clean_text(text: str) -> str:
 def is_filled(field: FormField, answers: Answers) -> bool:
     """Say whether anything was typed into a field."""
     return any(clean_text(v) for name in field.answer_names for v in answers.get(name, ()))
-
-
-def spread_body(fields: Sequence[FormField], body: BaseModel) -> dict[str, tuple[str, ...]]:
-    """Give the answers that these fields would have for ``body``: for a message begun from another.
-
-    Moments and days are left out: they belong to the earlier message.
-    """
-    answers: dict[str, tuple[str, ...]] = {}
-    for field in fields:
-        value: Any = body
-        for step in field.path:
-            value = getattr(value, step, None)
-        if value is None or field.control in DATES:
-            continue
-        items = value if isinstance(value, tuple) else (value,)
-        answers[field.name] = tuple(str(i.value if isinstance(i, Enum) else i) for i in items)
-    return answers
 
 
 def explain_date(field: FormField, answers: Answers, *, zone: ZoneInfo) -> Message | None:

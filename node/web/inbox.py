@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from console.guard import ActiveSession
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.states import DECIDABLE
 from node.service.attention import count_received_since, list_sent_troubles
@@ -62,7 +63,9 @@ def _find_home(roles: Container[str]) -> str:
     """Return where people work who see no messages."""
     if Role.NODE_ADMIN in roles:
         return "/delivery"
-    return "/changes" if Role.DIRECTORY_EDITOR in roles else "/directory"
+    if Role.DIRECTORY_EDITOR in roles:
+        return "/changes"
+    return "/audit" if Role.AUDITOR in roles else "/directory"
 
 
 def _has_items(signed_in: SignedIn) -> bool:
@@ -82,7 +85,9 @@ def create_inbox_router(site: Site) -> APIRouter:
     @router.get("/mine")
     def show_mine(request: Request, who: ActiveSession, after: str = "") -> Response:
         if not _has_items(who):
-            raise ForbiddenError("Items are looked after by focal points and approvers: ask one.")
+            raise ForbiddenError(
+                msg("Items are looked after by focal points and approvers: ask one.")
+            )
         return _show_items(site, request, who, after=after, is_mine=True)
 
     @router.get("/received")

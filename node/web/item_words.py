@@ -7,8 +7,8 @@ from typing import Final
 
 from console.i18n import Message, msg, pmsg
 from node.domain.work import ItemAct, ItemKind, ItemState, Telling
+from node.service.answerable import ASKS_TO_DELETE
 from node.service.reading import Item
-from node.service.telling import ERASURE, WITHDRAWN
 from node.service.work.listing import ItemLine
 from node.service.work.message_items import OF_MESSAGES
 from node.store.work_tables import WorkEventRow, WorkItemRow
@@ -16,8 +16,6 @@ from node.web.labels import say_type
 from node.web.site import Names
 from node.web.states import Look, look_of, look_of_urgency
 
-ASKS_TO_DELETE: Final = frozenset({WITHDRAWN, ERASURE})
-"""Types whose typed answer says what was deleted: it is given where the deletion is done."""
 #: From this rung on others than the desk were told.
 _RESERVE_RUNG: Final = 3
 

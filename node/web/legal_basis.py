@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from console.dates import DateParts
 from console.i18n import Message, msg
+from directory_pages.codes import LANGUAGES, say_language
 from node.service.consent.circumstances import Circumstances
 from node.service.consent.exceptions import ExceptionDraft
 from node.service.consent.records import ConsentDraft, ConsentStatement, ConsentView
@@ -237,3 +238,21 @@ def list_grounds(*, is_child: bool) -> list[tuple[str, Message, Message]]:
 def name_classes(marks: frozenset[Sensitivity]) -> list[Message]:
     """Name classes in words, in their own order."""
     return [CODE_LABELS[Sensitivity][mark] for mark in Sensitivity if mark in marks]
+
+
+def describe_basis(basis: BasisAnswers, *, is_child: bool) -> dict[str, Any]:
+    """Give what the template of the legal basis shows, of a message as of an answer."""
+    return {
+        "basis_answers": basis,
+        "is_child_basis": is_child,
+        "consents": [
+            (c.consent_id, c.content, name_classes(frozenset(c.content.classes)))
+            for c in basis.consents
+        ],
+        "new_consent": NEW,
+        "givers": basis.list_givers(is_child=is_child),
+        "grounds": list_grounds(is_child=is_child),
+        "told": list_choices(TriState),
+        "spoken": list(LANGUAGES.items()),
+        "say_language": say_language,
+    }

@@ -1,6 +1,7 @@
 """One message: its facts first, then everything else, and the proofs."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,23 +10,32 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from directory_pages.codes import say_language
+from node.domain.access import Principal
 from node.domain.states import DECIDABLE
+from node.service.answerable import is_answerable, is_to_delete
 from node.service.cancelling import is_cancellable
-from node.service.context import NodeContext
-from node.service.reading import Item, MessageView, handle_open
-from node.service.records import IN
+from node.service.context import NodeContext, NotFoundError
+from node.service.erasing import is_erasable
+from node.service.permitting import find_seen_message
+from node.service.reading import MessageView, handle_open
+from node.service.records import IN, ErasedError
 from node.service.work.listing import describe_item, find_items_of
-from node.service.work.message_items import ANSWERABLE
 from node.web.files import describe_files
-from node.web.item_words import ASKS_TO_DELETE, describe_line
+from node.web.item_words import describe_line
 from node.web.labels import say_code, say_type
 from node.web.proofs import list_proofs
 from node.web.showing import show_body, sort_facts
 from node.web.site import FocalPoint, Names, PageRoute, Site
 from node.web.states import look_of, look_of_dispatch, look_of_urgency
-from protocol.messages.catalogue import CATALOGUE, UnreadableMessage
-from protocol.messages.entries import Expectation
-from protocol.messages.head import CaseMessage, ConsentBasis, ExceptionBasis, PersonBody
+from node.web.terms import say_onward
+from protocol.messages.catalogue import UnreadableMessage
+from protocol.messages.head import (
+    CaseMessage,
+    ConsentBasis,
+    ExceptionBasis,
+    NoPersonalData,
+    PersonBody,
+)
 
 _RAW_SHOWN = 20_000
 
@@ -38,7 +48,10 @@ def create_message_router(site: Site) -> APIRouter:
     def show_message(request: Request, who: FocalPoint, message_id: str) -> Response:
         # Shown for the first time, its sender gets the signed receipt "opened".
         principal = site.principal(who)
-        view = handle_open(site.context, message_id, who=principal)
+        try:
+            view = handle_open(site.context, message_id, who=principal)
+        except ErasedError:
+            return _show_erased(site, request, message_id, who=principal)
         names = site.names()
         return site.page(
             request,
@@ -49,6 +62,17 @@ def create_message_router(site: Site) -> APIRouter:
         )
 
     return router
+
+
+def _show_erased(site: Site, request: Request, message_id: str, *, who: Principal) -> Response:
+    """Say that a message was erased here, and lead to what is left of it."""
+    with site.context.database.reading() as session:
+        row = find_seen_message(session, message_id, who=who)
+    if row is None:
+        raise NotFoundError("There is no such message here: open it again from its case.")
+    return site.page(
+        request, "erased.html", status=HTTPStatus.GONE, what=say_type(row.type), item=row
+    )
 
 
 def describe_item_of(site: Site, message_id: str, *, who: SignedIn, names: Names) -> dict[str, Any]:
@@ -62,13 +86,6 @@ def describe_item_of(site: Site, message_id: str, *, who: SignedIn, names: Names
     return {"work": found[0], "line": line, "is_own": found[0].claimed_by == own}
 
 
-def is_answerable(item: Item) -> bool:
-    """Say whether a received message still waits for its typed answer."""
-    entry = CATALOGUE.get(item.type)
-    asks = entry is not None and entry.expects is Expectation.RESPONSE
-    return asks and item.direction == IN and item.readable and item.handling in ANSWERABLE
-
-
 def describe_message(context: NodeContext, view: MessageView, names: Names) -> dict[str, Any]:
     """Give what the page of a message shows."""
     item = view.item
@@ -79,8 +96,10 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
         "what": say_type(item.type),
         "is_received": is_received,
         "is_open": is_received and item.readable and item.handling in DECIDABLE,
-        "is_answerable": is_answerable(item) and item.type not in ASKS_TO_DELETE,
-        "is_to_delete": is_answerable(item) and item.type in ASKS_TO_DELETE,
+        "is_answerable": is_answerable(item) and not is_to_delete(item),
+        "is_to_delete": is_to_delete(item),
+        "is_erasable": is_erasable(item),
+        "onward": None,
         "is_cancellable": not is_received and is_cancellable(item.dispatch),
         "look": look_of(item),
         "dispatch": None if is_received else look_of_dispatch(item, view.proofs),
@@ -108,6 +127,7 @@ def describe_message(context: NodeContext, view: MessageView, names: Names) -> d
         "folded": [field for field in fields if field.is_sensitive],
         "consent": basis if isinstance(basis, ConsentBasis) else None,
         "exception": basis if isinstance(basis, ExceptionBasis) else None,
+        "onward": None if isinstance(basis, NoPersonalData) else say_onward(message.onward),
     }
 
 

@@ -25,6 +25,7 @@ from node.service.records import IN
 from node.service.returns import ArrivalView, handle_settle_arrival, list_unannounced
 from node.web.fields import clean_text
 from node.web.labels import list_choices, say_type
+from node.web.refusing import say_refused
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
 from node.web.states import Look
 from protocol.limits import LIMITS
@@ -146,8 +147,7 @@ def _carry_out(
             return go_to(f"/sent/{newest.deletion.answer_message}")
         return _show(site, request, newest, form=form, errors={"owed": _STALE}, is_stale=True)
     except (RefusedDraftError, ValidationError) as error:
-        reason = str(error) if isinstance(error, RefusedDraftError) else ""
-        refused = msg("It cannot be confirmed as it is. %(reason)s", reason=reason)
+        refused = msg("It cannot be confirmed as it is. %(reason)s", reason=say_refused(error))
         return _show(site, request, asked, form=form, errors={"owed": refused})
     return go_to(f"/sent/{sent.message_id}")
 

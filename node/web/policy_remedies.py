@@ -20,8 +20,9 @@ POLICY_REMEDIES: Final[Mapping[str, Message]] = {
         "Send a trend alert in the trend channel, and anything else outside it."
     ),
     "channels.trend_personal_data": msg("Take out everything that is about a person."),
-    "channels.witness_protection": msg(
-        "Hand the message to somebody who works in the witness-protection channel."
+    "channels.elsewhere": msg(
+        "Do not send it another way. Ask your supervisor who works on the case, and hand the "
+        "message to them."
     ),
     "channels.desk": msg("Choose a desk that the registry lists for this channel."),
     "channels.last_resort": msg("Ask an approver whether this desk may see the message."),

@@ -18,9 +18,7 @@ POLICY_SENTENCES: Final[Mapping[str, Message]] = {
         "Trend alerts have a channel of their own, and share it with nothing."
     ),
     "channels.trend_personal_data": msg("The trend channel carries no personal data."),
-    "channels.witness_protection": msg(
-        "This case is under witness protection and stays in that channel."
-    ),
+    "channels.elsewhere": msg("This case is not worked on in this channel."),
     "channels.desk": msg("The recipient's desk does not work in this channel."),
     "channels.last_resort": msg(
         "Nobody in this channel can be reached, and the desk works in another one."

@@ -76,8 +76,9 @@ class Plan:
 
     @property
     def left_out(self) -> frozenset[tuple[str, ...]]:
-        """The parts of the body that this kind does not have."""
-        return list_left_out(self.entry, self.kind or self.entry.kinds[0])
+        """The parts of the body that this kind does not have, or that people never write in it."""
+        without = list_left_out(self.entry, self.kind or self.entry.kinds[0])
+        return without | _NEVER_WRITTEN.get(self.tag, frozenset())
 
     @property
     def is_about_person(self) -> bool:
@@ -115,6 +116,13 @@ class Plan:
         barred |= {Channel.ASSISTANCE} if self.tag in ABOUT_SUSPECTS else set()
         barred |= {Channel.POLICE} if self.tag in ABOUT_CARE else set()
         return tuple(channel for channel in Channel if channel not in barred)
+
+
+_NEVER_WRITTEN: Final[Mapping[str, frozenset[tuple[str, ...]]]] = {
+    # Part I is kept in the case, for people who are named (:mod:`node.web.cases.follow_up`): the
+    # case reference stands for the person, and the pages promise that Part I is never sent.
+    "social_inclusion.case_follow_up": frozenset({("confidential",)}),
+}
 
 
 def _fixed(entry: CatalogueEntry, name: str, codes: type[_Codes]) -> _Codes | None:

@@ -1,10 +1,13 @@
 """All pages of the node, in one router."""
 
 from collections.abc import Callable
+from typing import Final
 
 from fastapi import APIRouter
 
 from console.app import Console
+from console.cookies import Cookies
+from console.i18n import Message
 from contact_registry.changes.desk import ChangeDesk
 from directory_pages.corrections import CorrectionSource
 from node.service.context import NodeContext
@@ -33,6 +36,7 @@ from node.web.delivery import create_delivery_router
 from node.web.directory import create_directory_router
 from node.web.drills import create_drills_router
 from node.web.duty_pages import create_duty_router
+from node.web.erasing import create_erasing_router
 from node.web.files import create_files_router
 from node.web.inbox import create_inbox_router
 from node.web.items import create_items_router
@@ -41,16 +45,56 @@ from node.web.letters import create_letters_router
 from node.web.live import create_live_router
 from node.web.message import create_message_router
 from node.web.owed import create_owed_router
+from node.web.passing_on import create_passing_on_router
 from node.web.searching import create_searching_router
 from node.web.settings import create_settings_router
+from node.web.shelters import create_shelters_router
 from node.web.site import Site
+
+_ROUTERS: Final = (
+    create_inbox_router,
+    create_items_router,
+    create_owed_router,
+    create_searching_router,
+    create_duty_router,
+    create_settings_router,
+    create_message_router,
+    create_files_router,
+    create_composing_router,
+    create_attaching_router,
+    create_cancelling_router,
+    create_erasing_router,
+    create_passing_on_router,
+    create_shelters_router,
+    create_approvals_router,
+    create_deciding_router,
+    create_answering_router,
+    create_case_router,
+    create_case_pages_router,
+    create_directory_router,
+    create_drills_router,
+    create_delivery_router,
+    create_letters_router,
+    create_kept_forms_router,
+    create_alerts_router,
+    create_links_router,
+    create_carriage_router,
+    create_system_router,
+    create_backups_router,
+    create_people_router,
+    create_ways_in_router,
+    create_tokens_router,
+    create_hooks_router,
+    create_audit_router,
+)
+"""What builds the pages, each part from the site alone."""
 
 
 def create_web_router(  # noqa: PLR0913 - what the pages show of the running node, each by its name
     context: NodeContext,
     console: Console,
     *,
-    list_troubles: Callable[[], list[str]] = list,
+    list_troubles: Callable[[], list[Message]] = list,
     describe_link: Callable[[], str] = str,
     changes: ChangeDesk | None = None,
     corrections: CorrectionSource | None = None,
@@ -67,45 +111,14 @@ def create_web_router(  # noqa: PLR0913 - what the pages show of the running nod
         context=context,
         renderer=console.renderer,
         face=console.face,
+        cookies=Cookies(console.settings),
         list_troubles=list_troubles,
         describe_link=describe_link,
         running=running or Running(),
         archive=archive,
     )
     router = APIRouter(include_in_schema=False)
-    for create in (
-        create_inbox_router,
-        create_items_router,
-        create_owed_router,
-        create_searching_router,
-        create_duty_router,
-        create_settings_router,
-        create_message_router,
-        create_files_router,
-        create_composing_router,
-        create_attaching_router,
-        create_cancelling_router,
-        create_approvals_router,
-        create_deciding_router,
-        create_answering_router,
-        create_case_router,
-        create_case_pages_router,
-        create_directory_router,
-        create_drills_router,
-        create_delivery_router,
-        create_letters_router,
-        create_kept_forms_router,
-        create_alerts_router,
-        create_links_router,
-        create_carriage_router,
-        create_system_router,
-        create_backups_router,
-        create_people_router,
-        create_ways_in_router,
-        create_tokens_router,
-        create_hooks_router,
-        create_audit_router,
-    ):
+    for create in _ROUTERS:
         router.include_router(create(site))
     router.include_router(create_live_router(site, console.sessions))
     if changes is not None:

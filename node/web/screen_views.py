@@ -12,23 +12,25 @@ from console.i18n import Message, msg
 from contact_registry.routing import Gap
 from directory_pages.codes import LANGUAGES, say_language
 from node.service.attachments.staging import StagedFile
-from node.service.building import Asking, Draft, find_longest
+from node.service.building import Draft
 from node.service.context import RefusedDraftError
+from node.web.checking import find_deadline
 from node.web.composition import Composition, Screen, is_reachable
 from node.web.desks import explain_choice, look_of_gap, make_card
 from node.web.fields import FormField, group_by_class
 from node.web.file_words import say_size
-from node.web.labels import list_choices, say_code
-from node.web.legal_basis import NEW, Basis, list_grounds, name_classes
+from node.web.labels import list_choices, say_code, say_type
+from node.web.legal_basis import Basis, describe_basis, name_classes
 from node.web.policy_preview import preview_policy
 from node.web.purposes import Purpose, Shape, label_plan, list_purposes
+from node.web.refusing import say_refused
 from node.web.showing import show_body, sort_facts
 from node.web.site import Site
 from node.web.states import look_of_urgency
+from node.web.terms import SCOPES, say_onward
 from protocol.identifiers import ParticipantCode, Phase
 from protocol.messages.codes import AgeGroup, Formality, Urgency
-from protocol.messages.entries import Expectation
-from protocol.messages.fields import TriState
+from protocol.messages.head import OnwardScope
 
 
 def digest_draft(draft: Draft) -> str:
@@ -108,7 +110,7 @@ class ScreenViews:
             "say_language": say_language,
             "cards": cards,
             "urgencies": self._list_urgencies(answer.authority.id),
-            "expects_answer": self._expects_answer(),
+            "expects_answer": composition.expects_answer,
         }
 
     def _list_urgencies(self, desk: str) -> list[tuple[str, Any, Any]]:
@@ -122,27 +124,9 @@ class ScreenViews:
 
     def find_deadline(self, urgency: Urgency, *, desk: str) -> datetime | None:
         """Say when an answer is due at the latest, as it will be when the message is sent."""
-        context, composition = self.site.context, self.composition
-        entry = composition.plan.entry
-        asking = Asking(
-            entry,
-            composition.plan.kind or entry.kinds[0],
-            phase=composition.phase,
-            urgency=urgency,
-            child=composition.is_child,
-        )
-        return find_longest(
-            context.directory.current(),
-            asking,
-            pair=(context.participant, ParticipantCode(composition.recipient)),
-            to_authority=desk,
-            at=context.clock(),
-        )
-
-    def _expects_answer(self) -> bool:
-        plan = self.composition.plan
-        kind = plan.kind or plan.entry.kinds[0]
-        return plan.entry.expectation_of(kind) is not Expectation.NOTHING
+        context = self.site.context
+        directory, now = context.directory.current(), context.clock()
+        return find_deadline(self.composition, directory, desk=desk, at=now, urgency=urgency)
 
     def _describe_basis(self) -> dict[str, Any]:
         composition = self.composition
@@ -154,18 +138,33 @@ class ScreenViews:
             "classes": [(mark.value, say_code(mark)) for mark in composition.classes()],
             "barred": name_classes(frozenset(composition.barred_classes())),
             "agreed": name_classes(composition.around.agreed),
-            "consents": [
-                (c.consent_id, c.content, name_classes(frozenset(c.content.classes)))
-                for c in composition.around.consents
-            ],
-            "new_consent": NEW,
-            "grounds": list_grounds(is_child=composition.is_child),
-            "told": list_choices(TriState),
             "fixed_formality": composition.plan.fixed_formality,
             "formalities": list_choices(Formality),
-            "spoken": list(LANGUAGES.items()),
-            "say_language": say_language,
             "say_code": say_code,
+            **describe_basis(composition.basis, is_child=composition.is_child),
+            **self._describe_onward(),
+        }
+
+    def _describe_onward(self) -> dict[str, Any]:
+        """Say what can be chosen of what may be passed on."""
+        around, names = self.composition.around, self.site.names()
+        listed = OnwardScope.LISTED_AUTHORITIES
+        scopes = [(code.value, words) for code, words in SCOPES.items()]
+        return {
+            "scopes": [each for each in scopes if each[0] != listed or around.their_desks],
+            "their_desks": around.their_desks,
+            "passable": [
+                (
+                    each.message_id,
+                    # Translators: a message in a list: its kind, and the Participant that sent it
+                    msg(
+                        "%(what)s, from %(participant)s",
+                        what=say_type(each.type),
+                        participant=names.participant(each.sender),
+                    ),
+                )
+                for each in around.passable
+            ],
         }
 
     def describe_check(
@@ -185,7 +184,8 @@ class ScreenViews:
             "say_code": say_code,
             "giver": self._say_giver(),
             "covered": name_classes(composition.sendable()),
-            "is_request": self._expects_answer(),
+            "is_request": composition.expects_answer,
+            "onward": None,
             "answer_by": None,
             "seen": "",
             "files": self.files,
@@ -200,14 +200,19 @@ class ScreenViews:
             who = composition.around.who
             policy = preview_policy(self.site.context, draft, file_classes=marks, who=who)
         except RefusedDraftError as error:
-            return described | {"refusal": str(error)}
+            return described | {"refusal": say_refused(error)}
         body = composition.plan.body.model_validate_json(json.dumps(draft.body))
         desk = draft.to_authority
+        due = self.find_deadline(draft.urgency, desk=desk) if desk else None
         return described | {
             "policy": policy,
             "seen": digest_draft(draft),
             "shown": sort_facts(show_body(body)),
-            "answer_by": self.find_deadline(draft.urgency, desk=desk) if desk else None,
+            "answer_by": min(filter(None, (due, draft.answer_by)), default=None),
+            "onward": say_onward(draft.onward) if composition.has_personal_basis else None,
+            "onward_desks": draft.onward.authorities,
+            "passed_on": composition.terms.passed_on if draft.passes_on else None,
+            "say_type": say_type,
         }
 
     def _screen_of(self, name: str) -> str:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from console.i18n import Message, msg
-from contact_registry.routing import Gap, resolve
 from node.domain.approvals import ApprovalState
 from node.service.approval_rows import ApprovalAsked
 from node.service.approvals import get_approval, handle_ask_approval
@@ -27,15 +26,16 @@ from node.service.drafts import (
     handle_save_draft,
     load_draft,
 )
+from node.web.beginning import fill_in_our_side
 from node.web.checking import Errors, find_errors
 from node.web.composition import Composition, Screen
-from node.web.desks import describe_post
 from node.web.fields import clean_text
 from node.web.purposes import find_plan
+from node.web.refusing import say_refused
 from node.web.screen_views import ScreenViews, digest_draft
 from node.web.site import Form, Site, get_text, go_to
 from node.web.surroundings import find_desk_of_ours, surround
-from protocol.identifiers import ParticipantCode, Phase
+from protocol.identifiers import Phase
 
 _INCOMPLETE: Final = msg("Answers are missing: see below what to add.")
 _CHANGED: Final = msg("This changed since you checked it. Nothing was sent: check it again.")
@@ -73,21 +73,9 @@ class ComposingPages:
         except NotFoundError:
             if screen is not Screen.LINK:
                 raise
-            answers = self._fill_in_our_side()
+            answers = fill_in_our_side(self.site.context, Phase.IDENTIFICATION)
             draft = OpenDraft(draft_id=draft_id, kind="", case_reference=None, answers=answers)
             return self.wrap(draft, who)
-
-    def _fill_in_our_side(self) -> dict[str, tuple[str, ...]]:
-        """Fill in the case manager from our desk's entry, so that nobody types it again."""
-        context = self.site.context
-        desk = resolve(
-            context.directory.current(),
-            participant=ParticipantCode(context.participant),
-            phase=Phase.IDENTIFICATION,
-            at=context.clock(),
-        )
-        known = {} if isinstance(desk, Gap) else describe_post(desk.authority)
-        return {f"case_manager-{name}": (value,) for name, value in known.items() if value}
 
     # Answers.
 
@@ -153,7 +141,9 @@ class ComposingPages:
         screens = composition.screens
         for later in screens[screens.index(screen) + 1 :]:
             part = composition.screen_form(later) if later is Screen.CONTENT else None
-            is_untouched = part is not None and not part.is_filled
+            # What the node filled in is seen by somebody before it is checked.
+            is_seen = bool(composition.draft.get(_writer(later)))
+            is_untouched = part is not None and not (part.is_filled and is_seen)
             if is_untouched or self.find_errors(composition, later):
                 return later
         return Screen.CHECK
@@ -221,7 +211,10 @@ class ComposingPages:
         files = self.list_files(composition)
         if not all(file.complete for file in files):
             raise RefusedDraftError(
-                "A file is not here as a whole: choose it again on the page of files, or remove it."
+                msg(
+                    "A file is not here as a whole: choose it again on the page of files, or "
+                    "remove it."
+                )
             )
         return draft.model_copy(update={"files": tuple(file.file_id for file in files)})
 
@@ -338,4 +331,4 @@ def _read_purpose(form: Form) -> str:
 
 
 def _refuse(error: Exception) -> Message:
-    return msg("It cannot be sent as it is. %(reason)s", reason=str(error))
+    return msg("It cannot be sent as it is. %(reason)s", reason=say_refused(error))

@@ -1,5 +1,10 @@
-"""Search: by words, without any of them in an address."""
+"""Search: by words, without any of them in an address.
 
+The form is answered with a redirect, so that Back shows the result again, looked for anew.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -12,13 +17,16 @@ from console.rendering import NO_ERRORS, FormErrors
 from node.domain.access import Permission
 from node.domain.search import LONGEST_QUESTION, Kind
 from node.domain.states import DECIDABLE
+from node.service.permitting import require
 from node.service.records import IN
 from node.service.search.finding import Hit, SearchPage, search
-from node.service.search.terms import SearchWordsError
+from node.service.search.terms import SearchWordsError, parse_question
 from node.web.labels import say_type
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 from node.web.states import look_of
 
+_PATH: Final = "/search"
+_ASKED: Final = ("words", "confidential", "after")
 _AT_ONCE: Final = 25
 _LONGEST_PLACE: Final = 200
 _NO_WORDS: Message = msg("Write a word of two letters or more, a date, a number, or a reference.")
@@ -32,35 +40,59 @@ _KINDS: Final = {
 def create_searching_router(site: Site) -> APIRouter:
     """Build the page of search."""
     router = APIRouter(route_class=PageRoute)
+    looked_for = site.looked_for(_PATH)
 
-    @router.get("/search")
-    def ask(request: Request, who: FocalPoint) -> Response:
-        return _show(site, request, who)
+    @router.get(_PATH)
+    def show(request: Request, who: FocalPoint) -> Response:
+        asked = looked_for.find(request, who=who)
+        words = asked.get("words", "")
+        is_confidential = asked.get("confidential") == "yes"
+        if not words or (is_confidential and not _may_confidential(site, who)):
+            return _show(site, request, who)
+        page = _find(site, who, asked, is_confidential=is_confidential)
+        return _show(site, request, who, words=words, page=page, is_confidential=is_confidential)
 
-    @router.post("/search")
-    def find(request: Request, who: FocalPoint, form: Form) -> Response:
-        words = get_text(form, "words")
-        is_confidential = get_text(form, "confidential") == "yes"
-        after = get_text(form, "after")
-        if not words or len(words) > LONGEST_QUESTION or len(after) > _LONGEST_PLACE:
-            return _show(site, request, who, words=words, errors={"words": _NO_WORDS})
-        try:
-            page = search(
+    @router.post(_PATH)
+    def ask(request: Request, who: FocalPoint, form: Form) -> Response:
+        asked = {name: get_text(form, name) for name in _ASKED}
+        if len(asked["after"]) > _LONGEST_PLACE or not _is_question(asked["words"]):
+            return _show(site, request, who, words=asked["words"], errors={"words": _NO_WORDS})
+        if asked["confidential"] == "yes":
+            require(site.principal(who), Permission.READ_CONFIDENTIAL)
+        response = go_to(_PATH)
+        looked_for.keep(response, {**asked, "confidential": asked["confidential"][:3]}, who=who)
+        return response
+
+    return router
+
+
+def _is_question(words: str) -> bool:
+    try:
+        parse_question(words)
+    except SearchWordsError:
+        return False
+    return True
+
+
+def _may_confidential(site: Site, who: SignedIn) -> bool:
+    return site.principal(who).may(Permission.READ_CONFIDENTIAL)
+
+
+def _find(
+    site: Site, who: SignedIn, asked: Mapping[str, str], *, is_confidential: bool
+) -> SearchPage | None:
+    """Look for what was asked: from the start, if where it was to go on is there no more."""
+    for after in dict.fromkeys((asked.get("after", ""), "")):
+        with suppress(SearchWordsError):
+            return search(
                 site.context,
-                words,
+                asked["words"],
                 who=site.principal(who),
                 confidential=is_confidential,
                 limit=_AT_ONCE,
                 after=after or None,
             )
-        except SearchWordsError:
-            return _show(site, request, who, words=words, errors={"words": _NO_WORDS})
-        return _show(
-            site, request, who, words=words, page=page, is_confidential=is_confidential,
-            is_later=bool(after),
-        )  # fmt: skip
-
-    return router
+    return None
 
 
 def _describe_hit(hit: Hit, *, is_confidential: bool) -> dict[str, Any]:
@@ -94,7 +126,6 @@ def _show(  # noqa: PLR0913 - what was asked, and what was found
     words: str = "",
     page: SearchPage | None = None,
     is_confidential: bool = False,
-    is_later: bool = False,
     errors: FormErrors = NO_ERRORS,
 ) -> Response:
     hits = page.hits if page else ()
@@ -103,8 +134,7 @@ def _show(  # noqa: PLR0913 - what was asked, and what was found
         "found": page,
         "hits": [_describe_hit(hit, is_confidential=is_confidential) for hit in hits],
         "is_confidential": is_confidential,
-        "is_later": is_later,
-        "may_confidential": site.principal(who).may(Permission.READ_CONFIDENTIAL),
+        "may_confidential": _may_confidential(site, who),
         "most": LONGEST_QUESTION,
     }
     return site.page(request, "search.html", errors=errors, **context)

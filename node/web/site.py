@@ -17,10 +17,12 @@ from starlette.responses import RedirectResponse, Response
 from typing_extensions import override
 
 from console.accounts.models import SignedIn
+from console.cookies import Cookies
 from console.face import Face
 from console.formats import name_place
 from console.guard import require_active
 from console.i18n import Message, load_data_locale, msg
+from console.looked_for import LookedFor
 from console.rendering import NO_ERRORS, FormErrors, Renderer
 from console.request_state import get_request_state
 from contact_registry.directory import Directory
@@ -29,12 +31,14 @@ from contact_registry.models import Authority
 from directory_pages.drill_words import DrillFacts
 from node.domain.access import Permission, Principal, list_permissions
 from node.domain.events import SYSTEM_ACTOR
+from node.domain.ports import StoredContentError
 from node.service.context import NodeContext, NotFoundError
 from node.service.holding import judge_view
 from node.service.people import list_accounts
 from node.service.permitting import ForbiddenError
 from node.service.principals import LOCAL, describe_person
 from node.service.registry_archive import RegistryArchive
+from node.store.accounts import KeyStoreBox
 from node.web.admin.running import Running
 from node.web.last_drills import describe_last_drills
 from protocol.errors import MalformedError
@@ -157,7 +161,8 @@ class Site:
     context: NodeContext
     renderer: Renderer
     face: Face
-    list_troubles: Callable[[], list[str]] = field(default=list)
+    cookies: Cookies
+    list_troubles: Callable[[], list[Message]] = field(default=list)
     describe_link: Callable[[], str] = field(default=str)
     #: What pages of an administrator show of the running process, and ask of it.
     running: Running = field(default_factory=Running)
@@ -208,6 +213,15 @@ class Site:
         context.setdefault("names", self.names())
         context.setdefault("own", self.context.participant)
         return self.renderer.fragment(request, f"node/{template}", **context)
+
+    def looked_for(self, path: str) -> LookedFor:
+        """Give what keeps, for this page, what was looked for on it."""
+        return LookedFor(
+            path=path,
+            cookies=self.cookies,
+            box=KeyStoreBox(self.context.keys),
+            unsealable=StoredContentError,
+        )
 
     def last_drills(self, authority: str) -> list[DrillFacts]:
         """Describe the last reachability drills of a desk, for its card."""

@@ -1,5 +1,6 @@
 """In what a message is written: agreements, consents on file, what can be chosen in its fields."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,15 +11,18 @@ from node.domain.access import Permission, Principal
 from node.service.building import Wanted, find_own_desk
 from node.service.consent.circumstances import get_circumstances
 from node.service.consent.records import list_consents
+from node.service.consent.shelters import list_shelters
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError
 from node.service.drafts import OpenDraft
-from node.service.reading import get_case
-from node.service.records import OUT, find_case
-from node.web.composition import Composition, Surroundings
-from node.web.fields import Offers
-from node.web.labels import say_type
+from node.service.reading import Item, get_case
+from node.service.records import IN, find_case
+from node.web.around import Surroundings
+from node.web.composition import Composition
+from node.web.fields import SHELTER_CODE, Offers
 from node.web.legal_basis import FiledConsent, find_usable
+from node.web.naming_messages import name_messages
 from node.web.site import Site
+from node.web.terms import PassableMessage
 from protocol.identifiers import ParticipantCode, Phase, parse_case_reference
 from protocol.messages.describing import ValueKind
 from protocol.messages.fields import Sensitivity
@@ -62,7 +66,10 @@ def surround(site: Site, draft: OpenDraft, *, who: Principal) -> Composition:
         agreed=agreed,
         consents=case.consents,
         is_child_case=case.is_child,
-        offers=_list_offers(site, directory, bare.recipient, case),
+        is_best_interest_known=case.is_best_interest_known,
+        their_desks=_list_desks(directory, bare.recipient),
+        passable=case.passable,
+        offers=_list_offers(site, directory, bare.recipient, case, who=who),
     )
     return Composition(draft, around)
 
@@ -71,9 +78,12 @@ class _CaseFacts:
     """What the case of a draft says; nothing for a case that is opened with it."""
 
     def __init__(self) -> None:
-        self.is_child = False
+        self.is_child = self.is_best_interest_known = False
+        self.shelter_codes: tuple[str, ...] = ()
+        self.passable: tuple[PassableMessage, ...] = ()
         self.consents: tuple[FiledConsent, ...] = ()
-        self.messages: list[tuple[str, str]] = []
+        #: What went between both sides, the newest first: an answer is named in what follows it.
+        self.messages: list[Item] = []
 
     @classmethod
     def load(
@@ -94,14 +104,19 @@ class _CaseFacts:
             raise NotFoundError("The case of this draft is not here any more: begin a new message.")
         known = get_circumstances(context, row.case_id, who=who).circumstances
         facts.is_child = known.treated_as_child
+        facts.is_best_interest_known = known.best_interest_assessed
+        facts.shelter_codes = known.shelter_codes
         consents = list_consents(context, row.case_id, who=who)
         facts.consents = find_usable(consents, recipient=recipient, phase=phase)
         case = get_case(context, row.case_id, who=who)
         facts.messages = [
-            (item.message_id, item.type)
-            for item in case.items
-            if item.peer == recipient and item.direction == OUT and item.readable
+            item for item in reversed(case.items) if item.peer == recipient and item.readable
         ]
+        facts.passable = tuple(
+            PassableMessage(item.message_id, item.type, item.peer)
+            for item in reversed(case.items)
+            if item.peer != recipient and item.direction == IN and item.readable
+        )
         return facts
 
     def lay_over(self, plain: Surroundings) -> Surroundings:
@@ -125,19 +140,36 @@ def find_desk_of_ours(context: NodeContext, directory: Directory, composition: C
     )
 
 
-def _list_offers(site: Site, directory: Directory, recipient: str, case: _CaseFacts) -> Offers:
-    names = site.names()
-    desks: list[tuple[str, Message | str]] = [
-        (str(desk.id), desk.name)
-        for code in (site.context.participant, recipient)
-        if code in directory.contacts
-        for desk in directory.contacts[ParticipantCode(code)].authorities
+def _list_desks(directory: Directory, participant: str) -> tuple[tuple[str, str], ...]:
+    contacts = directory.contacts.get(ParticipantCode(participant)) if participant else None
+    return tuple((str(desk.id), desk.name) for desk in contacts.authorities) if contacts else ()
+
+
+def _list_shelters(
+    site: Site, case: _CaseFacts, *, who: Principal
+) -> list[tuple[str, Message | str]]:
+    """List the codes that may be named: ours with their shelters, and those that came."""
+    if not who.may(Permission.WORK_CASES):
+        return []
+    ours = [
+        (each.code, f"{each.code} ({each.name})") for each in list_shelters(site.context, who=who)
     ]
-    offers: dict[ValueKind, list[tuple[str, Message | str]]] = {
+    known = {code for code, _ in ours}
+    return [*ours, *((code, code) for code in case.shelter_codes if code not in known)]
+
+
+def _list_offers(
+    site: Site, directory: Directory, recipient: str, case: _CaseFacts, *, who: Principal
+) -> Offers:
+    names = site.names()
+    own = site.context.participant
+    desks = [*_list_desks(directory, own), *_list_desks(directory, recipient)]
+    offers: dict[str, Sequence[tuple[str, Message | str]]] = {
         ValueKind.PARTICIPANT: [
             (e.code, names.participant(e.code)) for e in directory.participants
         ],
         ValueKind.AUTHORITY: desks,
-        ValueKind.MESSAGE: [(message_id, say_type(tag)) for message_id, tag in case.messages],
+        ValueKind.MESSAGE: name_messages(case.messages, names),
+        SHELTER_CODE: _list_shelters(site, case, who=who),
     }
     return {kind: choices for kind, choices in offers.items() if choices}

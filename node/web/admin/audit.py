@@ -13,6 +13,7 @@ from console.accounts.models import SignedIn
 from console.audit.chain import AuditBrokenError, AuditFilter, AuditHead
 from console.confirming import Confirmed
 from console.i18n import Message, msg
+from console.refusals import say_refusal
 from node.domain.access import Permission
 from node.domain.audit import Act
 from node.service.audit import list_audit, read_audit_head, verify_audit
@@ -104,14 +105,14 @@ def _check(
 ) -> Response:
     principal = site.principal(who)
     problem: Message | None = None
+    detail: Message | str = ""
     try:
         head = verify_audit(site.context, who=principal, known=known)
     except AuditBrokenError as error:
         head = read_audit_head(site.context, who=principal)
         problem = _BROKEN
-        detail = str(error)
-    else:
-        detail = ""
+        detail = say_refusal(error)
+
     return site.page(
         request,
         "admin/audit_check.html",

@@ -15,7 +15,7 @@ from console.confirming import Confirmed
 from console.dates import DateError, DateParts
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
-from node.domain.hooks import HookState
+from node.domain.hooks import KINDS, HookState
 from node.service.context import StaleError
 from node.service.webhooks.keeping import (
     MOST_WEBHOOKS,
@@ -41,6 +41,7 @@ from node.web.admin.program_words import (
     NO_LABEL,
     TOO_MANY,
     TOO_MUCH,
+    list_hook_kinds,
 )
 from node.web.labels import list_choices
 from node.web.site import Form, PageRoute, Site, get_text, get_version, go_to
@@ -93,19 +94,11 @@ def create_hooks_router(site: Site) -> APIRouter:
         typed = read_wish(form)
         if typed.errors:
             return _show(site, request, who, webhook_id, errors=typed.errors)
-        kinds = load_webhook(site.context, webhook_id, who=site.principal(who)).kinds
-        wish = WebhookWish(
-            label=typed.wish.label,
-            url=typed.wish.url,
-            channels=typed.wish.channels,
-            is_paused=typed.wish.is_paused,
-            kinds=frozenset(kinds),
-        )
         try:
             handle_change(
                 site.context,
                 webhook_id,
-                wish,
+                typed.wish,
                 who=site.principal(who),
                 seen=get_version(form, "version"),
             )
@@ -183,6 +176,7 @@ def read_wish(form: FormData) -> HookForm:
         url=get_text(form, "url"),
         channels=frozenset(each for each in Channel if each.value in channels),
         is_paused=get_text(form, "paused") == "yes",
+        kinds=KINDS.intersection(str(each) for each in form.getlist("kinds")),
     )
     errors: dict[str, Message] = {}
     if not wish.label or len(wish.label) > _LONGEST_LABEL or not wish.label.isprintable():
@@ -196,7 +190,12 @@ def _show_new(
     site: Site, request: Request, wish: WebhookWish, *, errors: FormErrors = NO_ERRORS
 ) -> Response:
     return site.page(
-        request, "admin/hook_new.html", errors=errors, hook=wish, channels=list_choices(Channel)
+        request,
+        "admin/hook_new.html",
+        errors=errors,
+        hook=wish,
+        channels=list_choices(Channel),
+        kinds=list_hook_kinds(),
     )
 
 
@@ -221,6 +220,7 @@ def _show(  # noqa: PLR0913 - what the page of a webhook shows
         done=done,
         since=since or now,
         channels=list_choices(Channel),
+        kinds=list_hook_kinds(),
         is_paused=view.state is HookState.PAUSED,
         **context,
     )

@@ -79,7 +79,7 @@ def create_people_router(site: Site) -> APIRouter:
         return _show_new(site, request, sent)
 
     @router.post("/people/new")
-    def add(request: Request, who: PeopleAdmin, form: Form) -> Response:
+    def add(request: Request, who: PeopleAdmin, _sure: Confirmed, form: Form) -> Response:
         standing = read_standing(form)
         new = NewPerson(
             sign_in_name=get_text(form, "name"),

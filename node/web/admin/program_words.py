@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from console.i18n import Message, msg, pmsg
-from node.domain.hooks import HookState
+from node.domain.hooks import KINDS, HookState
 from node.service.tokens import TokenScope
 from node.web.states import Look
 
@@ -32,6 +32,38 @@ HOOK_LOOKS: Final[Mapping[HookState, Look]] = {
     HookState.PAUSED: Look(pmsg("webhook", "Paused"), "neutral", "ban"),
     HookState.DISABLED: Look(pmsg("webhook", "Given up"), "danger", "circle-alert"),
 }
+
+_KIND_GROUPS: Final[tuple[tuple[Message, tuple[str, ...]], ...]] = (
+    (
+        pmsg("kinds of events", "Messages and answers"),
+        ("message_", "decided", "decision_", "answer", "open_again", "act_not_"),
+    ),
+    (pmsg("kinds of events", "Files"), ("file_", "files_")),
+    (pmsg("kinds of events", "Delivery"), ("link_", "envelope_", "registry_")),
+    (
+        pmsg("kinds of events", "Consent, approval and deletion"),
+        (
+            "consent_", "exception_", "circumstances_", "approval_", "withdrawal_", "deletion_",
+            "recipient_told", "erased", "passed_on", "onward_",
+        ),
+    ),
+    (pmsg("kinds of events", "Return"), ("return_", "arrival_")),
+    (pmsg("kinds of events", "Items of the inbox"), ("item_",)),
+    (pmsg("kinds of events", "Test"), ("test",)),
+)  # fmt: skip
+"""Kinds of events by how they begin; all others are of the case."""
+_OF_CASE: Final = pmsg("kinds of events", "Course of the case")
+
+
+def list_hook_kinds() -> list[tuple[Message, list[str]]]:
+    """List what a webhook can be told of, in groups; the codes are those of the interface."""
+    left, groups = set(KINDS), list[tuple[Message, list[str]]]()
+    for words, beginnings in _KIND_GROUPS:
+        found = sorted(kind for kind in left if kind.startswith(beginnings))
+        left -= set(found)
+        groups.append((words, found))
+    return [*groups[:-1], (_OF_CASE, sorted(left)), groups[-1]]
+
 
 BAD_LABEL: Final = msg(
     "Write up to 50 letters, digits and hyphens. A label stays with its program: it cannot be used "

@@ -19,7 +19,7 @@ from node.service.room import measure_room
 from node.web.admin.backups import grade_newest
 from node.web.admin.running import HeldKey
 from node.web.admin.sizes import say_size
-from node.web.admin.task_words import describe_task
+from node.web.admin.task_words import describe_task, say_trouble
 from node.web.site import NodeAdmin, PageRoute, Site, go_to
 from node.web.states import Look
 
@@ -56,7 +56,7 @@ def _add_looking(router: APIRouter, site: Site) -> None:
         return site.page(
             request,
             "admin/system.html",
-            troubles=site.list_troubles(),
+            troubles=[say_trouble(trouble) for trouble in site.list_troubles()],
             failing=sum(1 for task in tasks if task.look.tone == "danger"),
             tasks_count=len(tasks),
             room=measure_room(site.context, who=site.principal(who)),

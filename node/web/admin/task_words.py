@@ -1,7 +1,7 @@
 """Background tasks in words: what each does, and how it does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -40,6 +40,12 @@ TASK_WORDS: Final[Mapping[str, Message]] = {
     "directory_changes": msg("Publishes signed changes of our entries"),
 }
 
+LINK_STATES: Final[Mapping[str, Message]] = {
+    "up": pmsg("link", "Up"),
+    "down": pmsg("link", "Down"),
+    "connecting": pmsg("link", "Connecting"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
@@ -59,6 +65,17 @@ def describe_task(state: TaskState, *, now: datetime) -> TaskFacts:
         timer=_say_timer(state),
         look=_look_at(state, now=now),
     )
+
+
+def say_trouble(trouble: Message) -> Message:
+    """Say what is wrong: a task by what it does, and the link's state in words."""
+    words: dict[str, Message] = {}
+    task, state = trouble.params.get("task"), trouble.params.get("state")
+    if isinstance(task, str) and task in TASK_WORDS:
+        words["task"] = TASK_WORDS[task]
+    if isinstance(state, str) and state in LINK_STATES:
+        words["state"] = LINK_STATES[state]
+    return replace(trouble, params={**trouble.params, **words}) if words else trouble
 
 
 def _say_timer(state: TaskState) -> Message:

@@ -32,7 +32,8 @@ from node.service.once import (
 )
 from node.web.cases.words import STALE, list_codes, say_channel
 from node.web.labels import say_code
-from node.web.site import Form, Names, Site, get_text, get_version
+from node.web.refusing import say_refused
+from node.web.site import Form, Names, Site, get_text, get_version, go_to
 from protocol.identifiers import Channel
 from protocol.messages.codes import TraffickingStatus
 
@@ -119,12 +120,21 @@ NOTHING_WRONG: Final = Outcome()
 _CHANGES: Final = frozenset({FORM_FIELD, CONFIRM_FIELD})
 
 
-def attempt(case: OpenCase, form: Form, act: Callable[[], object], *, at: str) -> Outcome:
-    """Carry out what a form asks for, once, however often it is sent.
+def attempt(
+    case: OpenCase,
+    form: Form,
+    act: Callable[[], object],
+    *,
+    at: str,
+    errors: FormErrors = NO_ERRORS,
+) -> Outcome:
+    """Carry out what a form asks for, once, however often it is sent; nothing while it has errors.
 
     ``at``: the field at which it is said what was refused. A form that was sent twice, by a double
     click or from the page before, has done it once. The form's field ``key`` names it.
     """
+    if errors:
+        return Outcome(errors=errors)
     meant = get_text(form, "strand")
     if meant and meant != case.channel:  # channels are counted anew: this would be in another one
         return Outcome(is_stale=True)
@@ -140,7 +150,7 @@ def attempt(case: OpenCase, form: Form, act: Callable[[], object], *, at: str) -
     except (StaleError, KeyUsedError):
         return Outcome(is_stale=True)
     except RefusedDraftError as error:
-        return Outcome(errors={at: msg("%(reason)s", reason=str(error))})
+        return Outcome(errors={at: say_refused(error)})
     return Outcome(made=made)
 
 
@@ -203,6 +213,16 @@ def show(
 def read_part(form: Form) -> int:
     """Return the part that a form names."""
     return max(get_version(form, "part"), 0)
+
+
+def read_version(form: Form) -> int | None:
+    """Return the strand's version that the page showed; a case that had none yet had none."""
+    return get_version(form, "row_version") if "row_version" in form else None
+
+
+def answer(outcome: Outcome, address: str, again: Callable[[Outcome], Response]) -> Response:
+    """Answer a form: what was done leads to ``address``, anything else shows the page again."""
+    return go_to(address) if outcome.is_done else again(outcome)
 
 
 def read_all(form: Form, names: Mapping[str, int]) -> dict[str, str]:

@@ -22,19 +22,22 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     Part,
+    answer,
     attempt,
     find_too_long,
     open_case,
     read_all,
     read_part,
+    read_version,
     show,
 )
 from node.web.cases.person import POST_FIELDS
 from node.web.desks import describe_post
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_version, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, go_to
 from protocol.errors import MalformedError
 from protocol.identifiers import CaseReference, parse_case_reference
 
+_NO_OTHER: Final = msg("There is no other case of this reference here.")
 _ASKED: Final[Mapping[str, int]] = {"account_id": 64, "authority": 120, **POST_FIELDS}
 
 
@@ -55,28 +58,27 @@ def _add_manager(router: APIRouter, site: Site) -> None:
     def name_manager(request: Request, who: FocalPoint, form: Form, case_id: str) -> Response:
         case = open_case(site, case_id, who, read_part(form))
         asked = read_all(form, _ASKED)
-        errors = _judge_manager(case, asked)
-        outcome = Outcome(errors=errors)
-        if not errors:
-            named = {name: asked[name] or None for name in ("authority", *POST_FIELDS)}
-            version = get_version(form, "row_version") if "row_version" in form else None
-            outcome = attempt(
-                case,
-                form,
-                lambda: handle_name_manager(
-                    site.context,
-                    case_id,
-                    Post.model_validate(named),
-                    who=case.who,
-                    account_id=asked["account_id"],
-                    channel=case.channel,
-                    row_version=version,
-                ),
-                at="account_id",
-            )
-        if outcome.is_done:
-            return go_to(case.address)
-        return _show_manager(case, request, asked=asked, outcome=outcome)
+        named = {name: asked[name] or None for name in ("authority", *POST_FIELDS)}
+        outcome = attempt(
+            case,
+            form,
+            lambda: handle_name_manager(
+                site.context,
+                case_id,
+                Post.model_validate(named),
+                who=case.who,
+                account_id=asked["account_id"],
+                channel=case.channel,
+                row_version=read_version(form),
+            ),
+            at="account_id",
+            errors=_judge_manager(case, asked),
+        )
+        return answer(
+            outcome,
+            case.address,
+            lambda outcome: _show_manager(case, request, asked=asked, outcome=outcome),
+        )
 
 
 def _judge_manager(case: OpenCase, asked: Mapping[str, str]) -> dict[str, Message]:
@@ -165,31 +167,29 @@ def _add_links(router: APIRouter, site: Site) -> None:
             handle_unlink(site.context, case_id, asked["unlink"], who=case.who)
             return go_to(f"{case.address}/links{case.part_query}")
         other = _find_other(case, asked["reference"])
-        outcome = (
-            Outcome(errors={"reference": msg("There is no other case of this reference here.")})
-            if other is None
-            else attempt(
-                case,
-                form,
-                lambda: handle_link(
-                    site.context, case_id, other, who=case.who, channel=case.channel
-                ),
-                at="reference",
-            )
+        outcome = attempt(
+            case,
+            form,
+            lambda: handle_link(site.context, case_id, other, who=case.who, channel=case.channel),
+            at="reference",
+            errors={} if other else {"reference": _NO_OTHER},
         )
-        if outcome.is_done:
-            return go_to(f"{case.address}/links{case.part_query}")
-        return show(
-            case, request, "cases/links.html", outcome=outcome, reference=asked["reference"]
+        return answer(
+            outcome,
+            f"{case.address}/links{case.part_query}",
+            lambda outcome: show(
+                case, request, "cases/links.html", outcome=outcome, reference=asked["reference"]
+            ),
         )
 
 
-def _find_other(case: OpenCase, reference: str) -> str | None:
+def _find_other(case: OpenCase, reference: str) -> str:
+    """Return the other case that is meant; nothing if there is none, or it is not theirs."""
     try:
         parsed: CaseReference = parse_case_reference(reference)
     except MalformedError:
-        return None
+        return ""
     with case.site.context.database.reading() as session:
         found = find_case(session, parsed)
         seen = found and find_seen_case(session, found.case_id, who=case.who)
-    return seen.case_id if seen and seen.case_id != case.case_id else None
+    return seen.case_id if seen and seen.case_id != case.case_id else ""

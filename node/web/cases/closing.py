@@ -23,14 +23,17 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     Part,
+    answer,
     attempt,
     open_case,
     read_all,
     read_part,
+    read_version,
     show,
 )
 from node.web.cases.words import REOPEN_REASONS, list_codes
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
+from node.web.refusing import say_refused
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version
 from protocol.errors import MalformedError
 from protocol.identifiers import Channel, parse_case_reference
 from protocol.limits import LIMITS
@@ -78,9 +81,11 @@ def _add_end(router: APIRouter, site: Site) -> None:
             outcome = _reopen(case, form, typed)
         else:
             outcome = _close(case, form, typed, waiting)
-        if outcome.is_done:
-            return go_to(case.address)
-        return _show_end(case, request, typed=typed, outcome=outcome, waiting=waiting)
+        return answer(
+            outcome,
+            case.address,
+            lambda outcome: _show_end(case, request, typed=typed, outcome=outcome, waiting=waiting),
+        )
 
 
 def _close(case: OpenCase, form: Form, typed: _Typed, waiting: list[str]) -> Outcome:
@@ -97,7 +102,7 @@ def _close(case: OpenCase, form: Form, typed: _Typed, waiting: list[str]) -> Out
                 closing,
                 who=case.who,
                 channel=case.channel,
-                row_version=get_version(form, "row_version") if "row_version" in form else None,
+                row_version=read_version(form),
             )
         except StillOpenError as error:
             waiting.extend(str(each) for each in _list_members(error))
@@ -209,12 +214,11 @@ def _add_removal(router: APIRouter, site: Site) -> None:
         """Erase the case here for good."""
         case = open_case(site, case_id, who)
         asked = read_all(form, {"ground": 60, "reference": 40})
-        outcome = Outcome(errors=_judge_removal(case, asked))
-        if outcome.is_done:
-            outcome = _erase(case, form, asked["ground"])
-        if outcome.is_done:
-            return go_to(case.address)
-        return _show_removal(case, request, asked=asked, outcome=outcome)
+        return answer(
+            _erase(case, form, asked),
+            case.address,
+            lambda outcome: _show_removal(case, request, asked=asked, outcome=outcome),
+        )
 
 
 def _judge_removal(case: OpenCase, asked: Mapping[str, str]) -> dict[str, Message]:
@@ -230,18 +234,17 @@ def _judge_removal(case: OpenCase, asked: Mapping[str, str]) -> dict[str, Messag
     return errors
 
 
-def _erase(case: OpenCase, form: Form, ground: str) -> Outcome:
+def _erase(case: OpenCase, form: Form, asked: Mapping[str, str]) -> Outcome:
     def act() -> None:
-        handle_erase_case(
-            case.site.context, case.case_id, who=case.who, ground=ErasureGround(ground)
-        )
+        ground = ErasureGround(asked["ground"])
+        handle_erase_case(case.site.context, case.case_id, who=case.who, ground=ground)
 
     try:
-        return attempt(case, form, act, at="ground")
+        return attempt(case, form, act, at="ground", errors=_judge_removal(case, asked))
     except (NotFoundError, ForbiddenError):
         raise
     except NodeError as error:  # something has to be done first: it says what
-        return Outcome(errors={"ground": msg("%(reason)s", reason=str(error))})
+        return Outcome(errors={"ground": say_refused(error)})
 
 
 def _show_removal(

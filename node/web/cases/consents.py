@@ -19,14 +19,17 @@ from node.web.cases.acting import (
     NOTHING_WRONG,
     OpenCase,
     Outcome,
+    Part,
+    answer,
     attempt,
     open_case,
     read_all,
+    read_part,
     show,
 )
 from node.web.cases.words import list_codes
 from node.web.fields import clean_text
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text
 from protocol.identifiers import Phase
 from protocol.limits import LIMITS
 from protocol.messages.fields import Sensitivity, TriState
@@ -74,13 +77,13 @@ def create_consents_router(site: Site) -> APIRouter:
         )
 
     @router.get("/case/{case_id}/basis/new")
-    def begin(request: Request, who: FocalPoint, case_id: str) -> Response:
-        case = open_case(site, case_id, who)
+    def begin(request: Request, who: FocalPoint, case_id: str, part: Part = 0) -> Response:
+        case = open_case(site, case_id, who, part)
         return _show_form(case, request, _prefill(case))
 
     @router.post("/case/{case_id}/basis/new")
     def record(request: Request, who: FocalPoint, form: Form, case_id: str) -> Response:
-        case = open_case(site, case_id, who)
+        case = open_case(site, case_id, who, read_part(form))
         typed = _read(form)
         draft = _judge(case, typed)
         if isinstance(draft, dict):
@@ -88,12 +91,18 @@ def create_consents_router(site: Site) -> APIRouter:
         outcome = attempt(
             case,
             form,
-            lambda: handle_record_consent(site.context, case_id, draft, who=case.who).consent_id,
+            lambda: (
+                handle_record_consent(
+                    site.context, case_id, draft, who=case.who, channel=case.channel
+                ).consent_id
+            ),
             at="given_by",
         )
-        if outcome.is_done:
-            return go_to(f"{case.address}/basis")
-        return _show_form(case, request, typed, outcome=outcome)
+        return answer(
+            outcome,
+            f"{case.address}/basis",
+            lambda outcome: _show_form(case, request, typed, outcome=outcome),
+        )
 
     return router
 

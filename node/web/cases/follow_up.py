@@ -24,6 +24,7 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     Part,
+    answer,
     attempt,
     open_case,
     read_part,
@@ -32,7 +33,7 @@ from node.web.cases.acting import (
 from node.web.forms.filled import FilledForm, FormSetting
 from node.web.forms.spreading import spread
 from node.web.labels import say_type
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_version, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_version
 from node.web.states import look_of
 from protocol.messages.codes import Kind
 from protocol.messages.social_inclusion_follow_up import ConfidentialPart
@@ -43,7 +44,12 @@ FOLLOW_UP: Final = "social_inclusion.case_follow_up"
 def create_follow_up_router(site: Site) -> APIRouter:
     """Build the pages."""
     router = APIRouter(route_class=PageRoute)
+    _add_form(router, site)
+    _add_sealed(router, site)
+    return router
 
+
+def _add_form(router: APIRouter, site: Site) -> None:
     @router.get("/case/{case_id}/form")
     def show_form(request: Request, who: FocalPoint, case_id: str) -> Response:
         case = open_case(site, case_id, who)
@@ -62,6 +68,8 @@ def create_follow_up_router(site: Site) -> APIRouter:
             look_of=look_of,
         )
 
+
+def _add_sealed(router: APIRouter, site: Site) -> None:
     @router.get("/case/{case_id}/sealed")
     def show_sealed(request: Request, who: FocalPoint, case_id: str, part: Part = 0) -> Response:
         require(site.principal(who), Permission.READ_CONFIDENTIAL)
@@ -81,9 +89,6 @@ def create_follow_up_router(site: Site) -> APIRouter:
         filled = FilledForm(ConfidentialPart, filled.take(form), setting)
         if filled.row_act(form):
             return _show(case, request, _find(case), filled)
-        errors = filled.find_errors()
-        if errors:
-            return _show(case, request, _find(case), filled, Outcome(errors=errors))
         version = get_version(form, "seen_version")
         outcome = attempt(
             case,
@@ -97,12 +102,13 @@ def create_follow_up_router(site: Site) -> APIRouter:
                 row_version=version or None,
             ),
             at="identity",
+            errors=filled.find_errors(),
         )
-        if outcome.is_done:
-            return go_to(f"{case.address}/form")
-        return _show(case, request, _find(case), filled, outcome)
-
-    return router
+        return answer(
+            outcome,
+            f"{case.address}/form",
+            lambda outcome: _show(case, request, _find(case), filled, outcome),
+        )
 
 
 def _find(case: OpenCase) -> Confidential | None:

@@ -110,7 +110,11 @@ _NEEDS: Final[Mapping[Gate, frozenset[ReturnStep]]] = MappingProxyType(
         Gate.NOTICE: frozenset({ReturnStep.NOTICE_ACKNOWLEDGED}),
     }
 )
-_AGREED: Final = frozenset({Handling.ACCEPTED, Handling.ANSWERED})
+
+_OVER: Final = frozenset(
+    {Handling.ANSWERED, Handling.DECLINED, Handling.WITHDRAWN, Handling.CLOSED}
+)
+"""Nobody is waited for any more: what was answered, and not with a yes, has to be asked anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +169,10 @@ def _judge(
     exchanged = [item for item in items if item.type == MESSAGES.get(gate)]
     is_met = not missing
     if gate is Gate.DOCUMENTS:
-        is_met = ForeignCheck.IDENTITY_AND_DOCUMENTS in journey.checks or _is_agreed(exchanged)
+        has_documents = ForeignCheck.IDENTITY_AND_DOCUMENTS in journey.checks
+        is_met = has_documents or _is_agreed(view, exchanged)
     elif gate is Gate.TRAVEL:
-        is_met = _is_agreed(exchanged)
+        is_met = _is_agreed(view, exchanged)
     elif gate is Gate.ARRIVAL:
         is_met = bool(exchanged)
     if is_met:
@@ -185,13 +190,12 @@ def _judge(
     return Task(gate, TaskState.TO_DO, missing)
 
 
-def _is_agreed(exchanged: Sequence[Item]) -> bool:
-    return any(item.handling in _AGREED for item in exchanged)
+def _is_agreed(view: ReturnView, exchanged: Sequence[Item]) -> bool:
+    return any(item.message_id in view.agreed for item in exchanged)
 
 
 def _find_waiting(exchanged: Sequence[Item]) -> Iterator[Item]:
     """Yield what went and waits for an answer, the newest first."""
     for item in reversed(exchanged):
-        is_over = item.handling in {Handling.DECLINED, Handling.WITHDRAWN, Handling.CLOSED}
-        if item.direction == OUT and item.dispatch not in NOT_HELD and not is_over:
+        if item.direction == OUT and item.dispatch not in NOT_HELD and item.handling not in _OVER:
             yield item

@@ -3,22 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from console.i18n import Message, msg, nmsg
-from node.domain.states import DECIDABLE, Handling
+from node.domain.states import DECIDABLE
 from node.domain.withdrawals import OPEN_STATES, DeletionState
+from node.service.answerable import is_answerable
 from node.service.deletions import DeletionView, list_deletions
 from node.service.reading import CaseView, Item
 from node.service.recalling import list_untold
 from node.service.records import IN, OUT
 from node.web.cases.acting import OpenCase
 from node.web.labels import say_type
-from protocol.errors import LocalProtocolError
-from protocol.messages.catalogue import get_entry
-from protocol.messages.entries import Expectation
-
-_HALF_ANSWERED: Final = frozenset({Handling.ACCEPTED, Handling.ANSWERED_IN_PART})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ def _list_messages(case: OpenCase, items: Sequence[Item]) -> Iterator[NextStep]:
                 given=item.stored_at,
                 read_at=read_at,
             )
-        elif item.handling in _HALF_ANSWERED and _expects_answer(item.type):
+        elif is_answerable(item):
             yield NextStep(
                 msg("%(what)s, from %(participant)s: waits for your answer.", **words),
                 msg("Answer"),
@@ -112,10 +107,3 @@ def _list_messages(case: OpenCase, items: Sequence[Item]) -> Iterator[NextStep]:
                 given=item.stored_at,
                 read_at=read_at,
             )
-
-
-def _expects_answer(tag: str) -> bool:
-    try:
-        return get_entry(tag).expects is Expectation.RESPONSE
-    except LocalProtocolError:
-        return False

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.i18n import msg
+from console.i18n import Message, msg
 from node.service.cases.notes import (
     NOTE_LENGTH,
     Note,
@@ -21,13 +21,14 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     Part,
+    answer,
     attempt,
     open_case,
     read_part,
     show,
 )
 from node.web.fields import clean_text
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version
 
 _PAGE = 50
 
@@ -43,7 +44,12 @@ class _Typed:
 def create_notes_router(site: Site) -> APIRouter:
     """Build the pages of notes."""
     router = APIRouter(route_class=PageRoute)
+    _add_list(router, site)
+    _add_changing(router, site)
+    return router
 
+
+def _add_list(router: APIRouter, site: Site) -> None:
     @router.get("/case/{case_id}/notes")
     def show_notes(
         request: Request, who: FocalPoint, case_id: str, part: Part = 0, after: str = ""
@@ -54,20 +60,19 @@ def create_notes_router(site: Site) -> APIRouter:
     def add(request: Request, who: FocalPoint, form: Form, case_id: str) -> Response:
         case = open_case(site, case_id, who, read_part(form))
         text = clean_text(get_text(form, "text"))
-        outcome = _judge(text)
-        if outcome.is_done:
-            outcome = attempt(
-                case,
-                form,
-                lambda: handle_add_note(
-                    site.context, case_id, text, who=case.who, channel=case.channel
-                ),
-                at="text",
-            )
-        if outcome.is_done:
-            return go_to(f"{case.address}/notes{case.part_query}")
-        return _show(case, request, typed=_Typed(text=text), outcome=outcome)
+        outcome = attempt(
+            case,
+            form,
+            lambda: handle_add_note(
+                site.context, case_id, text, who=case.who, channel=case.channel
+            ),
+            at="text",
+            errors=_judge(text),
+        )
+        return _answer(case, request, _Typed(text=text), outcome)
 
+
+def _add_changing(router: APIRouter, site: Site) -> None:
     @router.get("/case/{case_id}/notes/{note_id}")
     def open_note(request: Request, who: FocalPoint, case_id: str, note_id: str) -> Response:
         return _show(open_case(site, case_id, who), request, typed=_Typed(note_id=note_id))
@@ -79,41 +84,34 @@ def create_notes_router(site: Site) -> APIRouter:
         """Give a note another text, or delete it."""
         case = open_case(site, case_id, who, read_part(form))
         version, text = get_version(form, "row_version"), clean_text(get_text(form, "text"))
-        if get_text(form, "act") == "delete":
-            outcome = attempt(
-                case,
-                form,
-                lambda: handle_delete_note(
-                    site.context, case_id, note_id, who=case.who, row_version=version
-                ),
-                at="text",
-            )
-        else:
-            outcome = _judge(text)
-            if outcome.is_done:
-                outcome = attempt(
-                    case,
-                    form,
-                    lambda: handle_change_note(
-                        site.context, case_id, note_id, text, who=case.who, row_version=version
-                    ),
-                    at="text",
-                )
-        if outcome.is_done:
-            return go_to(f"{case.address}/notes{case.part_query}")
-        return _show(case, request, typed=_Typed(note_id, text), outcome=outcome)
+        is_deleted = get_text(form, "act") == "delete"
 
-    return router
+        def act() -> None:
+            context, known = site.context, case.who
+            if is_deleted:
+                handle_delete_note(context, case_id, note_id, who=known, row_version=version)
+            else:
+                handle_change_note(context, case_id, note_id, text, who=known, row_version=version)
+
+        errors = {} if is_deleted else _judge(text)
+        outcome = attempt(case, form, act, at="text", errors=errors)
+        return _answer(case, request, _Typed(note_id, text), outcome)
 
 
-def _judge(text: str) -> Outcome:
+def _answer(case: OpenCase, request: Request, typed: _Typed, outcome: Outcome) -> Response:
+    return answer(
+        outcome,
+        f"{case.address}/notes{case.part_query}",
+        lambda outcome: _show(case, request, typed=typed, outcome=outcome),
+    )
+
+
+def _judge(text: str) -> dict[str, Message]:
     if not text:
-        return Outcome(errors={"text": msg("Write the note first.")})
+        return {"text": msg("Write the note first.")}
     if len(text) > NOTE_LENGTH:
-        return Outcome(
-            errors={"text": msg("Shorten this to %(count)s characters.", count=NOTE_LENGTH)}
-        )
-    return NOTHING_WRONG
+        return {"text": msg("Shorten this to %(count)s characters.", count=NOTE_LENGTH)}
+    return {}
 
 
 def _show(

@@ -25,15 +25,18 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     Part,
+    answer,
     attempt,
     find_too_long,
     open_case,
     read_all,
     read_part,
+    read_version,
     show,
 )
 from node.web.labels import say_code
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version, go_to
+from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, get_version
+from protocol.identifiers import Channel
 from protocol.limits import LIMITS
 from protocol.messages.codes import GuardianSituation, PersonGroup, TraffickingStatus
 
@@ -44,6 +47,7 @@ POST_FIELDS: Final[Mapping[str, int]] = {
     "reachable": LIMITS.line,
 }
 _FLAGS: Final = ("in_shelter", "in_witness_protection")
+_FLAGS_OF_CHILD: Final = (*_FLAGS, "best_interest_assessed")
 
 
 def create_person_router(site: Site) -> APIRouter:
@@ -59,10 +63,11 @@ def create_person_router(site: Site) -> APIRouter:
         case = open_case(site, case_id, who, read_part(form))
         act = _ACTS.get(get_text(form, "act"), _record_person)
         asked = read_all(form, _ASKED)
-        outcome = act(case, form, asked)
-        if outcome.is_done:
-            return go_to(f"{case.address}/person{case.part_query}")
-        return _show(case, request, asked=asked, outcome=outcome)
+        return answer(
+            act(case, form, asked),
+            f"{case.address}/person{case.part_query}",
+            lambda outcome: _show(case, request, asked=asked, outcome=outcome),
+        )
 
     return router
 
@@ -88,7 +93,7 @@ def _record_person(case: OpenCase, form: Form, asked: Mapping[str, str]) -> Outc
             status=TraffickingStatus(status),
             group=PersonGroup(group),
             channel=case.channel,
-            row_version=_read_version(form),
+            row_version=read_version(form),
         ),
         at="status",
     )
@@ -102,8 +107,6 @@ def _record_guardian(case: OpenCase, form: Form, asked: Mapping[str, str]) -> Ou
     errors: dict[str, Message] = find_too_long(asked, POST_FIELDS)
     if is_appointed and not asked["post"]:
         errors["post"] = msg("Name the guardian's post or office, not a private person.")
-    if errors:
-        return Outcome(errors=errors)
     named = {name: asked[name] or None for name in POST_FIELDS}
     return attempt(
         case,
@@ -116,16 +119,18 @@ def _record_guardian(case: OpenCase, form: Form, asked: Mapping[str, str]) -> Ou
             post=Post.model_validate(named) if is_appointed else None,
             is_case_manager=is_appointed and get_text(form, "is_case_manager") == "yes",
             channel=case.channel,
-            row_version=_read_version(form),
+            row_version=read_version(form),
         ),
         at="situation",
+        errors=errors,
     )
 
 
 def _record_circumstances(case: OpenCase, form: Form, _asked: Mapping[str, str]) -> Outcome:
     known = get_circumstances(case.site.context, case.case_id, who=case.who)
+    flags = _FLAGS_OF_CHILD if known.circumstances.treated_as_child else _FLAGS
     said = known.circumstances.model_copy(
-        update={name: get_text(form, name) == "yes" for name in _FLAGS}
+        update={name: get_text(form, name) == "yes" for name in flags}
     )
     return attempt(
         case,
@@ -146,11 +151,6 @@ _ACTS: Final[Mapping[str, Callable[[OpenCase, Form, Mapping[str, str]], Outcome]
     "guardian": _record_guardian,
     "circumstances": _record_circumstances,
 }
-
-
-def _read_version(form: Form) -> int | None:
-    """Return the strand's version that the page showed; a case that had none yet had none."""
-    return get_version(form, "row_version") if "row_version" in form else None
 
 
 def _show(
@@ -176,6 +176,7 @@ def _show(
         outcome=outcome,
         asked=shown,
         circumstances=known.circumstances,
+        sees_protection=case.who.sees(Channel.WITNESS_PROTECTION),
         known_version=known.row_version,
         theirs=[said for said in theirs if said.kind is not StatementKind.MANAGER],
         statuses=TraffickingStatus,

@@ -1,66 +1,37 @@
 """The scan of a signed consent: brought in with progress, or as one form; taken as a copy.
 
-It goes up as files of messages do (:mod:`node.web.attaching`) and is filed with its consent as soon
-as all of it is there. It never leaves this node.
+It goes up as files of messages do (:mod:`node.web.file_forms`) and is filed with its consent as
+soon as all of it is there. It never leaves this node.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Header
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from console.accounts.models import SignedIn
 from console.downloads import write_disposition
 from console.i18n import Message, msg
-from console.security import announced_length
-from console.uploads import FileBegin, FileEnd, FilePiece, FormPart, stream_form
-from node.domain.files import NoRoomError
-from node.service.attachments.sniffing import RefusedFileError
-from node.service.attachments.staging import (
-    FileDraft,
-    FileWriter,
-    StagedFile,
-    handle_begin_file,
-    handle_discard_file,
-    list_staged,
-    load_staged,
-)
-from node.service.attachments.streaming import SilentLineError, take_stream
+from node.service.attachments.staging import StagedFile, handle_discard_file, list_staged
 from node.service.consent.documents import handle_file_document, open_document
 from node.service.consent.records import ConsentView, list_consents
-from node.service.context import NodeError, NotFoundError
+from node.service.context import NotFoundError
 from node.web.cases.acting import OpenCase, Outcome, open_case, show
 from node.web.face import SCAN_FORM, SCAN_PIECES
-from node.web.file_words import say_size
-from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
-from protocol.limits import LIMITS
-from protocol.messages.fields import Sensitivity
-
-_LEAST_FRAMING: Final = 250
-_MOST_DIGITS: Final = 12
-_NO_FILE: Final = msg("Choose a file first.")
-_BAD_NAME: Final = msg(
-    'Rename the file: its name must not hold any of / \\ : * ? " < > | nor begin or end with a '
-    "full stop."
+from node.web.file_forms import (
+    ChosenFile,
+    FilePlace,
+    announce,
+    take_form,
+    take_piece,
+    tell_progress,
 )
-_TRY_AGAIN: Final = msg("The file did not arrive as a whole. Choose it again.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A file as a browser describes it."""
-
-    name: str
-    #: Bytes.
-    size: int
-    edition: str = ""
+from node.web.file_words import say_size
+from node.web.site import FocalPoint, Form, PageRoute, Site, go_to
+from protocol.messages.fields import Sensitivity
 
 
 class ScanPages:
@@ -97,33 +68,23 @@ class ScanPages:
             ),
         )
 
-    def begin(self, consent_id: str, owner: str, chosen: _Chosen) -> StagedFile:
-        """Announce the file, or go on with the one that broke off.
+    def place(self, case_id: str, consent_id: str, who: SignedIn) -> FilePlace:
+        """Say where the scan of a consent belongs; raises ``NotFoundError``."""
+        case, _ = self.open(case_id, consent_id, who)
+        context, owner = self.site.context, str(who.account.id)
 
-        Raises ``RefusedFileError``, ``NoRoomError``.
-        """
-        for file in list_staged(self.site.context, owner=owner, draft_id=consent_id):
-            about = _Chosen(file.description.name, file.size, file.description.edition)
-            if not file.complete and about == chosen:
-                return file
-            handle_discard_file(self.site.context, file.file_id, owner=owner)
-        try:
-            draft = FileDraft(
-                name=chosen.name,
-                size=chosen.size,
-                sensitivity=Sensitivity.IDENTITY,
-                edition=chosen.edition,
-            )
-        except ValueError as error:
-            raise RefusedFileError(str(_BAD_NAME)) from error
-        return handle_begin_file(self.site.context, draft, owner=owner, draft_id=consent_id)
+        def judge(_chosen: ChosenFile) -> Sensitivity:
+            """Take it in place of one that broke off: a consent has one scan."""
+            for file in list_staged(context, owner=owner, draft_id=consent_id):
+                handle_discard_file(context, file.file_id, owner=owner)
+            return Sensitivity.IDENTITY
 
-    def file(self, case: OpenCase, consent_id: str, staged: StagedFile) -> None:
-        """File what is whole with its consent."""
-        if staged.complete:
-            handle_file_document(
-                self.site.context, case.case_id, consent_id, staged.file_id, who=case.who
-            )
+        def finish(file: StagedFile) -> None:
+            handle_file_document(context, case_id, consent_id, file.file_id, who=case.who)
+
+        return FilePlace(
+            site=self.site, owner=owner, draft_id=consent_id, judge=judge, finish=finish
+        )
 
 
 def create_scans_router(site: Site) -> APIRouter:
@@ -131,7 +92,6 @@ def create_scans_router(site: Site) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
     pages = ScanPages(site)
     _add_page(router, pages)
-    _add_form(router, pages)
     _add_pieces(router, pages)
     return router
 
@@ -156,98 +116,30 @@ def _add_page(router: APIRouter, pages: ScanPages) -> None:
             },
         )
 
-
-def _add_form(router: APIRouter, pages: ScanPages) -> None:
     @router.post("/case-scan-file/{case_id}/{consent_id}")
     async def add(request: Request, who: FocalPoint, case_id: str, consent_id: str) -> Response:
         """Take a scan as the browser sends it without a script."""
-        case, _ = await asyncio.to_thread(pages.open, case_id, consent_id, who)
-        parts = stream_form(request)
-        problem: Message | None = None
-        try:
-            staged = await _take_form(request, pages, parts, consent_id=consent_id, who=who)
-            if staged is None:
-                problem = _NO_FILE
-            else:
-                await asyncio.to_thread(pages.file, case, consent_id, staged)
-        except (RefusedFileError, NoRoomError) as error:
-            problem = msg("%(reason)s", reason=str(error))
-        except NodeError:
-            problem = _TRY_AGAIN
-        except ClientDisconnect as error:  # nobody hears it
-            raise HTTPException(HTTPStatus.BAD_REQUEST) from error
+        place = await asyncio.to_thread(pages.place, case_id, consent_id, who)
+        problem = await take_form(request, place)
         if problem is None:
-            return go_to(f"{case.address}/basis")
-        async for _ in parts:  # a browser shows no answer before it has sent all
-            pass
+            return go_to(f"/case/{case_id}/basis")
         return await asyncio.to_thread(
             partial(pages.show, request, case_id, consent_id, who, problem=problem)
         )
 
 
-async def _take_form(
-    request: Request,
-    pages: ScanPages,
-    parts: AsyncIterator[FormPart],
-    *,
-    consent_id: str,
-    who: SignedIn,
-) -> StagedFile | None:
-    owner = str(who.account.id)
-    async for part in parts:
-        match part:
-            case FileBegin(file_name=file_name) if file_name:
-                # A form does not say how long its file is, only how long it is itself.
-                framing = len(file_name.encode()) + _LEAST_FRAMING
-                size = min(announced_length(request.headers) - framing, LIMITS.attachment)
-                chosen = _Chosen(file_name, max(1, size))
-                file = await asyncio.to_thread(pages.begin, consent_id, owner, chosen)
-                writer = partial(
-                    FileWriter, pages.site.context, file.file_id, owner=owner, offset=0
-                )
-                try:
-                    return await take_stream(_pieces(parts), writer, is_rest=True)
-                except BaseException:  # a form cannot go on: the next one begins anew
-                    await asyncio.to_thread(
-                        handle_discard_file, pages.site.context, file.file_id, owner=owner
-                    )
-                    raise
-            case _:
-                pass
-    return None
-
-
-async def _pieces(parts: AsyncIterator[FormPart]) -> AsyncIterator[bytes]:
-    async for part in parts:
-        match part:
-            case FilePiece(data=data):
-                yield data
-            case FileEnd():
-                return
-            case _:
-                pass
-
-
 def _add_pieces(router: APIRouter, pages: ScanPages) -> None:
-    """Add what the page's script asks for: announce, send pieces, ask how far it got."""
+    """Add what the page's script asks for."""
 
     @router.post("/case-scan/{case_id}/{consent_id}/begin")
-    def begin(who: FocalPoint, form: Form, case_id: str, consent_id: str) -> Response:
-        pages.open(case_id, consent_id, who)
-        text = get_text(form, "size")
-        if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _MOST_DIGITS):
-            return _refuse(str(_NO_FILE))
-        chosen = _Chosen(get_text(form, "name"), int(text), get_text(form, "edition")[:64])
-        try:
-            file = pages.begin(consent_id, str(who.account.id), chosen)
-        except (RefusedFileError, NoRoomError) as error:
-            return _refuse(str(error))
-        return _tell(file)
+    def begin(
+        request: Request, who: FocalPoint, form: Form, case_id: str, consent_id: str
+    ) -> Response:
+        return announce(request, pages.place(case_id, consent_id, who), form)
 
     @router.get("/case-scan/{case_id}/{consent_id}/{file_id}")
     def ask(who: FocalPoint, case_id: str, consent_id: str, file_id: str) -> Response:
-        pages.open(case_id, consent_id, who)
-        return _tell(load_staged(pages.site.context, file_id, owner=str(who.account.id)))
+        return tell_progress(pages.place(case_id, consent_id, who), file_id)
 
     @router.post("/case-scan/{case_id}/{consent_id}/{file_id}")
     async def take(  # noqa: PLR0913, PLR0917 - FastAPI takes what a request consists of as parameters
@@ -258,29 +150,5 @@ def _add_pieces(router: APIRouter, pages: ScanPages) -> None:
         file_id: str,
         upload_offset: Annotated[int, Header(ge=0)],
     ) -> Response:
-        case, _ = await asyncio.to_thread(pages.open, case_id, consent_id, who)
-        owner = str(who.account.id)
-        try:
-            file = await take_stream(
-                request.stream(),
-                partial(FileWriter, pages.site.context, file_id, owner=owner, offset=upload_offset),
-            )
-            await asyncio.to_thread(pages.file, case, consent_id, file)
-        except (ClientDisconnect, SilentLineError) as error:  # what came is kept
-            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from error
-        except NotFoundError as error:
-            raise HTTPException(HTTPStatus.NOT_FOUND) from error
-        except (NodeError, NoRoomError) as error:
-            return _refuse(str(error), getattr(error, "members", {}))
-        return _tell(file)
-
-
-def _tell(file: StagedFile) -> Response:
-    return JSONResponse(
-        {"file_id": file.file_id, "received": file.received, "complete": file.complete}
-    )
-
-
-def _refuse(reason: str, members: dict[str, Any] | None = None) -> Response:
-    status = HTTPStatus.CONFLICT if members else HTTPStatus.UNPROCESSABLE_ENTITY
-    return JSONResponse({"problem": reason, **(members or {})}, status_code=status)
+        place = await asyncio.to_thread(pages.place, case_id, consent_id, who)
+        return await take_piece(request, place, file_id, upload_offset)
