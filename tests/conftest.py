@@ -10,6 +10,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import end_visits
+from tests.support.quick_routes import keep_what_routes_need
+from tests.support.quick_statements import share_statements
 
 # How long a machine takes is no property of the code: no test fails for being slow.
 # Forty examples find in a test what many runs find; the long search is "make fuzz".
@@ -25,6 +27,9 @@ settings.load_profile("project")
 # locals: ten seconds of work for one that holds an application. This outlives reset_defaults().
 _DRAWING: Any = structlog.get_config()["processors"][-1]
 _DRAWING.exception_formatter = structlog.dev.plain_traceback
+
+keep_what_routes_need()
+share_statements()
 
 pytest_plugins = ["tests.support.postgres", "tests.support.node_databases"]
 

@@ -13,7 +13,7 @@ from console.accounts.models import Account, AccountId
 from console.accounts.national import NationalLogin
 from console.accounts.passwords import Passwords
 from console.app import Console
-from console.i18n import Catalogues
+from console.i18n import Catalogues, Message
 from node.adapters.keystore import FileKeyStore
 from node.service.context import NodeContext
 from node.service.principals import write_channels
@@ -63,7 +63,7 @@ class NodeSite:
     context: NodeContext
     console: Console
     app: FastAPI
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[Message] = field(default_factory=list)
 
 
 def build_site(

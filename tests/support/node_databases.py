@@ -48,6 +48,11 @@ def _open(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[st
         yield urls
 
 
+def pick_kind(test: str) -> str:
+    """Return the database of a test that opens its stores itself."""
+    return _WANTED if _WANTED in KINDS else choose_kind(test, other=_WANTED == "other")
+
+
 def choose_kind(test: str, *, other: bool = False) -> str:
     """Return the database of a test: always the same one, whatever else runs; or the other."""
     return KINDS[(crc32(test.encode()) + other) % len(KINDS)]

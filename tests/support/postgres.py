@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -57,26 +58,93 @@ class PostgresCluster:
     def schemas(self) -> Iterator[Callable[[str], str]]:
         """Give empty stores, by a name each: schemas, which cost nothing beside whole databases.
 
-        All are dropped at the end, open connections or not: theirs, and nobody else's.
+        All are gone at the end, open connections or not: theirs, and nobody else's. One that
+        ``fill_schema`` filled is emptied and kept for the next test: its sixty tables cost ten
+        times what emptying them does.
         """
-        made: dict[str, sql.Identifier] = {}
+        made: list[str] = []
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
 
             def url_of(name: str) -> str:
                 schema = f"{name.lower()}_{secrets.token_hex(8)}"
-                made[schema] = sql.Identifier(schema)
-                connection.execute(sql.SQL("CREATE SCHEMA {}").format(made[schema]))
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+                made.append(schema)
+                _OPEN[schema] = None
                 place = f"options=-csearch_path%3D{schema}&application_name={schema}"
                 return f"{self.url('postgres')}&{place}"
 
-            yield url_of
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = 'postgres' AND application_name = ANY(%s)",
-                [list(made)],
-            )
-            for identifier in made.values():
-                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(identifier))
+            try:
+                yield url_of
+            finally:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = 'postgres' AND application_name = ANY(%s)",
+                    [made],
+                )
+                for schema in made:
+                    _give_back(connection, schema)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Filled:
+    """A schema with the tables of a script, and how the catalogue describes them."""
+
+    script: str
+    described: str
+
+
+_OPEN: Final[dict[str, _Filled | None]] = {}
+"""The schemas that tests of this process have now."""
+_KEPT: Final[dict[str, list[tuple[str, _Filled]]]] = {}
+"""Empty schemas with tables, by their script: each is there for one test at a time."""
+
+_DESCRIBE: Final = """
+    SELECT md5(string_agg(concat_ws(' ', relname, relkind, relnatts, relchecks, relhastriggers),
+                          ',' ORDER BY relname))
+    FROM pg_class WHERE relnamespace = to_regnamespace(%s)
+"""
+# A table that was written to has a size, also when its rows were deleted or never committed.
+_USED: Final = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = to_regnamespace(%s) AND relkind = 'r' AND pg_relation_size(oid) > 0
+"""
+
+
+def fill_schema(connection: psycopg.Connection, script: str) -> None:
+    """Make the tables of a script in the empty schema that a connection works in, and commit."""
+    found = connection.execute("SELECT current_schema()").fetchone()
+    schema = found[0] if found else ""
+    if schema in _OPEN and _KEPT.get(script):
+        kept, filled = _KEPT[script].pop()
+        own, ready = sql.Identifier(schema), sql.Identifier(kept)
+        connection.execute(sql.SQL("DROP SCHEMA {}").format(own))  # refused unless it is empty
+        connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(ready, own))
+        _OPEN[schema] = filled
+    else:
+        connection.execute(script.encode())
+        if schema in _OPEN:
+            _OPEN[schema] = _Filled(script=script, described=_describe(connection, schema))
+    connection.commit()
+
+
+def _describe(connection: psycopg.Connection, schema: str) -> str:
+    found = connection.execute(_DESCRIBE, [schema]).fetchone()
+    return str(found[0]) if found else ""
+
+
+def _give_back(connection: psycopg.Connection, schema: str) -> None:
+    """Keep a schema whose tables are still those of its script, emptied; drop any other."""
+    filled, own = _OPEN.pop(schema), sql.Identifier(schema)
+    if filled is None or _describe(connection, schema) != filled.described:
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(own))
+        return
+    used = [sql.Identifier(schema, name) for (name,) in connection.execute(_USED, [schema])]
+    if used:
+        tables = sql.SQL(", ").join(used)
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
+    kept = f"kept_{secrets.token_hex(8)}"
+    connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(own, sql.Identifier(kept)))
+    _KEPT.setdefault(filled.script, []).append((kept, filled))
 
 
 def find_server_programs() -> Path:

@@ -6,7 +6,10 @@ from html import unescape
 from babel.support import NullTranslations
 from typing_extensions import override
 
-_SILENT = re.compile(r"<(script|style|time|title)\b.*?</\1>|<!--.*?-->|<svg\b.*?</svg>", re.DOTALL)
+#: What is not read out as words: a ``<code>`` is for a program.
+_SILENT = re.compile(
+    r"<(script|style|time|title|code)\b.*?</\1>|<!--.*?-->|<svg\b.*?</svg>", re.DOTALL
+)
 _SPOKEN = re.compile(r'\b(?:alt|title|placeholder|aria-label|data-label)="([^"]*)"')
 _TAG = re.compile(r"<[^>]*>")
 _BRACKETED = re.compile(r"\[\[[^\[\]]*\]\]")

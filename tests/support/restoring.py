@@ -1,10 +1,7 @@
 """Two nodes, a broker that forgets, and backups: everything that can go wrong around a restore."""
 
-import shutil
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 
 from console.storage.database import Database
@@ -15,7 +12,8 @@ from node.service.gap_watching import list_linked_peers, watch_anew
 from node.service.repairing import plan_requests
 from node.service.restoring import begin_new_generation, repeat_questions
 from node.store.tables import MessageRow
-from tests.support.node import Network, make_draft, make_network, sqlite_urls
+from tests.support.copied_stores import CopiedStores
+from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF, acting
 
 CODES = ("AL", "XK")
@@ -46,7 +44,7 @@ class Entry:
 class Backup:
     """A copy of a node's store, and how many messages had been accepted before it."""
 
-    file: Path
+    url: str
     accepted: int
 
 
@@ -54,18 +52,17 @@ class Backup:
 class Ordeal:
     """The two nodes and the ledger."""
 
-    folder: Path
+    stores: CopiedStores
     random: Random
     network: Network = field(init=False)
     ledger: list[Entry] = field(default_factory=list)
     backups: dict[str, Backup] = field(default_factory=dict)
-    files: dict[str, Path] = field(default_factory=dict)
-    copies: int = 0
+    urls: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start the nodes; a backup of each was made before anything happened."""
-        self.network = make_network(CODES, url_of=sqlite_urls(self.folder))
-        self.files = {code: self.folder / f"{code}.db" for code in CODES}
+        self.urls = {code: self.stores.make() for code in CODES}
+        self.network = make_network(CODES, url_of=self.urls.__getitem__)
         for code in CODES:
             self.back_up(code)
 
@@ -128,31 +125,22 @@ class Ordeal:
 
     def back_up(self, code: str) -> None:
         """Copy a node's store."""
-        file = self._name_copy()
-        source, copy = sqlite3.connect(self.files[code]), sqlite3.connect(file)
-        source.backup(copy)
-        source.close()
-        copy.close()
-        self.backups[code] = Backup(file, len(self.ledger))
+        copy = self.stores.copy(self.urls[code], self.network.node(code).database)
+        self.backups[code] = Backup(copy, len(self.ledger))
 
     def restore(self, code: str) -> None:
         """Put a node back to its backup, as docs/operations.md says."""
         backup = self.backups[code]
-        self.files[code] = self._name_copy()
-        shutil.copy(backup.file, self.files[code])
         old = self.network.node(code)
         old.database.close()
-        node = replace(old, database=Database(f"sqlite:///{self.files[code]}"))
+        self.urls[code] = self.stores.copy(backup.url)
+        node = replace(old, database=Database(self.urls[code]))
         self.network.nodes[code] = node
         begin_new_generation(node)
         for peer in list_linked_peers(node):
             watch_anew(node, peer)
         for entry in self.ledger[backup.accepted :]:
             entry.is_forgotten |= entry.sender == code
-
-    def _name_copy(self) -> Path:
-        self.copies += 1
-        return self.folder / f"copy-{self.copies}.db"
 
     def heal(self) -> None:
         """Give the nodes two days in which nothing goes wrong."""
