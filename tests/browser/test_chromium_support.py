@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -22,7 +23,10 @@ PAGES = {
     "/logs.js": b"console.error('something is wrong');",
     "/inline": b"<!doctype html><title>x</title><script>document.title = 'y'</script>",
     "/elsewhere": b"<!doctype html><title>x</title><img src=http://example.invalid/pixel.gif>",
-    "/script-off": b"<!doctype html><title>off</title><script src=/title.js></script>",
+    "/script-off": (
+        b"<!doctype html><title>off</title><link rel=icon href=data:,>"
+        b"<script src=/title.js></script>"
+    ),
     "/title.js": b"document.title = 'on';",
 }
 
@@ -38,7 +42,8 @@ class Pages(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Security-Policy", POLICY)
         self.end_headers()
-        self.wfile.write(body if body is not None else b"<!doctype html><title>none</title>")
+        with suppress(ConnectionError):  # the page may be gone before its icon is there
+            self.wfile.write(body if body is not None else b"<!doctype html><title>none</title>")
 
     @override
     def log_message(self, format: str, *args: object) -> None:

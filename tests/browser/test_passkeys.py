@@ -53,6 +53,7 @@ def test_a_passkey_is_added_used_and_taken_away(pair: Pair, visit: Visit) -> Non
         page.click("form[action='/sign-in'] button")
         page.fill("#code", totp_code(pair.network.clock()))
         page.locator("form[action='/sign-in/code'] button").first.click()
+        expect(page).to_have_url(f"{home}/")
         page.goto(f"{home}/sessions")
         adding = page.locator("form[data-passkey]")
         adding.locator("[name=label]").fill("Desk key")

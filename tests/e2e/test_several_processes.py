@@ -1,6 +1,8 @@
 """Two processes of a node on one PostgreSQL: every message once, also when one is killed.
 
-So is what follows from messages: items, words of the index, and what a register is told by webhook.
+So is what follows from messages: items, words of the index, what a register is told by webhook, and
+mail to people. A letter that the mail server took, and whose sender died before it wrote that down,
+comes once more under the same name, by which mail programs know it again; no other does.
 
 Their partner XK runs in this process: it is not what is looked at, and a start of a program costs
 more than all messages here.
@@ -34,7 +36,12 @@ from node.service.composing import handle_send
 from node.service.context import NodeContext
 from node.service.principals import describe_local
 from node.service.webhooks.keeping import WebhookWish, handle_make
+from node.service.work.addresses import handle_set_address
+from node.service.work.roster import Member
 from protocol.identifiers import Channel, ParticipantCode, Phase
+from tests.support.consent import on_consent
+from tests.support.duty import add_person, keep_roster
+from tests.support.held_mail import HeldMail, holding_mail
 from tests.support.node import NOTIFICATION_BODY, make_draft
 from tests.support.people import STAFF, acting
 from tests.support.postgres import PostgresCluster
@@ -45,6 +52,8 @@ NEVER = timedelta(hours=1)
 #: Longer than a hand-over takes on any machine that still answers; waited for after the kill.
 LEASE = "PT15S"
 COUNT = 16
+#: People who get a letter each.
+READERS = ("ana", "bes", "cen", "dor")
 
 
 class _Register(BaseHTTPRequestHandler):
@@ -72,9 +81,11 @@ def running_register() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/", heard
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/", heard
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class RunHere(ServiceProcess):
@@ -92,8 +103,9 @@ class RunHere(ServiceProcess):
 class SharedWorld(DemoWorld):
     """XK, run by the test, and AL with a PostgreSQL database and two processes."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, *, mail: dict[str, str]) -> None:
         self.database_url = url
+        self._mail = mail
         self.second: ServiceProcess | None = None
         super().__init__(folder, resend_first=NEVER)
 
@@ -103,7 +115,7 @@ class SharedWorld(DemoWorld):
             "database_url": self.database_url,
             "lease": LEASE,
             "webhook_networks": "127.0.0.0/8",
-        }
+        } | self._mail
         shared = shared if code == "AL" else {}
         return super().choose_settings(code) | shared
 
@@ -147,6 +159,27 @@ class SharedWorld(DemoWorld):
         with closing(build_parts(self.nodes["AL"].settings)) as parts:
             handle_make(parts.context, wish, who=describe_local("test"))
 
+    def add_readers(self) -> None:
+        """Let people at a desk of AL's get mail, and have somebody without at the other desk."""
+        with closing(build_parts(self.nodes["AL"].settings)) as parts:
+            context = parts.context
+            for name in (*READERS, "colleague"):
+                add_person(context, name)
+            for name in READERS:
+                handle_set_address(
+                    context, name, f"{name}@example.org", language="en", who=acting(name)
+                )
+            members = [Member(name) for name in READERS]
+            keep_roster(context, find_desk(self, "AL", Phase.FIRST_ASSISTANCE), *members)
+            keep_roster(context, find_desk(self, "AL"), Member("colleague"))
+
+    def find_holder(self, mail: HeldMail) -> ServiceProcess:
+        """Return the process of AL that waits for the mail server."""
+        assert self.second is not None
+        processes = (self.nodes["AL"].process, self.second)
+        (holder,) = [each for each in processes if mail.is_held_by(each.process_id)]
+        return holder
+
     def read_logs(self) -> list[MutableMapping[str, Any]]:
         """Return what both processes of AL said."""
         lines = [
@@ -158,11 +191,26 @@ class SharedWorld(DemoWorld):
 
 
 @pytest.fixture
-def world(tmp_path: Path, postgres_cluster: PostgresCluster) -> Iterator[SharedWorld]:
+def mail(tmp_path: Path) -> Iterator[HeldMail]:
+    """Run a mail server."""
+    with holding_mail(tmp_path / "mail.pem") as made:
+        yield made
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path, postgres_cluster: PostgresCluster, mail: HeldMail
+) -> Iterator[SharedWorld]:
     """Run broker, hub, and two processes of AL."""
+    mailing = {
+        "smtp_host": "localhost",
+        "smtp_port": str(mail.port),
+        "smtp_ca": str(tmp_path / "mail.pem"),
+        "smtp_from": "node@example.org",
+    }
     with (
         postgres_cluster.schemas() as url_of,
-        SharedWorld(tmp_path / "world", url_of("AL")) as made,
+        SharedWorld(tmp_path / "world", url_of("AL"), mail=mailing) as made,
     ):
         made.start(["AL", "XK"])
         assert made.second is not None
@@ -223,12 +271,12 @@ class Shared:
             time.sleep(0.1)
 
 
-def find_desk(world: SharedWorld, code: str) -> str:
-    """Return a desk for identification."""
+def find_desk(world: SharedWorld, code: str, phase: Phase = Phase.IDENTIFICATION) -> str:
+    """Return a desk for a phase."""
     return next(
         authority.id
         for authority in world.contacts.contacts[ParticipantCode(code)].authorities
-        if any(competence.phase is Phase.IDENTIFICATION for competence in authority.competences)
+        if any(competence.phase is phase for competence in authority.competences)
     )
 
 
@@ -243,6 +291,27 @@ def write_back(world: SharedWorld, partner: NodeContext) -> None:
     draft = make_draft(recipient="AL", to_authority=find_desk(world, "AL"), body=body_of("XK"))
     for _ in range(COUNT):
         handle_send(partner, draft, who=acting("u1"))
+
+
+def write_to_readers(world: SharedWorld, partner: NodeContext) -> None:
+    """Let XK write to the desk whose people get mail."""
+    phase, said = Phase.FIRST_ASSISTANCE, on_consent("AL")
+    said["legal_basis"]["phases"] = [phase.value]
+    desk, body = find_desk(world, "AL", phase), {"text": "Is there a place?"}
+    draft = make_draft(
+        type="general.message", recipient="AL", to_authority=desk, phase=phase, body=body, **said
+    )
+    handle_send(partner, draft, who=acting("u1"))
+
+
+async def send_held_letter_again(shared: Shared, mail: HeldMail) -> None:
+    """Let the lease of the letter be over whose sender was killed: every other came once."""
+    await asyncio.to_thread(shared.wait_for, UNSENT, 1)
+    [held, *others] = mail.letters
+    assert len({held, *others}) == len(mail.letters) == len(READERS)
+    assert len(shared.ask(LAPSE_LETTER)) == 1
+    await asyncio.to_thread(shared.wait_for, UNSENT, 0)
+    assert mail.letters == [held, *others, held]
 
 
 def count_intakes(lines: list[MutableMapping[str, Any]]) -> dict[str, int]:
@@ -283,6 +352,12 @@ TO_FOLLOW = "SELECT count(*) FROM message_to_follow"
 OWED = "SELECT count(*) FROM hook_telling"
 #: The lease of what a killed process was telling is over: three minutes, that nobody waits for.
 LAPSE = "UPDATE hook_telling SET claimed_until = now() - interval '1 second' RETURNING 1"
+#: So is that of a letter, five minutes, once no other letter is on its way.
+UNSENT = "SELECT count(*) FROM notice WHERE state <> 'sent'"
+LAPSE_LETTER = (
+    "UPDATE notice SET claimed_until = now() - interval '1 second' WHERE state = 'waiting' "
+    "RETURNING recipient"
+)
 HAPPENED = (
     "SELECT case_id, 'event-' || event_id FROM event WHERE case_id IS NOT NULL ORDER BY event_id"
 )
@@ -302,9 +377,12 @@ def read_heard(heard: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 async def test_two_processes_share_the_work_and_take_over_from_each_other(
-    world: SharedWorld,
+    world: SharedWorld, mail: HeldMail
 ) -> None:
-    """Nothing is handed over, taken in, followed or told twice; what a killed one held goes on."""
+    """Nothing is handed over, taken in, followed or told twice; what a killed one held goes on.
+
+    The one is killed that has a letter at the mail server, which took it and does not answer.
+    """
     one, other = world.nodes["AL"], world.second
     assert other is not None
     url = world.database_url.replace("postgresql+psycopg", "postgresql")
@@ -340,15 +418,19 @@ async def test_two_processes_share_the_work_and_take_over_from_each_other(
             # Each number of the link was given once, whichever process gave it.
             assert shared.ask(NUMBERS) == [(number,) for number in range(1, COUNT + 1)]
 
+            await asyncio.to_thread(world.add_readers)
+            await asyncio.to_thread(write_to_readers, world, partner)
             back = asyncio.create_task(asyncio.to_thread(write_back, world, partner))
             sent += await asyncio.to_thread(shared.write, COUNT, label="killed")
-            other.kill()
+            assert await asyncio.to_thread(mail.is_held.wait, DELIVERY_SECONDS)
+            world.find_holder(mail).kill()
             await back
             await asyncio.to_thread(shared.wait_for, GIVEN_TO_US, 2 * COUNT)
-            await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, 2 * COUNT)
+            await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, 2 * COUNT + 1)
             await asyncio.to_thread(shared.wait_for, WAITING, 0)
             await asyncio.to_thread(shared.wait_for, TO_FOLLOW, 0)
-            assert shared.ask(FOLLOWED) == [(2 * COUNT,) * 4]
+            assert shared.ask(FOLLOWED) == [(2 * COUNT + 1,) * 4]
+            await send_held_letter_again(shared, mail)
             shared.ask(LAPSE)
             await asyncio.to_thread(shared.wait_until_told, heard)
             await asyncio.to_thread(shared.wait_for, OWED, 0)

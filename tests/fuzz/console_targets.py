@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from console.accounts.models import format_token, parse_token
 from console.dates import DateError, DateParts
 from console.i18n import Catalogues, Language
-from console.sign_in_pages import is_own_path
+from console.ways_back import is_own_path
 from node.adapters.jetstream import _read_publish_ack
 from node.domain.ports import LinkDownError, MailboxFullError
 from tests.fuzz.target import Target, read_text, require

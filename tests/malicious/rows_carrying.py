@@ -245,5 +245,5 @@ def suppress_every_question(wire: Wire) -> None:
         wire.take()
         wire.pass_time(hours=25)
     assert wire.told(EventKind.LINK_GIVEN_UP) == 1
-    assert "were asked for in vain" in wire.notices()
+    assert "asked for in vain" in wire.notices()
     assert wire.state(written[0]) == "expired"

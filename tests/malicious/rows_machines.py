@@ -130,7 +130,7 @@ def have_the_sender_deny_a_message(wire: Wire) -> None:
     wire.say("AL", "XK", answer)
     wire.give(*wire.take(to="XK", traffic=TrafficClass.RECEIPT))
     assert wire.told(EventKind.LINK_GONE) == 1
-    assert "AL reports them gone" in wire.notices()
+    assert "and AL reports" in wire.notices()
 
 
 def _deny(wire: Wire) -> ResendAnswerBody:

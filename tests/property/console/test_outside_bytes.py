@@ -14,7 +14,7 @@ from console.dates import DateError, DateParts
 from console.forgery import derive_form_token, is_form_token, is_own_origin
 from console.i18n import Catalogues, Language
 from console.security import announced_length, is_served_host
-from console.sign_in_pages import is_own_path
+from console.ways_back import is_own_path
 from tests.support.console_face import CHEAP, NOON, SECRET, totp_code
 
 PASSWORDS = Passwords(CHEAP)

@@ -115,6 +115,31 @@ async def test_unlocking_leads_to_what_was_typed(sample: Sample, officer: FormCl
     assert back.headers["location"] == "/kept"
 
 
+async def test_unlocking_leads_back_to_the_page_that_was_open(
+    sample: Sample, officer: FormClient
+) -> None:
+    """Opened or hidden, by its path alone; a script's question and another site lead home."""
+    sample.clock.advance(minutes=16)
+    page = {"Accept": "text/html,*/*"}
+    met = await officer.http.get("/case?of=somebody", headers=page)
+    assert met.headers["location"] == "/unlock?back=%2Fcase"
+    locked = (await officer.http.get(met.headers["location"])).text
+    assert '<input type="hidden" name="back" value="/case">' in locked
+    wrong = await officer.send("/unlock", page="/unlock", password="no", back="/case")
+    assert 'name="back" value="/case"' in wrong.text
+    opened = await officer.send("/unlock", page="/unlock", password=PASSWORD, back="/case")
+    assert opened.headers["location"] == "/case"
+    hidden = await officer.send("/hide", page="/case", back="/case")
+    assert hidden.headers["location"] == "/unlock?back=%2Fcase"
+    asked = await officer.http.get("/case", headers={**page, "HX-Request": "true"})
+    assert asked.headers["hx-redirect"] == "/unlock"
+    for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example"):
+        away = await officer.http.get("/unlock", params={"back": elsewhere})
+        assert "evil" not in away.text
+    back = await officer.send("/unlock", page="/unlock", password=PASSWORD, back="//evil.example")
+    assert back.headers["location"] == "/"
+
+
 async def test_the_language_is_the_persons(visitor: FormClient) -> None:
     """Chosen once, it is there in another browser; the page that was open stays open."""
     sample = build_sample(catalogues=Catalogues({Language.ALBANIAN: NullTranslations()}))

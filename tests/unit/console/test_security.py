@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.responses import Response
 
+from console.cookies import Cookies
 from console.face import ConsoleSettings, ConsoleSettingsError
 from console.security import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from tests.support.console_client import OWN, FormClient
@@ -139,6 +141,23 @@ async def test_cookies_over_https_are_host_bound_and_secure() -> None:
         assert part in cookie
     assert "Domain" not in cookie
     assert answer.headers["strict-transport-security"].startswith("max-age=63072000")
+
+
+def test_a_cookie_of_one_page_over_https_is_secure_and_goes_there_alone() -> None:
+    """The root's prefix would be refused with its path; clearing names the same cookie."""
+    settings = ConsoleSettings(
+        https=True, hosts=("desk.example",), cookie_label="al", looked_for_paths=("/search",)
+    )
+    cookies = Cookies(settings)
+    given, taken = Response(), Response()
+    cookies.set_looked_for(given, "sealed", path="/search")
+    cookies.clear_looked_for(taken)
+    for answer, value in ((given, "sealed"), (taken, '""')):
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"__Secure-trm_looked_al={value};")
+        for part in ("Secure", "HttpOnly", "SameSite=strict", "Path=/search"):
+            assert part in cookie
+    assert "Max-Age=0" in taken.headers["set-cookie"]
 
 
 async def test_cookies_on_loopback_are_plain_but_closed(visitor: FormClient) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from console.refusals import as_it_is
 from node.adapters.blob_store import FolderBlobStore
 from node.domain.files import FileRules, NoRoomError
 from node.domain.ports import StoredContentError
@@ -193,7 +194,7 @@ class FullStore(FolderBlobStore):
     def write_at(self, name: str, offset: int, data: bytes) -> None:
         """Write while there is room."""
         if offset + len(data) > self.room:
-            raise NoRoomError("The disk of this node is full: nothing was lost.")
+            raise NoRoomError(as_it_is("The disk of this node is full: nothing was lost."))
         super().write_at(name, offset, data)
 
 

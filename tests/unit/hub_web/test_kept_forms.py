@@ -1,5 +1,6 @@
 """A form that meets a locked screen is not lost: it is kept, shown, and sent after all."""
 
+import pytest
 from sqlmodel import select
 
 from hub.store.kept_form_tables import KeptFormRow
@@ -74,6 +75,30 @@ async def send_too_late_again(hub: Hub, reader: HubReader) -> None:
     hub.clock.advance(minutes=16)
     await reader.send("/operators/new", name="desk.three", display_name="D", roles=["observer"])
     await reader.send("/unlock", password=PASSWORD)
+
+
+@pytest.mark.parametrize("button", ["send", "discard"])
+async def test_a_stale_page_of_the_hub_touches_no_form_that_was_kept_since(
+    hub: Hub, reader: HubReader, button: str
+) -> None:
+    """What it shows is never sent where another form was meant for, nor discards that one."""
+    await send_too_late(hub, reader)
+    await reader.send("/unlock", password=PASSWORD)
+    await reader.open("/kept")
+    stale = reader.find_form(f"/kept/{button}")
+    await send_too_late_again(hub, reader)
+    await reader.open("/kept")
+    token = reader.find_form(f"/kept/{button}").fields["form_token"]
+    await reader.post(stale.action, {**stale.fields, "form_token": token})
+    assert "desk.three" in (await reader.open("/kept")).text
+    with hub.context.database.reading() as session:
+        assert len(session.exec(select(KeptFormRow)).all()) == 1
+    hub.clock.advance(hours=24)
+    async with HubReader(hub) as later:
+        await later.sign_in("admin")
+        await later.open("/kept")
+    with hub.context.database.reading() as session:
+        assert session.exec(select(KeptFormRow)).all() == []
 
 
 async def test_a_password_that_confirmed_is_not_kept_with_its_form(

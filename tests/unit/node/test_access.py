@@ -17,14 +17,8 @@ from node.domain.audit import Act
 from node.service.audit import chain_due, list_audit, record, verify_audit
 from node.service.cancelling import handle_cancel
 from node.service.cases.listing import list_cases
-from node.service.cases.opening import handle_open_case
 from node.service.channel_filling import fill_channels
 from node.service.composing import handle_send
-from node.service.consent.exceptions import (
-    ExceptionDraft,
-    handle_record_exception,
-    list_exceptions,
-)
 from node.service.context import NodeContext, NotFoundError, StaleError
 from node.service.deciding import DecisionDraft, handle_decide
 from node.service.devices import handle_end_devices, list_devices
@@ -56,7 +50,6 @@ from node.store.migrating import migrate
 from node.store.tables import MessageRow
 from protocol.identifiers import Channel
 from protocol.messages.general import Outcome
-from protocol.messages.head import ExceptionGround
 from protocol.policy.facts import Role
 from tests.support.node import Network, make_draft, make_network
 from tests.support.people import LOCAL, STAFF, acting, token_of
@@ -108,27 +101,6 @@ def test_a_message_is_there_for_its_channel_alone(nodes: Network, al: NodeContex
         handle_decide(nodes.node("XK"), ours.message_id, decision, who=POLICE)
     with pytest.raises(NotFoundError):
         handle_send(al, make_draft(case=ours.case_reference), who=POLICE)
-
-
-def test_why_another_channel_wrote_without_consent_is_not_shown(al: NodeContext) -> None:
-    """In a case with a channel that is not theirs, somebody sees only exceptions of their own."""
-    opened = handle_open_case(al, who=POLICE, channel=Channel.POLICE)
-    why = ExceptionDraft(ground=ExceptionGround.VITAL_INTEREST, justification="He is on his way.")
-    handle_record_exception(al, opened.case_id, why, who=POLICE)
-    handle_send(al, make_draft(case=opened.reference), who=STAFF)
-    handle_record_exception(al, opened.case_id, why, who=CARE)
-    recorded = {
-        who.actor: {each.recorded_by for each in list_exceptions(al, opened.case_id, who=who)}
-        for who in (POLICE, CARE, STAFF)
-    }
-    assert recorded == {
-        "police": {"police"},
-        "care": {"care"},
-        STAFF.actor: {"police", "care"},
-    }
-    alone = handle_open_case(al, who=STAFF, channel=Channel.ASSISTANCE)
-    handle_record_exception(al, alone.case_id, why, who=STAFF)
-    assert len(list_exceptions(al, alone.case_id, who=CARE)) == 1
 
 
 def test_nobody_sends_in_a_channel_that_is_not_theirs(al: NodeContext) -> None:

@@ -211,7 +211,7 @@ def test_the_facts_of_the_moment_decide(network: Network) -> None:
     handle_set_circumstances(
         al, case_id, Circumstances(in_witness_protection=True), who=AUTHOR, row_version=0
     )
-    with pytest.raises(PolicyRefusedError, match="witness"):
+    with pytest.raises(PolicyRefusedError, match="not worked on in this channel"):
         handle_approve(al, approval_id, GIVEN, who=APPROVER)
     assert get_approval(al, approval_id, who=AUTHOR).state is ApprovalState.WAITING
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.refusals import as_it_is
 from node.adapters.clamd import build_scanner
 from node.domain.file_intake import FILE_INTAKE, FileIntakeRules
 from node.domain.file_states import Arrival, Scan
@@ -136,7 +137,7 @@ async def test_nothing_is_forgotten_that_is_not_on_the_disk(
     mailbox = put(network, sent)
 
     def refuse(*_args: object) -> None:
-        raise NoRoomError("full")
+        raise NoRoomError(as_it_is("full"))
 
     monkeypatch.setattr(type(xk.blobs), "sync", refuse)
     with pytest.raises(NoRoomError):
@@ -178,7 +179,7 @@ async def test_the_next_chunks_are_fetched_while_others_are_stored(
     sent = send_files(network.node("AL"), {"statement.txt": make_text(40_000)})
     network.settle()
     mailbox, second = put(network, sent), threading.Event()
-    problems = [NoRoomError("full")]
+    problems = [NoRoomError(as_it_is("full"))]
     take_in, fetch = ChunkTaker.take_in, mailbox.fetch
 
     def store(taker: ChunkTaker, arrived: Sequence[ArrivedChunk]) -> list[ChunkFate]:

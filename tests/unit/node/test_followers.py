@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlmodel import Session, select
 
+from console.refusals import say_english
 from node.service.composing import handle_send
 from node.service.context import NodeContext
 from node.service.following import FollowedMessage, follow_due, list_following_notices, one_by_one
@@ -75,7 +76,8 @@ def test_one_that_fails_delays_itself_alone(network: Network) -> None:
         network.clock.advance(minutes=10)
         assert follow_due(al, [witness]) == 1
     with al.database.reading() as session:
-        (notice,) = list_following_notices(session)
+        (noticed,) = list_following_notices(session)
+    notice = say_english(noticed)
     assert second in notice
     assert "RuntimeError" in notice
     assert "a name that must not be kept" not in notice

@@ -127,8 +127,10 @@ def without(network: Network, code: str) -> Iterator[Directory]:
     before = network.directory.directory
     keys = {name: document for name, document in before.keys.items() if name != code}
     network.directory.directory = replace(before, keys=keys)
-    yield before
-    network.directory.directory = before
+    try:
+        yield before
+    finally:
+        network.directory.directory = before
 
 
 def test_what_comes_back_from_a_hand_over_does_not_leave_again(network: Network) -> None:

@@ -172,7 +172,7 @@ async def test_a_refusal_shows_as_trouble_and_is_tried_again(
     async with tasks, asyncio.timeout(20):
         await done.wait()
     assert troubles[0] == []
-    assert "keys_renewal: failed 1 times in a row: HostAwayError" in troubles[1][0]
+    assert "keys_renewal: failed 1 time in a row: HostAwayError" in troubles[1][0]
 
 
 @pytest.mark.parametrize(

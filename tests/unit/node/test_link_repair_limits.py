@@ -72,7 +72,7 @@ def test_people_are_told_when_a_node_gives_up(network: Network) -> None:
     assert asked == RULES.questions
     assert count_kind(network, EventKind.LINK_GIVEN_UP) == 1
     assert list_notices(network.node("XK")) == [
-        "link from AL: 1 messages are missing and were asked for in vain. Telephone it"
+        "link from AL: 1 message is missing and was asked for in vain. Telephone it"
     ]
     with network.node("XK").database.reading() as session:
         assert session.get_one(LinkWatchRow, "AL").look_at is None
@@ -276,7 +276,7 @@ def test_a_restored_node_begins_anew_and_catches_up(network: Network) -> None:
     assert sorted(received(network)) == sorted(theirs)
     assert missing(network) == []
     assert list_notices(xk) == [
-        "link to AL: it holds 1 messages of ours that the backup did not have. Ask it for copies"
+        "link to AL: it holds 1 message of ours that the backup did not have. Ask it for a copy"
     ]
     network.clock.advance(minutes=1)
     [fresh] = names(send(network, sender="XK", recipient="AL"))

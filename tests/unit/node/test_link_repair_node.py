@@ -214,7 +214,7 @@ def test_what_was_erased_is_reported_gone_and_shown(network: Network) -> None:
     ]
     assert EventKind.LINK_GONE in told
     notices = list_notices(network.node("XK"))
-    assert notices == ["link from AL: 1 messages never arrived, and AL reports them gone"]
+    assert notices == ["link from AL: 1 message never arrived, and AL reports it gone"]
     assert ask(network, after=timedelta(days=3)) == 0
     assert count_kind(network, EventKind.LINK_CONFLICT) == 0
 
@@ -242,7 +242,7 @@ def test_what_was_reported_gone_may_come_after_all(network: Network) -> None:
     assert missing(network) == []
     assert network.deliver(first).intake is Intake.STORED
     assert list_notices(network.node("XK")) == [
-        "link from AL: 1 messages never arrived, and AL reports them gone"
+        "link from AL: 1 message never arrived, and AL reports it gone"
     ]
 
 

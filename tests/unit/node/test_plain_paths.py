@@ -8,16 +8,21 @@ import pytest
 from sqlmodel import col, select
 
 from node.service import dispatching
+from node.service.audit import chain_due
 from node.service.building import Draft
 from node.service.composing import Sent, handle_send
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.dispatching import Attempt
 from node.service.opening import Arrival
 from node.service.plain_intake import PlainIntake
+from node.service.policy.gate import PolicyRefusedError
 from node.service.receiving import Intake, handle_arrivals
 from node.service.send_desk import CallerRefusedError, SendDesk
+from node.store.audit_tables import AuditDueRow
+from node.store.consent_tables import ConsentRow
 from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.subjects import TrafficClass, parse_account_id
+from tests.support.consent import ON_FILE, on_consent
 from tests.support.node import Network, make_context, make_draft
 from tests.support.people import acting, token_of
 
@@ -140,24 +145,35 @@ async def test_what_comes_together_is_queued_or_refused_for_itself(network: Netw
 async def test_a_burst_is_stored_as_its_messages_would_be_one_by_one(
     network: Network, url_of: Callable[[str], str]
 ) -> None:
-    """The rows of messages that came together say what the rows of single ones say."""
+    """Rows of messages that came together, consents among them, say what those of single ones say.
+
+    A consent whose message is refused goes on no file.
+    """
     al, xk = network.node("AL"), network.node("XK")
     token = token_of(al)
+    chain_due(al)  # what making it left in the audit log
     desk = SendDesk(al)
-    await asyncio.gather(
-        *(desk.send(make_draft(), token=token, submission_key=None) for _ in range(3))
+    consented = {"type": "general.message", "body": {"text": "An invented case."}}
+    consented |= on_consent("XK")
+    drafts = [make_draft(), make_draft(**consented), make_draft()]
+    unfree = make_draft(**consented | {"consent": {**ON_FILE, "is_free": False}})
+    *_, refused = await asyncio.gather(
+        *(desk.send(each, token=token, submission_key=None) for each in (*drafts, unfree)),
+        return_exceptions=True,
     )
+    assert isinstance(refused, PolicyRefusedError)
     single = make_context(
         al.keys,  # type: ignore[arg-type]  # it is the file key store that the network made
         network.directory,
         database_url=url_of("AL2"),
         clock=network.clock,
     )
-    for _ in range(3):
-        handle_send(single, make_draft(), who=acting("api:program"))
+    for draft in drafts:
+        handle_send(single, draft, who=acting("api:program"))
     compared = [read_shape(context) for context in (al, single)]
     single.database.close()
     assert compared[0] == compared[1]
+    assert len(compared[0]["ConsentRow"]) == 1
     results = handle_arrivals(xk, hand_over(network))
     assert [result.intake for result in results] == [Intake.STORED] * 3
 
@@ -165,11 +181,12 @@ async def test_a_burst_is_stored_as_its_messages_would_be_one_by_one(
 def read_shape(context: NodeContext) -> dict[str, list[str]]:
     """Return the rows without what differs from message to message."""
     drawn = DRAWN | {"message_id", "wire_id", "payload_sha256", "link_prev"}
+    drawn |= {"consent_id", "content_sealed", "rests_on", "subject", "due_id"}
     with context.database.reading() as session:
         return {
             table.__name__: sorted(
                 repr(sorted(row.model_dump(exclude=drawn).items()))
                 for row in session.exec(select(table))
             )
-            for table in (MessageRow, OutboxRow, EventRow)
+            for table in (MessageRow, OutboxRow, EventRow, ConsentRow, AuditDueRow)
         }

@@ -15,6 +15,7 @@ from node.web.admin.running import Running
 from node.web.router import create_web_router
 from tests.support.node import FakeClock
 from tests.support.node_console import NodeSite, PageReader, build_pair, build_site
+from tests.support.page_reader import read_forms
 
 PUBLIC = "https://node.example.org"
 
@@ -157,6 +158,12 @@ async def test_a_token_is_shown_once_and_revoked(office: Office, admin: PageRead
     assert again.status_code == 422
 
 
+def find_kinds(page: str, address: str) -> list[str]:
+    """Return the kinds of events that are ticked on the page of a webhook, sorted."""
+    form = next(form for form in read_forms(page) if form.action == address)
+    return sorted(form.fields["kinds"])
+
+
 async def test_a_webhook_lives_from_its_making_to_its_end(
     office: Office, admin: PageReader
 ) -> None:
@@ -166,13 +173,18 @@ async def test_a_webhook_lives_from_its_making_to_its_end(
     bad = await admin.send("/programs/webhooks/new", label="case system", url="ftp://x")
     assert "Write https://host/path" in bad.text
     assert 'value="case system"' in bad.text
-    first = await admin.send("/programs/webhooks/new", url="https://example.org/hook")
+    first = await admin.send(
+        "/programs/webhooks/new",
+        url="https://example.org/hook",
+        kinds=["message_received", "item_opened", "no_such_kind"],
+    )
     secret = first.text.partition('id="secret">')[2].partition("<")[0]
     listed = await admin.open("/programs")
     page = listed.text.partition('href="/programs/webhooks/')[2].partition('"')[0]
     address = f"/programs/webhooks/{page}"
     shown = await admin.open(address)
     assert secret not in shown.text
+    assert find_kinds(shown.text, address) == ["item_opened", "message_received"]
     assert "A test is on its way." in (await admin.send(f"{address}/test")).text
     assert "once more, in order" in (await admin.send(f"{address}/replay")).text
     assert "Give the day" in (await admin.send(f"{address}/replay", since_day="x")).text
@@ -183,6 +195,7 @@ async def test_a_webhook_lives_from_its_making_to_its_end(
         "label": "case system",
         "url": "https://example.org/hook",
         "channels": ["assistance"],
+        "kinds": ["decision_received"],
         "paused": "yes",
     }
     late = await admin.post(address, {**stale.fields, **wish})
@@ -190,6 +203,7 @@ async def test_a_webhook_lives_from_its_making_to_its_end(
     form = admin.find_form(f"{address}/secret")
     paused = await admin.post(address, {**form.fields, **wish})
     assert "Paused" in paused.text
+    assert find_kinds(paused.text, address) == ["decision_received"]
     gone = await admin.send(f"{address}/remove")
     assert "No program is told what happens here." in gone.text
 

@@ -9,7 +9,9 @@ from sqlmodel import select
 
 from node.domain.audit import Act
 from node.domain.returns import ForeignCheck
+from node.service.cases.strands import touch_strand
 from node.service.composing import handle_send
+from node.service.consent.circumstances import get_circumstances
 from node.service.consent.records import list_consents
 from node.service.deletions import list_deletions
 from node.service.reading import list_items
@@ -17,9 +19,10 @@ from node.service.recalling import list_untold, tell_untold
 from node.service.returns import get_return
 from node.service.telling import HELD_BACK_FOR
 from node.store.audit_tables import AuditDueRow, AuditRow
+from protocol.identifiers import Channel
 from tests.support.case_pages import CONSENT, NOTE, Case, begin_case, make_personal_draft
 from tests.support.case_steps import settle
-from tests.support.node_console import PageReader, Pair, build_pair
+from tests.support.node_console import PageReader, Pair, add_person, build_pair
 from tests.support.page_reader import OWN
 from tests.support.people import STAFF
 
@@ -233,3 +236,29 @@ async def test_a_stranger_to_a_channel_sees_no_part_of_a_case(al: PageReader) ->
     """Parts of a case that is not there for somebody are not there, whatever the address."""
     for part in ("notes", "basis", "stop", "told", "steps", "paper", "end", "remove", "manager"):
         assert (await al.open(f"/case/{'0' * 32}/{part}")).status_code == 404, part
+
+
+async def test_what_another_channel_recorded_is_not_on_the_page(pair: Pair, case: Case) -> None:
+    """Assistance sees a consent of the police without its note, and no tick of protection."""
+    context = pair.al.context
+    add_person(context, "police", channels=[Channel.POLICE])
+    add_person(context, "care", channels=[Channel.ASSISTANCE])
+    context.transact(
+        lambda session: touch_strand(session, case.case_id, Channel.POLICE, at=context.clock())
+    )
+    async with PageReader(pair.al) as police:
+        await police.sign_in("police")
+        await police.open(f"{case.address}/basis/new")
+        await police.send(f"{case.address}/basis/new", **CONSENT, note="He waits at her door.")
+        person = f"{case.address}/person"
+        await police.open(person)
+        assert "not shown here again" in police.page.text
+        await police.send(person, act="circumstances", in_witness_protection="yes")
+        assert "in_witness_protection" not in police.find_form(person).fields
+    known = get_circumstances(context, case.case_id, who=STAFF).circumstances
+    assert known.in_witness_protection
+    async with PageReader(pair.al) as care:
+        await care.sign_in("care")
+        await care.open(f"{case.address}/basis")
+        assert "Not shown to you" in care.page.text
+        assert "He waits" not in care.page.text

@@ -143,6 +143,8 @@ async def test_the_directory_of_a_past_day(past: Pair) -> None:
         assert f'href="/directory/AL?day={day}"' in reader.page.text
         await reader.send(f"/directory?day={day}", participant="AL", phase="identification")
         assert "Former" in reader.page.text
+        assert 'id="answer"' in (await reader.open(f"/directory?day={day}")).text
+        assert 'id="answer"' not in (await reader.open("/directory")).text
         await reader.open(f"/directory/AL?day={day}")
         assert "Former Child Protection Unit" in reader.page.text
         assert "Ring" not in reader.page.text
@@ -192,7 +194,18 @@ async def test_channel_place_and_who_left(past: Pair) -> None:
         await reader.open("/directory")
         asked = {"participant": "AL", "phase": "return", "channel": "police", "place": "VLORA"}
         await reader.send("/directory", **asked)
-        assert "Channel: Police. Only for Vlora." in reader.page.text
+        for _ in range(2):
+            assert "Channel: Police. Only for Vlora." in reader.page.text
+            assert str((await reader.open("/directory")).url).endswith("/directory")
+        past.network.directory.directory = replace(
+            past.network.directory.directory, participants=tuple(
+                entry for entry in entries if entry.code != "AL"
+            ),
+        )  # fmt: skip
+        assert 'id="answer"' not in (await reader.open("/directory")).text
+        past.network.directory.directory = replace(
+            past.network.directory.directory, participants=entries
+        )
         await reader.open("/directory/AL")
         assert "Return \N{EN DASH} Police \N{EN DASH} Vlora" in reader.page.text
         assert (await reader.open("/directory/MK")).status_code == 404

@@ -11,8 +11,9 @@ import pytest
 from contact_registry.routing import Desk
 from node.service.building import Draft
 from node.service.drafts import OpenDraft
+from node.web.around import Surroundings
 from node.web.checking import find_errors
-from node.web.composition import Composition, Screen, Surroundings
+from node.web.composition import Composition, Screen
 from node.web.forms.filled import FormSetting
 from node.web.forms.spreading import spread
 from node.web.policy_remedies import POLICY_REMEDIES

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from console.extraction import find_template_findings
+from console.i18n import msg
 from node.service.composing import handle_send
 from node.service.reading import list_items
 from protocol.policy.facts import Role
@@ -47,7 +48,7 @@ async def test_content_is_for_focal_points_alone(pair: Pair, role: str) -> None:
     addresses = open_addresses(pair)
     async with PageReader(pair.xk) as reader:
         await reader.sign_in(role)
-        assert reader.path == {"admin": "/delivery", "auditor": "/directory", "approver": "/"}[role]
+        assert reader.path == {"admin": "/delivery", "auditor": "/audit", "approver": "/"}[role]
         for name, address in addresses.items():
             answer = await reader.open(address)
             allowed = name == "inbox"  # the role's own items, or its own page
@@ -86,12 +87,12 @@ async def test_delivery_is_for_administrators_alone(pair: Pair, name: str, allow
 async def test_delivery_shows_no_content(pair: Pair) -> None:
     """What waits is counted per Participant, without type, case, desk or text."""
     handle_send(pair.al.context, make_draft(), who=acting("api:test"))
-    pair.al.troubles.append("broker link: down")
+    pair.al.troubles.append(msg("broker link: %(state)s", state="down"))
     async with PageReader(pair.al) as reader:
         await reader.sign_in("admin")
         text = reader.page.text
     assert "Kosovo*" in text
-    assert "broker link: down" in text
+    assert "broker link: Down" in text
     assert "without prejudice" in text
     main = text[text.index("<main") : text.index("</main>")]
     for word in (*WORDS_OF_TYPES, "TRM-", "Office"):
@@ -102,6 +103,7 @@ async def test_the_directory_is_for_everybody(pair: Pair) -> None:
     """Every role looks up who is competent; gaps, telephones, and old entries are shown."""
     async with PageReader(pair.xk) as reader:
         await reader.sign_in("auditor")
+        await reader.open("/directory")
         assert "No desk" in reader.page.text
         assert "Listed by the operator" in reader.page.text
         await reader.send("/directory", participant="AL", phase="proceedings", child="yes")

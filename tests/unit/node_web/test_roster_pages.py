@@ -1,6 +1,9 @@
 """Rosters, settings and search: thin faces that lose nothing of what was typed."""
 
 import re
+from base64 import b64decode
+
+import pytest
 
 from node.service.composing import handle_send
 from node.service.followers import follow_all
@@ -8,10 +11,14 @@ from node.service.people import list_accounts
 from node.service.work.addresses import handle_read_address
 from node.service.work.alert_wishes import AlertWish, read_alert_wish
 from node.service.work.roster import handle_read_roster
+from tests.support.console_face import PASSWORD
 from tests.support.duty import KEEPER
 from tests.support.node import make_draft
 from tests.support.node_console import PageReader, Pair
+from tests.support.page_reader import OWN
 from tests.support.people import acting
+
+FOUND = re.compile(r'href="(/message/[^"]+)"')
 
 
 async def test_a_roster_is_kept_from_its_page(pair: Pair, xk: PageReader) -> None:
@@ -95,3 +102,70 @@ async def test_search_finds_without_a_word_in_an_address(pair: Pair, xk: PageRea
     await xk.send("/search", words="nothingofthat")
     assert "Nothing found" in xk.page.text
     assert (await xk.send("/search", words="?")).status_code == 422
+
+
+async def test_back_shows_what_was_found_in_this_session_alone(pair: Pair, xk: PageReader) -> None:
+    """Sealed, for the page alone; of another session, damaged, hidden or signed out: no result."""
+    sent = handle_send(pair.al.context, make_draft(), who=acting("api:test"))
+    pair.network.settle()
+    follow_all(pair.xk.context)
+    link, name = f"/message/{sent.message_id}", "trm_looked_xk"
+    await xk.open("/search")
+    form = xk.find_form("/search").fields
+    answer = await xk.http.post("/search", data={**form, "words": "duty offic"}, headers=OWN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/search")
+    cookie = answer.headers["set-cookie"]
+    for part in (f"{name}=", "HttpOnly", "SameSite=strict", "Path=/search"):
+        assert part in cookie
+    assert "Max-Age" not in cookie
+    for _ in range(2):
+        assert link in (await xk.open("/search")).text
+        assert 'value="duty offic"' in xk.page.text
+    sealed = xk.http.cookies[name]
+    assert b"duty" not in b64decode(sealed, altchars=b"-_")
+    async with PageReader(pair.xk) as other:
+        await other.sign_in("second")
+        for planted in (sealed, "%%", "A" * 80, "A" * 5_000):
+            other.http.cookies.set(name, planted, domain="localhost.local", path="/search")
+            assert link not in (await other.open("/search")).text
+            assert 'value=""' in other.page.text
+    xk.http.cookies.set(name, sealed, domain="localhost.local", path="/directory")
+    assert 'id="answer"' not in (await xk.open("/directory")).text
+    await xk.send("/hide")
+    assert name not in {each.name for each in xk.http.cookies.jar}
+    await xk.send("/unlock", password=PASSWORD)
+    xk.http.cookies.set(name, sealed, domain="localhost.local", path="/search")
+    assert link not in (await xk.open("/search")).text
+    await xk.send("/search", words="duty offic")
+    assert link in xk.page.text
+    await xk.send("/sign-out")
+    assert name not in {each.name for each in xk.http.cookies.jar}
+
+
+async def test_the_longest_question_fits(xk: PageReader) -> None:
+    """What a page takes at most, in the longest letters, is kept and shown again."""
+    await xk.open("/search")
+    longest = "\N{GOTHIC LETTER AHSA}" * 200
+    await xk.send("/search", words=longest, after="\N{GOTHIC LETTER AHSA}" * 200)
+    assert xk.page.status_code == 200
+    assert longest in xk.page.text
+
+
+async def test_a_search_goes_on_where_it_stood(
+    pair: Pair, xk: PageReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next part is shown, and again by Back; a place that is none begins from the start."""
+    monkeypatch.setattr("node.web.searching._AT_ONCE", 1)
+    for _ in range(2):
+        handle_send(pair.al.context, make_draft(), who=acting("api:test"))
+    pair.network.settle()
+    follow_all(pair.xk.context)
+    await xk.open("/search")
+    await xk.send("/search", words="duty offic")
+    first = FOUND.findall(xk.page.text)
+    await xk.send("/search")
+    second = FOUND.findall(xk.page.text)
+    assert (len(first), len(second), first == second) == (1, 1, False)
+    assert FOUND.findall((await xk.open("/search")).text) == second
+    await xk.send("/search", words="duty offic", after="nowhere")
+    assert FOUND.findall(xk.page.text) == first

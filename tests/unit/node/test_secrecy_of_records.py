@@ -1,0 +1,186 @@
+"""What is recorded of a case with several channels: who sees what of it, and what messages obey."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+from sqlmodel import Session
+
+from node.domain.access import Principal
+from node.domain.events import EventKind
+from node.domain.returns import ReturnJourney
+from node.service.building import Draft
+from node.service.cases.opening import handle_open_case
+from node.service.cases.strands import touch_strand
+from node.service.cases.viewing import list_timeline
+from node.service.consent.circumstances import (
+    Circumstances,
+    get_circumstances,
+    handle_set_circumstances,
+)
+from node.service.consent.exceptions import (
+    ExceptionDraft,
+    handle_record_exception,
+    list_exceptions,
+)
+from node.service.consent.records import ConsentDraft, handle_record_consent, list_consents
+from node.service.context import NodeContext, RefusedDraftError
+from node.service.policy.checking import check_draft
+from node.service.returns import get_return, handle_record_return
+from protocol.identifiers import Channel
+from protocol.messages.fields import TriState
+from protocol.messages.head import ExceptionGround
+from tests.support.consent import ON_FILE
+from tests.support.messages import CONSENT
+from tests.support.node import make_draft, make_network
+from tests.support.people import STAFF, acting
+
+CARE: Final = acting("care", channels=[Channel.ASSISTANCE])
+POLICE: Final = acting("police", channels=[Channel.POLICE])
+PROTECTION: Final = acting("protection", channels=[Channel.WITNESS_PROTECTION])
+OF: Final = {
+    CARE: Channel.ASSISTANCE,
+    POLICE: Channel.POLICE,
+    PROTECTION: Channel.WITNESS_PROTECTION,
+}
+GROUND: Final = ExceptionGround.VITAL_INTEREST
+REFUSED: Final = "channels.elsewhere"
+_WAYS: Final = (("from", "AL"), ("to", "XK"))
+
+
+class World:
+    """A case on which assistance, police and witness protection work."""
+
+    def __init__(self, al: NodeContext) -> None:
+        self.al = al
+        opened = handle_open_case(al, who=STAFF)
+        self.case_id, self.reference = opened.case_id, opened.reference
+        al.transact(self._begin)
+
+    def _begin(self, session: Session) -> None:
+        for channel in OF.values():
+            touch_strand(session, self.case_id, channel, at=self.al.clock())
+
+    def draft(self, channel: Channel, **changes: Any) -> Draft:
+        """Return a message in a channel of this case, from desk to desk."""
+        desks = {f"{way}_authority": f"{code}-anti-trafficking-desk" for way, code in _WAYS}
+        return make_draft(case=self.reference, channel=channel, **desks, **changes)
+
+    def count(self, kind: EventKind, *, who: Principal) -> int:
+        """Count entries of the timeline as somebody sees it."""
+        entries = list_timeline(self.al, self.case_id, who=who, limit=99).entries
+        return sum(entry.kind == kind for entry in entries)
+
+
+@pytest.fixture
+def world(node_url_of: Callable[[str], str]) -> Iterator[World]:
+    """Give a node with such a case, and a partner."""
+    network = make_network(("AL", "XK"), url_of=node_url_of)
+    yield World(network.node("AL"))
+    network.close()
+
+
+def test_an_exception_is_there_for_its_channel_alone(world: World) -> None:
+    """List and timeline: each sees their own; who is cleared for all, all; nobody guesses which."""
+    al, case_id = world.al, world.case_id
+    for who in OF:
+        why = ExceptionDraft(ground=GROUND, justification=f"What {who.actor} knows.")
+        assert handle_record_exception(al, case_id, why, who=who).channel == OF[who]
+    for who in (*OF, STAFF):
+        told = [each.content.justification for each in list_exceptions(al, case_id, who=who)]
+        expected = [who] if who in OF else [*OF]
+        assert sorted(told) == sorted(f"What {each.actor} knows." for each in expected)
+        assert world.count(EventKind.EXCEPTION_RECORDED, who=who) == len(expected)
+    with pytest.raises(RefusedDraftError, match="in which one"):
+        handle_record_exception(
+            al, case_id, ExceptionDraft(ground=GROUND, justification="Why?"), who=STAFF
+        )
+
+
+def test_a_message_rests_on_an_exception_of_its_own_channel_alone(world: World) -> None:
+    """The words of another channel are not filled in, and carry nothing there."""
+    al = world.al
+    for who in (CARE, POLICE):
+        basis = {"kind": "exception", "ground": GROUND, "person_informed": "yes"}
+        draft = world.draft(OF[who], legal_basis=basis | {"justification": "As I say."})
+        before = check_draft(al, draft, who=who)
+        why = ExceptionDraft(
+            ground=GROUND, justification=f"Of {who.actor}.", person_told=TriState.YES
+        )
+        handle_record_exception(al, world.case_id, why, who=who)
+        plain = world.draft(OF[who], legal_basis={"kind": "exception", "ground": GROUND})
+        after = check_draft(al, plain, who=who)
+        codes = [{reason.code for reason in each.decision.reasons} for each in (before, after)]
+        assert ["exceptions.no_record" in found for found in codes] == [True, False]
+        assert after.message.model_dump()["legal_basis"]["justification"] == f"Of {who.actor}."
+
+
+def test_notes_beside_a_consent_are_for_its_channel(world: World) -> None:
+    """What it covers is seen by all, its notes and paper are not; none of witness protection is."""
+    al, case_id = world.al, world.case_id
+    given = {name: value for name, value in CONSENT.items() if name != "kind"} | dict(ON_FILE)
+    for who in OF:
+        draft = ConsentDraft.model_validate(given | {"note": f"Of {who.actor}."})
+        made = handle_record_consent(al, case_id, draft, who=who)
+        assert handle_record_consent(al, case_id, draft, who=who).consent_id == made.consent_id
+    for who in (*OF, STAFF):
+        seen = list_consents(al, case_id, who=who)
+        notes = {each.content.note for each in seen}
+        expected: set[str | None] = {f"Of {who.actor}."}
+        if who is STAFF:
+            expected = {f"Of {each.actor}." for each in OF}
+        else:
+            expected |= {None}
+        count = 2 if who in {CARE, POLICE} else 3
+        assert (notes, len(seen)) == (expected, count)
+        assert all(each.content.classes for each in seen)
+        assert world.count(EventKind.CONSENT_RECORDED, who=who) == count
+        assert [each.is_whole for each in seen] == [each.content.note is not None for each in seen]
+
+
+def test_protection_is_obeyed_by_all_and_shown_to_its_channel(world: World) -> None:
+    """Anybody says so; from then on nothing leaves elsewhere, nobody else sees why or undoes it."""
+    al, case_id = world.al, world.case_id
+    handle_set_circumstances(al, case_id, Circumstances(in_shelter=True), who=CARE)
+    handle_set_circumstances(
+        al, case_id, Circumstances(in_shelter=True, in_witness_protection=True), who=CARE
+    )
+    again = Circumstances(in_shelter=True, guardian_appointed=True)
+    handle_set_circumstances(al, case_id, again, who=POLICE)
+    for who in (*OF, STAFF):
+        known = get_circumstances(al, case_id, who=who).circumstances
+        is_theirs = who in {PROTECTION, STAFF}
+        assert (known.in_shelter, known.in_witness_protection) == (True, is_theirs)
+        changes = world.count(EventKind.CIRCUMSTANCES_CHANGED, who=who)
+        assert changes == (3 if is_theirs else 2)
+    for who, channel in OF.items():
+        decision = check_draft(al, world.draft(channel), who=who).decision
+        refused = [reason for reason in decision.reasons if reason.code == REFUSED]
+        assert bool(refused) == (who is not PROTECTION)
+        for reason in refused:
+            assert "protection" not in f"{reason.sentence} {reason.remedy} {reason.details}"
+    handle_set_circumstances(al, case_id, again, who=PROTECTION)
+    codes = {
+        each.code for each in check_draft(al, world.draft(OF[CARE]), who=CARE).decision.reasons
+    }
+    assert REFUSED not in codes
+
+
+def test_a_note_of_a_return_stays_in_its_channel(world: World) -> None:
+    """How far it is binds all; each writes and sees their own note, and loses nobody else's."""
+    al, case_id = world.al, world.case_id
+    for who in OF:
+        known = get_return(al, case_id, who=who).journey
+        assert known.note is None
+        said = known.model_copy(update={"note": f"Of {who.actor}.", "risk_assessed": True})
+        assert handle_record_return(al, case_id, said, who=who).journey == said
+    for who, channel in OF.items():
+        journey = get_return(al, case_id, who=who).journey
+        assert (journey.note, journey.risk_assessed) == (f"Of {who.actor}.", True)
+        assert get_return(al, case_id, who=STAFF, channel=channel).journey == journey
+    seen = get_return(al, case_id, who=STAFF).journey
+    for note in ("Said anew.", None):
+        said = ReturnJourney.model_validate(seen.model_dump() | {"note": note})
+        handle_record_return(al, case_id, said, who=STAFF, channel=Channel.POLICE)
+        assert get_return(al, case_id, who=POLICE).journey.note == note
+        assert get_return(al, case_id, who=CARE).journey.note == "Of care."
