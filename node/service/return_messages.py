@@ -35,6 +35,8 @@ _DECISION: Final = "general.decision"
 _YES: Final = frozenset({_RECEPTION, "return.travel_documents", "return.assisted_voluntary_return"})
 """Requests of a return whose answer is a yes or a no."""
 _OVER: Final = frozenset({Handling.WITHDRAWN, Handling.CLOSED})
+_RECEIVED: Final = frozenset({ReceptionReply.CONFIRMED, ReceptionReply.CONFIRMED_WITH_CHANGES})
+_AGREED: Final = frozenset({PlanAgreement.AGREED, PlanAgreement.AGREED_WITH_CHANGES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,23 @@ def find_answers(
 
 
 def is_notice_acknowledged(session: Session, case_id: str, *, peer: str | None = None) -> bool:
-    """Say whether somebody accepted a prior notice of this case. ``peer``: as above."""
-    statement = select(MessageRow.message_id).where(
-        MessageRow.case_id == case_id,
-        MessageRow.type == _NOTICE,
-        col(MessageRow.handling).in_((Handling.ACCEPTED, Handling.ANSWERED)),
-    )
+    """Say whether somebody accepted the newest prior notice of this case. ``peer``: as above.
+
+    A notice that takes the place of another one has to be acknowledged anew.
+    """
+    statement = select(MessageRow).where(MessageRow.case_id == case_id, MessageRow.type == _NOTICE)
     if peer is not None:
         statement = statement.where(MessageRow.peer == peer)
-    return session.exec(statement.limit(1)).first() is not None
+    notices = session.exec(
+        statement.order_by(col(MessageRow.stored_at).desc(), col(MessageRow.message_id))
+    )
+    newest = next((row for row in notices if _stands(row)), None)
+    return newest is not None and newest.handling == Handling.ACCEPTED
+
+
+def _stands(row: MessageRow) -> bool:
+    """Say whether a message counts: it left or came, and nobody took it back."""
+    return row.dispatch not in NOT_HELD and row.handling not in _OVER
 
 
 def _is_reception_confirmed(
@@ -159,7 +169,8 @@ def _find_answer(context: NodeContext, session: Session, asked: MessageRow) -> M
     held = read_held(context, session, asked)
     if held is None:
         return None
-    return next((row for row in answers if held.find_refusal(row.message_id) is None), None)
+    left = (row for row in answers if row.dispatch not in NOT_HELD)
+    return next((row for row in left if held.find_refusal(row.message_id) is None), None)
 
 
 def says_yes(context: NodeContext, row: MessageRow, case: CaseRow) -> bool:
@@ -169,11 +180,11 @@ def says_yes(context: NodeContext, row: MessageRow, case: CaseRow) -> bool:
         return False
     match message.body.answer:
         case ArrivalReceptionAnswer() as said:
-            return said.reply is not ReceptionReply.NOT_POSSIBLE
+            return said.reply in _RECEIVED
         case TravelDocumentsAnswer() as said:
             return said.state is DocumentState.ISSUED
         case AssistedReturnAnswer() as said:
-            return said.agreement is not PlanAgreement.NOT_AGREED
+            return said.agreement in _AGREED
         case _:
             return False
 
@@ -220,9 +231,7 @@ class _Reader:
         )
 
     def _find(self, tag: str) -> MessageRow | None:
-        return next(
-            (row for row in self.rows if row.type == tag and row.handling not in _OVER), None
-        )
+        return next((row for row in self.rows if row.type == tag and _stands(row)), None)
 
     def _list_replies(self, about: MessageRow | None, tag: str) -> list[MessageRow]:
         if about is None:
@@ -250,6 +259,8 @@ class _Reader:
 
     def _find_last_said(self) -> ReturnBody | None:
         for row in self.rows:
+            if row.handling == Handling.WITHDRAWN:
+                continue
             if row.direction == OUT and row.type.startswith("return."):
                 message = _open(self.context, row, self.case)
                 if isinstance(message, CaseMessage) and isinstance(message.body, ReturnBody):

@@ -71,6 +71,10 @@ class Journey:
         settle(self.network)
         return sent
 
+    def notify(self) -> Sent:
+        """AL gives prior notice."""
+        return self.ask("return.return_notification")
+
     def answer(self, asked: Sent, said: dict[str, Any] | None = None) -> Sent:
         """XK answers: that it receives the person, unless it is said."""
         fields = answer_of(said["answers"] if said else RECEPTION, "XK", "AL")
@@ -132,11 +136,7 @@ def test_a_no_agrees_to_nothing(network: Network) -> None:
     received = journey.ask()
     journey.answer(received)
     journey.answer(journey.ask(DOCUMENTS), REFUSED)
-    notice = draft_of("return.return_notification", "AL", "XK", example=2)
-    told = Draft.model_validate(notice | {"case": journey.opened.case_reference})
-    sent = handle_send(network.node("AL"), told, who=STAFF)
-    settle(network)
-    journey.accept(sent)
+    journey.accept(journey.notify())
     journey.answer(journey.ask("return.assisted_voluntary_return"), NOT_AGREED)
     view = get_return(network.node("AL"), journey.case, who=STAFF)
     assert view.agreed == {received.message_id}
@@ -145,3 +145,19 @@ def test_a_no_agrees_to_nothing(network: Network) -> None:
     states = {task.gate: task.state for task in list_tasks(view, items, is_child=False)}
     assert states[Gate.RECEPTION] is TaskState.DONE
     assert states[Gate.TRAVEL] is TaskState.TO_DO  # nobody is waited for: it is asked anew
+
+
+def test_a_new_notice_has_to_be_acknowledged_anew(network: Network) -> None:
+    """That an earlier one was accepted says nothing of another day or another flight."""
+    journey, al = Journey(network), network.node("AL")
+    journey.answer(journey.ask())
+
+    def is_acknowledged() -> bool:
+        return get_return(al, journey.case, who=STAFF).answers.notice_acknowledged
+
+    journey.accept(journey.notify())
+    assert is_acknowledged()
+    again = journey.notify()
+    assert not is_acknowledged()
+    journey.accept(again)
+    assert is_acknowledged()

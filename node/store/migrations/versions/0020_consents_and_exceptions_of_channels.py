@@ -17,8 +17,8 @@ branch_labels = None
 depends_on = None
 
 _TABLES = ("consent_record", "exception_record")
-#: A request is written right after what it states.
-_AT_ONCE = timedelta(minutes=1)
+#: A request is written in the same transaction as what it states.
+_AT_ONCE = timedelta(seconds=2)
 
 _ANY_CHANNEL = """
 UPDATE {table} SET channel = COALESCE(
@@ -37,7 +37,7 @@ UPDATE {table} SET channel = NULL WHERE channel = 'unknown' OR EXISTS (
 _RECORDED_WITH = sa.text(
     "SELECT e.exception_id, e.recorded_at, a.asked_at, a.channel FROM exception_record e "
     "JOIN approval_request a ON a.case_id = e.case_id AND a.asked_by = e.recorded_by "
-    "WHERE e.channel IS NULL ORDER BY a.asked_at DESC"
+    "WHERE e.channel IS NULL AND a.channel <> 'unknown'"
 ).columns(recorded_at=Moment(), asked_at=Moment())
 _EVENTS = """
 UPDATE event SET channel = COALESCE((
@@ -54,16 +54,18 @@ def upgrade() -> None:
         op.execute(_ANY_CHANNEL.format(table=table))
         op.execute(_UNLESS_SEVERAL.format(table=table))
     connection = op.get_bind()
-    found = {  # in the end that of the first request after it
-        exception_id: channel
-        for exception_id, recorded, asked, channel in connection.execute(_RECORDED_WITH)
-        if recorded <= asked <= recorded + _AT_ONCE
-    }
-    for exception_id, channel in sorted(found.items()):
-        connection.execute(
-            sa.text("UPDATE exception_record SET channel = :channel WHERE exception_id = :own_id"),
-            {"channel": channel, "own_id": exception_id},
-        )
+    found: dict[str, set[str]] = {}
+    for exception_id, recorded, asked, channel in connection.execute(_RECORDED_WITH):
+        if recorded <= asked <= recorded + _AT_ONCE:
+            found.setdefault(exception_id, set()).add(channel)
+    for exception_id, channels in sorted(found.items()):
+        if len(channels) == 1:
+            connection.execute(
+                sa.text(
+                    "UPDATE exception_record SET channel = :channel WHERE exception_id = :own_id"
+                ),
+                {"channel": channels.pop(), "own_id": exception_id},
+            )
     op.execute(_EVENTS)
 
 
