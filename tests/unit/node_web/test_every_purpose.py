@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from console.cookies import Cookies
 from contact_registry.routing import Desk
 from node.service.building import Draft
 from node.service.drafts import OpenDraft
@@ -53,7 +54,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeSite, 
     """Build AL's node once: nothing is written to it."""
     pair: Pair = build_pair(tmp_path_factory.mktemp("purposes"))
     node = pair.al
-    site = Site(context=node.context, renderer=node.console.renderer, face=node.console.face)
+    site = Site(
+        context=node.context,
+        renderer=node.console.renderer,
+        face=node.console.face,
+        cookies=Cookies(node.console.settings),
+    )
     yield node, ComposingPages(site)
     pair.network.close()
 
