@@ -37,6 +37,9 @@ class SearchWordsError(NodeError):
 
 _SHORTEST, _LONGEST = 3, 8
 _PHONE_DIGITS: Final = 7
+#: Terms of one message, after which no further text of it is read: seven pages in one field have
+#: 15,000. A sender who fills messages to their limit could keep the index busy for half a minute.
+MOST_TERMS: Final = 20_000
 #: Cyrillic that is neither Serbian nor Macedonian: ``fold`` leaves it alone.
 _FURTHER: Final = str.maketrans({
     "й": "j", "ё": "e", "ъ": "a", "ы": "y", "ь": "", "э": "e", "ю": "ju", "я": "ja", "щ": "st",
@@ -119,12 +122,17 @@ def _write_date(found: re.Match[str]) -> str:
 
 
 def list_message_terms(message: CaseMessage) -> set[str]:
-    """Return the terms of what people wrote in a message: its body, and the names of its files."""
+    """Return the terms of what people wrote in a message: its files' names, and its body.
+
+    Of a message with more than anybody writes, the texts that come first.
+    """
     terms = set[str]()
-    for value in _walk(message.body):
-        terms.update(list_terms(value))
     for attachment in message.attachments:
         terms.update(list_terms(attachment.name))
+    for value in _walk(message.body):
+        if len(terms) >= MOST_TERMS:
+            break
+        terms.update(list_terms(value))
     return terms
 
 

@@ -1,20 +1,25 @@
 """Words are compared whatever script and spelling they were written in."""
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from node.service.search.terms import (
+    MOST_TERMS,
     SearchWordsError,
     find_reference_term,
     fold_words,
+    list_message_terms,
     list_reference_terms,
     list_terms,
     parse_question,
 )
 from protocol.identifiers import make_case_reference
+from protocol.messages.head import CaseMessage
 
 ALIKE = [
     ("Ђорђевић", "Đorđević", "Djordjević", "DORDEVIC"),
@@ -143,3 +148,20 @@ def test_references_are_found_in_part_and_misread(noise: bytes) -> None:
         f"trm {compact[:5]}",
     ):
         assert find_reference_term(said) in terms
+
+
+class _Texts(BaseModel):
+    texts: tuple[str, ...]
+
+
+def test_a_message_filled_to_its_limit_keeps_the_index_busy_for_a_moment_only() -> None:
+    """Texts that come first are found, and after more terms than anybody writes no further ones."""
+    texts = tuple(
+        " ".join(f"{chr(97 + number)}{word:07}x" for word in range(1_500)) for number in range(20)
+    )
+    fields: dict[str, Any] = {"body": _Texts(texts=texts), "attachments": ()}
+    message = CaseMessage.model_construct(**fields)
+    terms = list_message_terms(message)
+    assert MOST_TERMS <= len(terms) < 2 * MOST_TERMS
+    assert list_terms(texts[0]) <= terms
+    assert not list_terms(texts[-1]) & terms
