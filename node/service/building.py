@@ -273,7 +273,7 @@ def _choose_kind(draft: Draft, entry: CatalogueEntry) -> Kind:
         raise RefusedDraftError(
             msg(
                 "Say which kind it is: %(kinds)s. %(type)s can be either.",
-                kinds=" or ".join(entry.kinds),
+                kinds=", ".join(entry.kinds),
                 type=draft.type,
             )
         )

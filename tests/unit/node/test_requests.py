@@ -100,7 +100,7 @@ def test_an_answer_fits_its_question(network: Network) -> None:
 def test_what_can_ask_or_tell_says_which(network: Network) -> None:
     """A type with two kinds is not sent until its kind is said."""
     fields = list_good("return.risk_assessment")[0][1]
-    with pytest.raises(RefusedDraftError, match="request or notification"):
+    with pytest.raises(RefusedDraftError, match="request, notification"):
         handle_send(network.node("AL"), draft_example(fields, kind=None), who=acting("u1"))
 
 
