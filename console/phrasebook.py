@@ -14,7 +14,7 @@ from console.i18n import Message
 from console.refusals import as_it_is
 
 #: No sentence of ours is longer, with all that is filled in.
-_LONGEST: Final = 4_000
+_LONGEST: Final = 1_000
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
 

@@ -12,7 +12,7 @@ from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record
-from node.service.context import NodeContext, NotFoundError, RefusedDraftError
+from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.permitting import find_seen_message, require
 from node.service.records import IN, add_event
 from node.store.consent_tables import OnwardPermissionRow
@@ -59,7 +59,7 @@ def list_onward_answers(
         rows = session.exec(
             select(OnwardPermissionRow)
             .where(OnwardPermissionRow.source_message == message_id)
-            .order_by(col(OnwardPermissionRow.recorded_at).desc())
+            .order_by(col(OnwardPermissionRow.recorded_at).desc(), col(OnwardPermissionRow.allowed))
             .limit(_MOST_LISTED)
         ).all()
     return [
@@ -70,20 +70,36 @@ def list_onward_answers(
     ]
 
 
+def _count(session: Session, message_id: str) -> int:
+    """Return how many answers are recorded about a message, as many as are listed at most."""
+    found = select(OnwardPermissionRow.permission_id).where(
+        OnwardPermissionRow.source_message == message_id
+    )
+    return len(session.exec(found.limit(_MOST_LISTED)).all())
+
+
 def handle_record_onward_answer(
-    context: NodeContext, message_id: str, answer: OnwardAnswer, *, who: Principal
+    context: NodeContext,
+    message_id: str,
+    answer: OnwardAnswer,
+    *,
+    who: Principal,
+    seen: int | None = None,
 ) -> str:
     """Record it; the newest answer for an authority counts. Returns its identifier.
 
-    Raises ``NotFoundError`` for a message that is not there, ``RefusedDraftError`` if the answer is
-    said to stand in a message of somebody else, or of another case.
+    ``seen``: how many answers they saw before they wrote this one. Raises ``StaleError`` if there
+    are more by now, ``NotFoundError`` for a message that is not there, ``RefusedDraftError`` if the
+    answer is said to stand in a message of somebody else, or of another case.
     """
     require(who, Permission.WORK_CASES)
 
     def work(session: Session) -> str:
-        row = find_seen_message(session, message_id, who=who)
+        row = find_seen_message(session, message_id, who=who, lock=True)
         if row is None or row.direction != IN or row.case_id is None:
             raise NotFoundError(_NO_MESSAGE)
+        if seen is not None and seen != _count(session, message_id):
+            raise StaleError("Somebody wrote down an answer meanwhile: look at the answers again.")
         if answer.answer_message is not None:
             said = find_seen_message(session, answer.answer_message, who=who)
             if said is None or (said.direction, said.peer, said.case_id) != (

@@ -65,7 +65,9 @@ def find_due(session: Session, *, now: datetime, rules: DeliveryRules, limit: in
     if len(found) < limit:
         is_beyond = col(OutboxRow.next_attempt_at) > now + rules.longest_pause
         found += _ask(session, [is_beyond], now=now, rules=rules, limit=limit - len(found))
-    return [Waiting(*row[1:]) for row in sorted(found, key=lambda row: row[0])]
+    # Of what was written at the same moment, in the order of the link: nothing looks like a gap.
+    found.sort(key=lambda row: (row.priority, row.next_attempt_at, row.link_seq or 0))
+    return [Waiting(*row[1:-2]) for row in found]
 
 
 def _ask_by_urgency(
@@ -95,7 +97,7 @@ def _ask(
     rules: DeliveryRules,
     limit: int,
 ) -> list[Any]:
-    """Return priority and the columns of :class:`Waiting`, the longest due first."""
+    """Return priority, the columns of :class:`Waiting`, and what orders them; longest due first."""
     table = OutboxRow
     return list(
         session.exec(
@@ -107,6 +109,8 @@ def _ask(
                 table.tried,
                 MessageRow.signed_payload_sealed,
                 CaseRow.wrapped_key,
+                table.next_attempt_at,
+                MessageRow.link_seq,
             )
             .join(MessageRow, col(MessageRow.message_id) == col(table.message_id))
             .outerjoin(CaseRow, col(CaseRow.case_id) == col(MessageRow.case_id))

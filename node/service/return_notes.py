@@ -82,6 +82,9 @@ def keep_notes(  # noqa: PLR0913 - what is said now instead of what, of which ca
     found = _find_note(session, case, kept, who=who, channel=channel)
     if said.note == (found[1] if found else None):
         return KeptJourney.of(said, note=note, notes=notes)
+    if channel is not None and found is None and said.note in (note, *notes.values()):
+        # Read without a channel, it comes back for one: another channel's words stay there.
+        return KeptJourney.of(said, note=note, notes=notes)
     if found and found[0] is None:
         note = None
     elif found and found[0]:

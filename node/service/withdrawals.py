@@ -241,9 +241,16 @@ def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
         at=context.clock(),
         actor=who.actor,
         case_id=case.case_id,
+        channel=_find_teller(chosen),
     )
     contents = [open_consent(context, case, row.consent_id, row.content_sealed) for row in chosen]
     return Reach.of(contents, is_all=len(chosen) == len(standing))
+
+
+def _find_teller(withdrawn: Sequence[ConsentRow]) -> Channel | None:
+    """Return in whose timeline it is told; None: everybody's."""
+    channels = {row.channel for row in withdrawn}
+    return Channel.WITNESS_PROTECTION if channels == {Channel.WITNESS_PROTECTION} else None
 
 
 def _rests_on_claims(context: NodeContext, session: Session, case: CaseRow) -> bool:

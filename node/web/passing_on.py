@@ -1,5 +1,6 @@
 """What the sender of data answered when it was asked whether its data may be passed on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from console.accounts.models import SignedIn
 from console.i18n import Message, msg, pmsg
 from node.domain.access import Principal
-from node.service.context import NotFoundError, RefusedDraftError
+from node.service.context import NotFoundError, RefusedDraftError, StaleError
 from node.service.once import KeyUsedError
 from node.service.onward_answers import (
     OnwardAnswer,
@@ -22,6 +23,7 @@ from node.service.onward_answers import (
 from node.service.reading import MessageView, get_case, get_message
 from node.service.records import IN
 from node.web.cases.acting import do_once
+from node.web.cases.words import STALE
 from node.web.labels import say_type
 from node.web.refusing import say_refused
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
@@ -33,6 +35,7 @@ _LOOKS: Final[Mapping[bool, Look]] = {
     True: Look(pmsg("passing on", "Allowed"), "ok", "check"),
     False: Look(pmsg("passing on", "Not allowed"), "warn", "ban"),
 }
+_COUNT: Final = re.compile(r"\d{1,3}", re.ASCII)
 _FIELDS: Final = ("target", "allowed", "answer_message")
 
 
@@ -62,7 +65,8 @@ def create_passing_on_router(site: Site) -> APIRouter:
         typed = {name: get_text(form, name) for name in _FIELDS}
         errors = _judge(_open(site, message_id, principal), typed)
         if not errors:
-            errors = _record(site, principal, message_id, typed=typed, key=get_text(form, "key"))
+            seen, key = get_text(form, "seen"), get_text(form, "key")
+            errors = _record(site, principal, message_id, typed=typed, seen=seen, key=key)
         if errors:
             return _show(site, request, who, message_id, typed=typed, errors=errors)
         return go_to(f"/onward/{message_id}")
@@ -107,8 +111,14 @@ def _judge(asked: _Asked, typed: Mapping[str, str]) -> dict[str, Message]:
     return errors
 
 
-def _record(
-    site: Site, who: Principal, message_id: str, *, typed: Mapping[str, str], key: str
+def _record(  # noqa: PLR0913 - what is written down of which message, by whom, on which view
+    site: Site,
+    who: Principal,
+    message_id: str,
+    *,
+    typed: Mapping[str, str],
+    seen: str,
+    key: str,
 ) -> dict[str, Message]:
     answer = OnwardAnswer(
         target=typed["target"],
@@ -118,13 +128,21 @@ def _record(
     try:
         do_once(
             site.context,
-            lambda: handle_record_onward_answer(site.context, message_id, answer, who=who),
+            lambda: handle_record_onward_answer(
+                site.context,
+                message_id,
+                answer,
+                who=who,
+                seen=int(seen) if _COUNT.fullmatch(seen) else -1,
+            ),
             actor=who.actor,
             key=key,
             asked=repr((message_id, sorted(typed.items()))),
         )
     except KeyUsedError:
         return {"target": msg("This form was sent already: look at the list, then send it again.")}
+    except StaleError:
+        return {"allowed": STALE}
     except (RefusedDraftError, NotFoundError) as error:
         return {"answer_message": say_refused(error)}
     return {}

@@ -232,7 +232,8 @@ def list_consents(context: NodeContext, case_id: str, *, who: Principal) -> list
                 is_whole=is_of_theirs(session, row, who=who),
             )
             for row in _list_rows(session, [case_id])
-            if row.channel != _PROTECTION or who.sees(_PROTECTION)
+            if (row.channel is not None and row.channel != _PROTECTION)
+            or is_of_theirs(session, row, who=who)
         ]
 
 

@@ -175,7 +175,7 @@ class Gate:
             at=self._now,
             registry=self._registry.gather(message),
             case=self._gather_case(message, sending, known),
-            consents=known.consents,
+            consents=known.list_consents(message.channel),
             exception=known.find_exception(message.channel, message.ground),
             approval=sending.approval,
             returning=self._gather_return(message, sending.case, known),

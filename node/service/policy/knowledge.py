@@ -51,11 +51,22 @@ class Known:
     """What is recorded of a case. The newest exception of a channel and ground counts."""
 
     consents: tuple[ConsentRecord, ...] = ()
+    #: References of those that are there for witness protection alone.
+    protected: frozenset[str] = frozenset()
     exceptions: Mapping[tuple[str, ExceptionGround], ExceptionRecord] = field(
         default_factory=lambda: MappingProxyType({})
     )
     circumstances: Circumstances = NOTHING_KNOWN
     journey: ReturnJourney = NOTHING_PREPARED
+
+    def list_consents(self, channel: Channel) -> tuple[ConsentRecord, ...]:
+        """Return the consents on which a message of a channel may rest.
+
+        Others would show by what is allowed that they are there, and what they cover.
+        """
+        if channel is Channel.WITNESS_PROTECTION or not self.protected:
+            return self.consents
+        return tuple(each for each in self.consents if each.reference not in self.protected)
 
     def find_exception(self, channel: Channel, ground: object) -> ExceptionRecord | None:
         """Return the exception on which a message of a channel may rest."""
@@ -124,7 +135,7 @@ def _make_question() -> CompoundSelect[Any]:
             col(ConsentRow.content_sealed).label("sealed"),
             col(ConsentRow.recorded_at).label("at"),
             col(ConsentRow.withdrawn_at).label("withdrawn_at"),
-            literal(None, String).label("channel"),
+            col(ConsentRow.channel).label("channel"),
         ).where(col(ConsentRow.case_id).in_(wanted)),
         select(
             literal(_EXCEPTION),
@@ -162,7 +173,8 @@ _QUESTION: Final = _make_question()
 
 
 def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Known:
-    consents, exceptions = [], dict[tuple[str, ExceptionGround], ExceptionRecord]()
+    consents, protected = list[ConsentRecord](), set[str]()
+    exceptions = dict[tuple[str, ExceptionGround], ExceptionRecord]()
     circumstances, journey = NOTHING_KNOWN, NOTHING_PREPARED
     for row in rows:
         if row.kind == _CONSENT:
@@ -170,6 +182,8 @@ def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Know
             consents.append(
                 describe_consent(content, reference=row.own_id, withdrawn_at=row.withdrawn_at)
             )
+            if row.channel == Channel.WITNESS_PROTECTION:
+                protected.add(row.own_id)
         elif row.kind == _EXCEPTION:
             if row.channel is None:
                 continue  # nobody knows for whose messages it was
@@ -179,4 +193,10 @@ def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Know
             circumstances = open_circumstances(context, case, row.sealed)
         else:
             journey = open_journey(context, case, row.sealed)
-    return Known(tuple(consents), MappingProxyType(exceptions), circumstances, journey)
+    return Known(
+        tuple(consents),
+        frozenset(protected),
+        MappingProxyType(exceptions),
+        circumstances,
+        journey,
+    )

@@ -79,14 +79,14 @@ def gather_onward(  # noqa: PLR0913 - what is passed on, whence, whither
 
 
 def _is_allowed(session: Session, source: MessageRow, *, target: str) -> bool:
-    """Whether the newest answer of the data's sender allows this authority."""
+    """Whether the newest answer of the data's sender allows this authority; of two at once, no."""
     newest = session.exec(
         select(OnwardPermissionRow.allowed)
         .where(
             OnwardPermissionRow.source_message == source.message_id,
             OnwardPermissionRow.target == target,
         )
-        .order_by(col(OnwardPermissionRow.recorded_at).desc())
+        .order_by(col(OnwardPermissionRow.recorded_at).desc(), col(OnwardPermissionRow.allowed))
     ).first()
     return bool(newest)
 

@@ -27,9 +27,10 @@ from node.service.consent.records import ConsentDraft, handle_record_consent, li
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.policy.checking import check_draft
 from node.service.returns import get_return, handle_record_return
+from node.service.withdrawals import WithdrawalDraft, handle_withdraw
 from protocol.identifiers import Channel
 from protocol.messages.fields import TriState
-from protocol.messages.head import ExceptionGround
+from protocol.messages.head import ConsentGiver, ExceptionGround
 from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import make_draft, make_network
@@ -184,3 +185,38 @@ def test_a_note_of_a_return_stays_in_its_channel(world: World) -> None:
         handle_record_return(al, case_id, said, who=STAFF, channel=Channel.POLICE)
         assert get_return(al, case_id, who=POLICE).journey.note == note
         assert get_return(al, case_id, who=CARE).journey.note == "Of care."
+
+
+def test_a_consent_of_witness_protection_carries_nothing_elsewhere(world: World) -> None:
+    """Nobody finds out by what is allowed that it is there, or whom it names."""
+    al, case_id = world.al, world.case_id
+
+    def judge(who: Principal) -> tuple[str, set[str]]:
+        draft = world.draft(OF[who], legal_basis=CONSENT)
+        decision = check_draft(al, draft, who=who).decision
+        return decision.outcome, {reason.code for reason in decision.reasons}
+
+    before = {who: judge(who) for who in OF}
+    given = {name: value for name, value in CONSENT.items() if name != "kind"} | dict(ON_FILE)
+    made = handle_record_consent(al, case_id, ConsentDraft.model_validate(given), who=PROTECTION)
+    assert judge(PROTECTION) != before[PROTECTION]
+    assert {who: judge(who) for who in (CARE, POLICE)} == {
+        who: before[who] for who in (CARE, POLICE)
+    }
+    wish = WithdrawalDraft(withdrawn_by=ConsentGiver.PERSON, consents=(made.consent_id,))
+    handle_withdraw(al, case_id, wish, who=PROTECTION)
+    told = {who: world.count(EventKind.CONSENT_WITHDRAWN, who=who) for who in (*OF, STAFF)}
+    assert told == {CARE: 0, POLICE: 0, PROTECTION: 1, STAFF: 1}
+
+
+def test_a_note_that_was_read_of_one_channel_is_not_filed_in_another(world: World) -> None:
+    """What a program reads and sends back under another channel carries nobody's words there."""
+    al, case_id = world.al, world.case_id
+    known = get_return(al, case_id, who=PROTECTION).journey
+    secret = known.model_copy(update={"note": "Of the unit."})
+    handle_record_return(al, case_id, secret, who=PROTECTION)
+    read = get_return(al, case_id, who=STAFF).journey
+    assert read.note == "Of the unit."
+    handle_record_return(al, case_id, read, who=STAFF, channel=Channel.ASSISTANCE)
+    assert get_return(al, case_id, who=CARE).journey.note is None
+    assert get_return(al, case_id, who=PROTECTION).journey.note == "Of the unit."

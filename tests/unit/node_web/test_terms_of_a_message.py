@@ -130,7 +130,7 @@ async def test_what_may_be_passed_on_leaves_with_the_message(
 async def test_an_answer_about_passing_on_is_written_down(
     pair: Pair, xk: PageReader, case: Case
 ) -> None:
-    """It is kept once however often the form is sent, with the desk and who wrote it down."""
+    """It is kept once however often it is sent, and an old page overturns no newer answer."""
     received = list_items(pair.xk.context, direction="in", who=STAFF)[0]
     page = f"/onward/{received.message_id}"
     await xk.open(page)
@@ -139,8 +139,12 @@ async def test_an_answer_about_passing_on_is_written_down(
     form = xk.find_form(page)
     desk = xk.page.text.split('<option value="XK-')[1].split('"')[0]
     typed = {**form.fields, "target": f"XK-{desk}", "allowed": "yes"}
+    await xk.open(page)
+    old_page = {**xk.find_form(page).fields, "target": f"XK-{desk}", "allowed": "no"}
     await xk.post(page, typed)
     await xk.post(page, typed)
+    assert (await xk.post(page, old_page)).status_code == 422
+    assert "Somebody changed this while your page was open" in xk.page.text
     (kept,) = list_onward_answers(pair.xk.context, received.message_id, who=STAFF)
     assert (kept.target, kept.allowed) == (f"XK-{desk}", True)
     assert "Allowed" in (await xk.open(page)).text
