@@ -208,12 +208,6 @@ def list_with_files(session: Session, message_ids: Iterable[str]) -> set[str]:
     return found
 
 
-def list_peers(session: Session, case_id: str) -> set[str]:
-    """Return the Participants that a case has messages from or to."""
-    statement = select(MessageRow.peer).where(col(MessageRow.case_id) == case_id).distinct()
-    return set(session.exec(statement).all())
-
-
 def find_joined(
     session: Session, case_ids: Iterable[str], peers: Iterable[str]
 ) -> set[tuple[str, str]]:

@@ -103,6 +103,8 @@ async def test_who_comes_back_within_a_second_is_let_in(
         await node.wait_for(lambda link: not link.is_up)
         await quick.admission.reconcile(make_directory(pair))
         await node.wait_until_up()
+        await node.put(first, b"back")
+        assert node.link.is_up
 
 
 async def test_a_participant_whose_keys_ran_out_keeps_its_place(
