@@ -22,6 +22,7 @@ from protocol.identifiers import ParticipantCode, Phase
 from tests.chaos.operator_hands import OperatorHands
 from tests.chaos.proxy import ProxyRoom
 from tests.chaos.small_disk import SmallDisk
+from tests.support.broker import kill_broker
 from tests.support.case_world import let_everything_pass
 
 READY_SECONDS: Final = 120.0
@@ -172,10 +173,7 @@ class Arena(DemoWorld):
         if part != BROKER:
             self.process(part).kill()
             return
-        process_id = self.broker.process_id
-        if process_id is not None:
-            os.kill(process_id, signal.SIGKILL)
-        self.broker.stop()
+        kill_broker(self.broker)
 
     def start_part(self, part: str) -> None:
         """Start a part that does not run."""

@@ -1,7 +1,5 @@
 """kill -9 of sender, recipient, hub, broker amid a case and a file: nothing lost or doubled."""
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from contact_registry.directory import Directory
 from deploy.demo.scenario import NodeClient, verify_receipt
 from deploy.demo.world import DemoWorld
 from protocol.identifiers import ParticipantCode, Phase
+from tests.support.broker import kill_broker
 from tests.support.consent import on_consent
 from tests.support.files_sent import make_picture
 from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
@@ -23,14 +22,6 @@ from tests.support.node import NOTIFICATION_BODY, REFERRAL_BODY
 READY_SECONDS = 60.0
 MIB = 1024**2
 Clients = dict[str, NodeClient]
-
-
-def kill_broker(world: DemoWorld) -> None:
-    """End the broker at once, as a power cut would; it keeps its files."""
-    process = world.broker.process_id
-    assert process is not None
-    os.kill(process, signal.SIGKILL)
-    world.broker.stop()
 
 
 def revive(world: DemoWorld, code: str) -> None:
@@ -146,7 +137,7 @@ def test_the_case_completes_whatever_is_killed(
     desk = identification_desk(directory, "XK")
 
     # The sender dies right after it said yes, with the broker away: the message is on its disk.
-    kill_broker(world)
+    kill_broker(world.broker)
     notification = notify(al, to="XK", desk=desk, key="notification")
     world.nodes["AL"].process.kill()
     revive(world, "AL")
@@ -173,7 +164,7 @@ def test_the_case_completes_whatever_is_killed(
         lambda view: view["item"]["dispatch"] == "on_its_way",
         what="hand-over to the broker",
     )
-    kill_broker(world)
+    kill_broker(world.broker)
     world.broker.start()
     revive(world, "XK")
     wait_delivered(al, referral["message_id"])
@@ -181,7 +172,7 @@ def test_the_case_completes_whatever_is_killed(
     # The decider dies right after deciding, and the broker with it.
     message_id = referral["message_id"]
     xk.post(f"/messages/{message_id}/open")
-    kill_broker(world)
+    kill_broker(world.broker)
     decision = xk.post(
         f"/messages/{message_id}/decision",
         {"outcome": "accepted", "case_manager": {"post": "Case manager on duty"}},
@@ -228,7 +219,7 @@ def kill_at_random(world: DemoWorld, random: Random, *, times: int) -> None:
         time.sleep(random.uniform(0.05, 0.8))  # the moment of a crash is not an event to wait for
         victim = random.choice(["AL", "XK", "broker"])
         if victim == "broker":
-            kill_broker(world)
+            kill_broker(world.broker)
             time.sleep(random.uniform(0.0, 0.5))  # as above
             world.broker.start()
         else:

@@ -22,7 +22,7 @@ from hub.broker.operator import OperatorMaterial, create_operator_material, load
 from hub.broker.operator_access import BrokerAccess
 from hub.monitoring.quorum import QuorumWatch
 from protocol.subjects import AccountId
-from tests.support.broker import Hub, read_clock
+from tests.support.broker import Hub, kill_broker, read_clock
 
 NAMES: Final = ("broker-1", "broker-2", "broker-3")
 _CLIENT_PORT: Final = 4222
@@ -148,10 +148,7 @@ class ClusterPlace:
     def kill(self, *names: str) -> None:
         """End servers as a power cut does."""
         for name in names:
-            server = self.servers.pop(name)
-            assert server.process_id is not None
-            os.kill(server.process_id, 9)
-            server.stop()
+            kill_broker(self.servers.pop(name))
 
 
 @contextmanager

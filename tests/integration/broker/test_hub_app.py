@@ -21,7 +21,7 @@ from hub.broker.operator import load_operator_material
 from hub.settings import BrokerMode, HubSettings
 from protocol.identifiers import ParticipantCode
 from protocol.signing import SigningKey
-from tests.support.broker import BrokerPlace, LinkedNode, TestParticipant, read_clock
+from tests.support.broker import BrokerPlace, LinkedNode, TestParticipant, kill_broker, read_clock
 from tests.support.hub import HubFolder, make_hub_folder
 
 OPERATOR = {"Authorization": "Bearer " + "t" * 40}
@@ -146,8 +146,7 @@ async def test_readiness_follows_the_broker(folder: HubFolder) -> None:
             assert parts.embedded is None
             await wait_for_readiness(client, 200)
 
-            assert broker.process_id is not None
-            os.kill(broker.process_id, signal.SIGKILL)
+            kill_broker(broker)
             problem = await wait_for_readiness(client, 503)
             health = await client.get("/healthz")
             answers = [await client.request(*asked) for asked in BESIDE]

@@ -1,8 +1,6 @@
 """What breaks, mends: the broker dies, tokens run out, keys are withdrawn."""
 
 import asyncio
-import os
-import signal
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,6 +18,7 @@ from tests.support.broker import (
     LinkedNode,
     TestParticipant,
     connected_hub,
+    kill_broker,
     make_directory,
     read_clock,
 )
@@ -42,8 +41,7 @@ async def test_a_killed_broker_comes_back_with_everything_it_confirmed(
         stored = [await sender.put(offline, bytes([number])) for number in range(20)]
         fetching = asyncio.create_task(recipient.take())
 
-        assert server.process_id is not None
-        os.kill(server.process_id, signal.SIGKILL)
+        kill_broker(server)
         await sender.wait_for(lambda link: not link.is_up)
         publishing = asyncio.create_task(sender.put(second, b"after"))
         server.start()
