@@ -217,7 +217,7 @@ def _tell_onward(  # noqa: PLR0913 - who tells whom of what
         context,
         session,
         case,
-        Word(type=told.type, body=body),
+        lambda _: Word(type=told.type, body=body),
         held=held,
         who=who,
         withdrawal_id=None,

@@ -32,6 +32,7 @@ from node.service.telling import (
     ask_to_delete,
     place_of_untold,
 )
+from node.service.withdrawal_views import is_theirs
 from node.service.withdrawals import Withdrawn, place_of_withdrawal, take_back
 from node.store.consent_tables import UntoldRow, WithdrawalRow
 from node.store.tables import CaseRow, MessageRow
@@ -151,7 +152,11 @@ def handle_tell_now(context: NodeContext, withdrawal_id: str, *, who: Principal)
     require(who, Permission.WORK_CASES)
     with context.database.reading() as session:
         withdrawal = session.get(WithdrawalRow, withdrawal_id)
-        if withdrawal is None or find_seen_case(session, withdrawal.case_id, who=who) is None:
+        if (
+            withdrawal is None
+            or not is_theirs(withdrawal, who)
+            or find_seen_case(session, withdrawal.case_id, who=who) is None
+        ):
             raise NotFoundError("There is no such withdrawal here: open it again from its case.")
         waiting = select(UntoldRow.untold_id).where(
             UntoldRow.withdrawal_id == withdrawal_id, col(UntoldRow.settled_at).is_(None)

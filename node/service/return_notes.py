@@ -4,7 +4,7 @@ How far a return is prepared binds messages of every channel, and everybody who 
 sees it. A note may say anything, so it stays where it was written.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field
 from sqlmodel import Session
@@ -19,6 +19,8 @@ from node.store.tables import CaseRow
 from protocol.identifiers import Channel
 from protocol.messages.fields import Narrative
 
+_OF_CHANNELS: Final[set[str]] = {"note", "notes", "note_changes"}
+
 
 class KeptJourney(ReturnJourney):
     """A return as its row holds it.
@@ -27,12 +29,33 @@ class KeptJourney(ReturnJourney):
     """
 
     notes: Annotated[dict[Channel, Narrative], Field(default_factory=dict, max_length=len(Channel))]
+    #: How often the note of a channel changed while nothing else did.
+    note_changes: Annotated[
+        dict[Channel, int], Field(default_factory=dict, max_length=len(Channel))
+    ]
 
     @classmethod
     def of(cls, journey: ReturnJourney, *, note: str | None, notes: dict[Channel, str]) -> Self:
         """Make it of what is recorded, with these notes instead of its own."""
-        said = journey.model_dump(exclude={"note", "notes"})
+        said = journey.model_dump(exclude=_OF_CHANNELS)
         return cls.model_validate(said | {"note": note, "notes": notes})
+
+    def follow(self, before: Self) -> tuple[Self, frozenset[Channel]]:
+        """Return it counted on from what was kept, with the channels whose note alone changed.
+
+        None of them: what everybody sees was said anew, too.
+        """
+        alike = {"notes", "note_changes"}
+        changed = frozenset(c for c in Channel if self.notes.get(c) != before.notes.get(c))
+        if self.model_dump(exclude=alike) != before.model_dump(exclude=alike):
+            changed = frozenset()
+        counts = before.note_changes
+        counts = counts | {each: counts.get(each, 0) + 1 for each in changed}
+        return self.model_copy(update={"note_changes": counts}), changed
+
+    def count_note_changes(self, *, who: Principal) -> int:
+        """Count how often notes that somebody sees changed while nothing else did."""
+        return sum(count for each, count in self.note_changes.items() if who.sees(each))
 
 
 NOTHING_KEPT = KeptJourney.of(NOTHING_PREPARED, note=None, notes={})
@@ -59,7 +82,7 @@ def show_journey(
 
     ``channel``: which; None: the first of theirs that has one.
     """
-    shown = kept.model_dump(exclude={"note", "notes"})
+    shown = kept.model_dump(exclude=_OF_CHANNELS)
     found = _find_note(session, case, kept, who=who, channel=channel)
     return ReturnJourney.model_validate(shown | {"note": found[1] if found else None})
 

@@ -33,7 +33,13 @@ from node.service.return_messages import (
     is_notice_acknowledged,
     list_agreed,
 )
-from node.service.return_notes import keep_notes, open_journey, place_of_return, show_journey
+from node.service.return_notes import (
+    KeptJourney,
+    keep_notes,
+    open_journey,
+    place_of_return,
+    show_journey,
+)
 from node.store.consent_tables import ReturnJourneyRow, UnannouncedArrivalRow
 from node.store.tables import CaseRow
 from protocol.identifiers import Channel
@@ -50,7 +56,7 @@ class ReturnView:
     journey: ReturnJourney
     answers: Answers
     missing: tuple[Missing, ...]
-    #: 0: nothing was recorded yet.
+    #: Of what somebody sees of it; 0: nothing was recorded yet.
     row_version: int
     #: The requests about it to which the answer is yes.
     agreed: frozenset[str] = frozenset()
@@ -99,29 +105,44 @@ def handle_record_return(  # noqa: PLR0913 - what is recorded of which case, by 
     def work(session: Session) -> ReturnView:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
         row = session.get(ReturnJourneyRow, case_id, with_for_update=True)
-        if row_version is not None and row_version != (row.row_version if row else 0):
+        kept = open_journey(context, case, row.content_sealed if row else None)
+        if row_version is not None and row_version != _find_version(row, kept, who=who):
             raise StaleError(
                 "Somebody changed this meanwhile: nothing was changed. Read it again, then record "
                 "what is different."
             )
-        kept = open_journey(context, case, row.content_sealed if row else None)
         said = keep_notes(session, case, kept, journey, who=who, channel=channel)
+        said, noted = said.follow(kept)
         sealed = seal_content(context, case, said, place=place_of_return(case_id))
         now = context.clock()
-        if row is None:
-            row = ReturnJourneyRow(
-                case_id=case_id, content_sealed=sealed, updated_at=now, updated_by=who.actor
-            )
-        else:
-            row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
-            row.row_version += 1
+        row = row or ReturnJourneyRow(
+            case_id=case_id,
+            content_sealed=sealed,
+            updated_at=now,
+            updated_by=who.actor,
+            row_version=0,
+        )
+        row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
+        row.row_version += not noted
         session.add(row)
         session.flush()
-        add_event(session, kind=EventKind.RETURN_CHANGED, at=now, actor=who.actor, case_id=case_id)
+        add_event(
+            session,
+            kind=EventKind.RETURN_CHANGED,
+            at=now,
+            actor=who.actor,
+            case_id=case_id,
+            channel=next(iter(noted)) if len(noted) == 1 else None,
+        )
         record(context, session, who, Act.RETURN_CHANGED, subject=case_id)
         return _view(context, session, case, who=who, channel=channel)
 
     return context.transact(work)
+
+
+def _find_version(row: ReturnJourneyRow | None, kept: KeptJourney, *, who: Principal) -> int:
+    """Return the version of what somebody sees: a note of another channel does not move it."""
+    return (row.row_version if row else 0) + kept.count_note_changes(who=who)
 
 
 def _view(
@@ -147,7 +168,7 @@ def _view(
         journey,
         answers,
         list_missing(situation),
-        row.row_version if row else 0,
+        _find_version(row, kept, who=who),
         agreed=list_agreed(context, session, case),
     )
 

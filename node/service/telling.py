@@ -1,6 +1,6 @@
 """Telling every desk that has data of a person that it must be deleted; what each of them owes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -19,7 +19,7 @@ from node.service.case_content import seal_content
 from node.service.composing import Sent, queue_message
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.records import OUT, add_event, load_signed
-from node.store.consent_tables import DeletionRow, UntoldRow, WithdrawalRow
+from node.store.consent_tables import DeletionRow, UntoldRow
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Channel
 from protocol.messages.catalogue import parse_payload
@@ -41,6 +41,7 @@ class Told:
 
     peer: str
     authority: str
+    channel: Channel
     #: What tells it; ``None``: it could not be told by message, for ``reason``.
     message_id: str | None
     reason: str | None = None
@@ -112,7 +113,7 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
     context: NodeContext,
     session: Session,
     case: CaseRow,
-    word: Word,
+    find_word: Callable[[Channel], Word],
     *,
     held: Iterable[HeldMessage],
     who: Principal,
@@ -121,8 +122,8 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
 ) -> tuple[Told, ...]:
     """Tell every desk that has one of these messages, once each; note what it owes.
 
-    Everything is written before the withdrawal's own row: the caller adds that first if it names
-    one. One that cannot be told by message is named in the answer, and in the case. ``later``: who
+    ``find_word``: what is told in a channel. ``withdrawal_id``: a row that is there. A desk that
+    cannot be told by message is named in the answer, and in the case. ``later``: who
     has to be told is noted now, and told as soon as somebody here has looked at it, or after
     :data:`HELD_BACK_FOR` by this node itself.
     """
@@ -131,26 +132,15 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
         desks.setdefault(
             (each.message.recipient, each.message.to_authority, each.message.channel), []
         ).append(each)
-    if withdrawal_id is not None:
-        session.add(
-            WithdrawalRow(
-                withdrawal_id=withdrawal_id,
-                case_id=case.case_id,
-                type=word.type,
-                content_sealed=b"",
-                recorded_at=context.clock(),
-                recorded_by=who.actor,
-            )
-        )
-        session.flush()
+    words = [(find_word(channel), theirs) for (_, _, channel), theirs in desks.items()]
     if later:
         return tuple(
             _tell_later(context, session, case, word, theirs, withdrawal_id=withdrawal_id)
-            for theirs in desks.values()
+            for word, theirs in words
         )
     return tuple(
         _tell(context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id)
-        for theirs in desks.values()
+        for word, theirs in words
     )
 
 
@@ -173,7 +163,7 @@ def _tell_later(  # noqa: PLR0913 - as above
         try_again_after=HELD_BACK_FOR,
     )
     newest = theirs[-1].message
-    return Told(newest.recipient, newest.to_authority, None)
+    return Told(newest.recipient, newest.to_authority, newest.channel, None)
 
 
 def _tell(  # noqa: PLR0913 - as above
@@ -202,8 +192,8 @@ def _tell(  # noqa: PLR0913 - as above
             code=newest.recipient,
             channel=newest.channel,
         )
-        return Told(newest.recipient, newest.to_authority, None, str(error))
-    return Told(newest.recipient, sent.to_authority, sent.message_id)
+        return Told(newest.recipient, newest.to_authority, newest.channel, None, str(error))
+    return Told(newest.recipient, sent.to_authority, newest.channel, sent.message_id)
 
 
 def _note_untold(  # noqa: PLR0913 - as above

@@ -16,6 +16,7 @@ from node.service.telling import WITHDRAWN, Untold, place_of_untold
 from node.service.withdrawals import Withdrawn, place_of_withdrawal
 from node.store.consent_tables import UntoldRow, WithdrawalRow
 from node.store.tables import CaseRow
+from protocol.identifiers import Channel
 
 _MOST_LISTED = 100
 
@@ -63,7 +64,7 @@ def list_withdrawals(
             .order_by(col(WithdrawalRow.recorded_at).desc(), col(WithdrawalRow.withdrawal_id))
             .limit(_MOST_LISTED)
         ).all()
-        return [_view(context, session, case, row, who=who) for row in rows]
+        return [_view(context, session, case, row, who=who) for row in rows if is_theirs(row, who)]
 
 
 def get_withdrawal(
@@ -73,9 +74,22 @@ def get_withdrawal(
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
         row = session.get(WithdrawalRow, withdrawal_id)
-        if row is None or row.case_id != case_id:
+        if row is None or row.case_id != case_id or not is_theirs(row, who):
             raise NotFoundError("There is no such withdrawal here: open it again from its case.")
         return _view(context, session, case, row, who=who)
+
+
+def is_theirs(row: WithdrawalRow, who: Principal) -> bool:
+    """Whether somebody who sees the case sees that this was recorded."""
+    return row.channel is None or who.sees(Channel(row.channel))
+
+
+def _leave_out_protected(said: Withdrawn) -> Withdrawn:
+    """Return it without what would show that consents of witness protection stood."""
+    return Withdrawn(
+        draft=said.draft.model_copy(update={"consents": ()}),
+        reach=said.reach.model_copy(update={"protected": None}),
+    )
 
 
 def _view(
@@ -88,6 +102,8 @@ def _view(
         if is_open and row.type == WITHDRAWN
         else None
     )
+    if said is not None and not who.sees(Channel.WITNESS_PROTECTION):
+        said = _leave_out_protected(said)
     waiting = session.exec(
         select(UntoldRow)
         .where(

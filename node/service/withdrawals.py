@@ -5,10 +5,10 @@ desk that has data of the person. What each of them owes, a confirmation that it
 with a deadline (:mod:`node.service.deletions`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, select
@@ -40,6 +40,8 @@ from protocol.messages.general import ErasureGround
 from protocol.messages.head import CaseMessage, ConsentBasis, ConsentGiver, ExceptionBasis
 from protocol.policy.consent import AFTER_WITHDRAWAL
 
+_PROTECTION: Final = Channel.WITNESS_PROTECTION
+
 
 class WithdrawalDraft(BaseModel):
     """What a person withdrew."""
@@ -68,7 +70,7 @@ class ErasureDraft(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What a withdrawal did."""
+    """What a withdrawal did, in the channels of who recorded it."""
 
     withdrawal_id: str
     #: Messages of ours that were taken back before they left.
@@ -77,7 +79,11 @@ class Stopped:
 
 
 class Reach(BaseModel):
-    """What a withdrawal speaks of; everything where all that there is was withdrawn."""
+    """What a withdrawal speaks of; everything where all that there is was withdrawn.
+
+    Consents of witness protection carry messages of that channel alone, so their withdrawal is
+    told in no other: ``protected`` is what it speaks of there; None: the same.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,6 +91,7 @@ class Reach(BaseModel):
     classes: frozenset[Sensitivity]
     phases: frozenset[Phase]
     recipients: frozenset[str]
+    protected: Self | None = Field(default=None, exclude_if=lambda reach: reach is None)
 
     @classmethod
     def of(cls, withdrawn: Sequence[ConsentDraft], *, is_all: bool) -> "Reach":
@@ -96,15 +103,20 @@ class Reach(BaseModel):
             recipients=frozenset(code for each in withdrawn for code in each.recipients),
         )
 
+    def within(self, channel: Channel) -> "Reach":
+        """Return what it speaks of in a channel."""
+        return self.protected if self.protected and channel is _PROTECTION else self
+
     def covers(self, message: CaseMessage) -> bool:
         """Whether a message of ours holds data that it speaks of."""
         marks = {mark for _, mark in message.list_classified()} - {Sensitivity.NONE}
-        if self.is_all:
+        meant = self.within(message.channel)
+        if meant.is_all:
             return bool(marks)
         return (
-            bool(marks & self.classes)
-            and message.phase in self.phases
-            and message.recipient in self.recipients
+            bool(marks & meant.classes)
+            and message.phase in meant.phases
+            and message.recipient in meant.recipients
         )
 
     def describe(self) -> dict[str, Any]:
@@ -146,26 +158,32 @@ def handle_withdraw(
     def work(session: Session) -> Stopped:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
         at = min(draft.withdrawn_at or context.clock(), context.clock())
-        reach = _withdraw(context, session, case, draft, at=at, who=who)
-        body = {
-            **reach.describe(),
+        reach, teller = _withdraw(context, session, case, draft, at=at, who=who)
+        said = {
             "withdrawn_by": draft.withdrawn_by.value,
             "withdrawn_at": at.replace(microsecond=0).isoformat(),
             "delete_received": draft.delete_received,
             "tell_onward_recipients": True,
         }
-        stopped = _stop_and_tell(
+
+        def find_word(channel: Channel) -> Word:
+            body = {**reach.within(channel).describe(), **said}
+            return Word(type=WITHDRAWN, body=body, note=draft.procedure_note)
+
+        content = Withdrawn(draft=draft, reach=reach)
+        withdrawal_id = _record(
+            context, session, case, type_=WITHDRAWN, content=content, teller=teller, who=who
+        )
+        return _stop_and_tell(
             context,
             session,
             case,
-            Word(type=WITHDRAWN, body=body, note=draft.procedure_note),
+            find_word,
             held=[each for each in load_sent(context, session, case) if reach.covers(each.message)],
             who=who,
+            withdrawal_id=withdrawal_id,
             later=tell_later,
         )
-        content = Withdrawn(draft=draft, reach=reach)
-        _keep(context, session, case, stopped, content=content, type_=WITHDRAWN, who=who)
-        return stopped
 
     stopped = context.transact(work)
     context.signals.outbox.notify()
@@ -193,9 +211,20 @@ def handle_ask_erasure(
             "tell_onward_recipients": True,
         }
         word = Word(type=ERASURE, body=body, note=draft.procedure_note, lists=bool(draft.messages))
-        stopped = _stop_and_tell(context, session, case, word, held=held, who=who)
-        _keep(context, session, case, stopped, content=draft, type_=ERASURE, who=who)
-        return stopped
+        channels = {each.message.channel for each in held}
+        teller = channels.pop() if draft.messages and len(channels) == 1 else None
+        withdrawal_id = _record(
+            context, session, case, type_=ERASURE, content=draft, teller=teller, who=who
+        )
+        return _stop_and_tell(
+            context,
+            session,
+            case,
+            lambda _: word,
+            held=held,
+            who=who,
+            withdrawal_id=withdrawal_id,
+        )
 
     stopped = context.transact(work)
     context.signals.outbox.notify()
@@ -218,13 +247,21 @@ def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
     *,
     at: datetime,
     who: Principal,
-) -> Reach:
-    """Withdraw the consents; returns what they covered."""
+) -> tuple[Reach, Channel | None]:
+    """Withdraw the consents; returns what they covered, and who else hears of it here.
+
+    A person who takes everything back takes back what is hidden from whoever writes it down, too.
+    Where only that stands, the answer is the same as where nothing does.
+    """
     standing = [row for row in lock_consents(session, case.case_id) if row.withdrawn_at is None]
-    chosen = [row for row in standing if not draft.consents or row.consent_id in draft.consents]
+    seen = {
+        row.consent_id for row in standing if row.channel != _PROTECTION or who.sees(_PROTECTION)
+    }
+    named = seen & set(draft.consents)
+    chosen = [row for row in standing if row.consent_id in named] if draft.consents else standing
     if not (standing or draft.consents) and _rests_on_claims(context, session, case):
-        return Reach.of((), is_all=True)
-    if not chosen or (draft.consents and len(chosen) != len(set(draft.consents))):
+        return Reach.of((), is_all=True), None
+    if not seen or len(named) != len(set(draft.consents)):
         raise StaleError(
             "There is no such consent on file, or it was withdrawn before: look at the list of "
             "consents of this case."
@@ -235,22 +272,40 @@ def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
         session.add(row)
         record(context, session, who, Act.CONSENT_WITHDRAWN, subject=row.consent_id)
     session.flush()
+    teller = _find_teller(chosen)
     add_event(
         session,
         kind=EventKind.CONSENT_WITHDRAWN,
         at=context.clock(),
         actor=who.actor,
         case_id=case.case_id,
-        channel=_find_teller(chosen),
+        channel=teller,
     )
-    contents = [open_consent(context, case, row.consent_id, row.content_sealed) for row in chosen]
-    return Reach.of(contents, is_all=len(chosen) == len(standing))
+    return _sum_up(context, case, chosen, standing=standing), teller
+
+
+def _sum_up(
+    context: NodeContext,
+    case: CaseRow,
+    chosen: Sequence[ConsentRow],
+    *,
+    standing: Sequence[ConsentRow],
+) -> Reach:
+    """Return what was withdrawn, and whether that is all: in witness protection, and elsewhere."""
+    said = [
+        (row, open_consent(context, case, row.consent_id, row.content_sealed)) for row in chosen
+    ]
+    elsewhere = [content for row, content in said if row.channel != _PROTECTION]
+    stood = sum(row.channel != _PROTECTION for row in standing)
+    reach = Reach.of(elsewhere, is_all=bool(elsewhere) and len(elsewhere) == stood)
+    protected = Reach.of([content for _, content in said], is_all=len(chosen) == len(standing))
+    return reach if protected == reach else reach.model_copy(update={"protected": protected})
 
 
 def _find_teller(withdrawn: Sequence[ConsentRow]) -> Channel | None:
     """Return in whose timeline it is told; None: everybody's."""
     channels = {row.channel for row in withdrawn}
-    return Channel.WITNESS_PROTECTION if channels == {Channel.WITNESS_PROTECTION} else None
+    return _PROTECTION if channels == {_PROTECTION} else None
 
 
 def _rests_on_claims(context: NodeContext, session: Session, case: CaseRow) -> bool:
@@ -277,31 +332,33 @@ def _stop_and_tell(  # noqa: PLR0913 - who tells whom what of which case
     context: NodeContext,
     session: Session,
     case: CaseRow,
-    word: Word,
+    find_word: Callable[[Channel], Word],
     *,
     held: Sequence[HeldMessage],
     who: Principal,
+    withdrawal_id: str,
     later: bool = False,
 ) -> Stopped:
+    """Stop and tell in all channels; what is returned is what who asks may see of it."""
     everywhere = replace(who, channels=frozenset(Channel))
-    taken_back, left = [], []
+    taken_back, left = list[HeldMessage](), list[HeldMessage]()
     for each in held:
-        if take_back(context, session, each, who=everywhere):
-            taken_back.append(each.row.message_id)
-        else:
-            left.append(each)
-    withdrawal_id = context.random(16).hex()
+        (taken_back if take_back(context, session, each, who=everywhere) else left).append(each)
     told = tell_recipients(
         context,
         session,
         case,
-        word,
+        find_word,
         held=left,
         who=everywhere,
         withdrawal_id=withdrawal_id,
         later=later,
     )
-    return Stopped(withdrawal_id, tuple(taken_back), told)
+    return Stopped(
+        withdrawal_id,
+        tuple(each.row.message_id for each in taken_back if who.sees(each.message.channel)),
+        tuple(each for each in told if who.sees(each.channel)),
+    )
 
 
 def take_back(context: NodeContext, session: Session, held: HeldMessage, *, who: Principal) -> bool:
@@ -326,27 +383,38 @@ def place_of_withdrawal(withdrawal_id: str) -> str:
     return f"withdrawal:{withdrawal_id}"
 
 
-def _keep(  # noqa: PLR0913 - the columns of one row
+def _record(  # noqa: PLR0913 - the columns of one row
     context: NodeContext,
     session: Session,
     case: CaseRow,
-    stopped: Stopped,
     *,
-    content: BaseModel,
     type_: str,
+    content: BaseModel,
+    teller: Channel | None,
     who: Principal,
-) -> None:
-    """Keep what was recorded, sealed, and say so in the case."""
-    row = session.get_one(WithdrawalRow, stopped.withdrawal_id)
-    row.content_sealed = seal_content(
-        context, case, content, place=place_of_withdrawal(stopped.withdrawal_id)
+) -> str:
+    """Keep what was said, sealed, and say so in the case; returns its name."""
+    withdrawal_id, now = context.random(16).hex(), context.clock()
+    place = place_of_withdrawal(withdrawal_id)
+    session.add(
+        WithdrawalRow(
+            withdrawal_id=withdrawal_id,
+            case_id=case.case_id,
+            channel=teller,
+            type=type_,
+            content_sealed=seal_content(context, case, content, place=place),
+            recorded_at=now,
+            recorded_by=who.actor,
+        )
     )
-    session.add(row)
+    session.flush()
     add_event(
         session,
         kind=EventKind.WITHDRAWAL_RECORDED,
-        at=context.clock(),
+        at=now,
         actor=who.actor,
         case_id=case.case_id,
         code=type_,
+        channel=teller,
     )
+    return withdrawal_id

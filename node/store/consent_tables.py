@@ -78,7 +78,10 @@ class CircumstancesRow(SQLModel, table=True):
     content_sealed: bytes = Field(sa_type=LargeBinary)
     updated_at: datetime = Field(sa_type=Moment)
     updated_by: str = Field(max_length=64)
+    #: Of what everybody sees; 0: nobody said any of it yet.
     row_version: int = 1
+    #: Of what only witness protection sees.
+    protection_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class ShelterRow(SQLModel, table=True):
@@ -139,6 +142,8 @@ class WithdrawalRow(SQLModel, table=True):
 
     withdrawal_id: str = Field(primary_key=True, max_length=32)
     case_id: str = Field(foreign_key="trm_case.case_id", max_length=32, index=True)
+    #: Who sees that it was recorded; None: whoever sees the case.
+    channel: str | None = Field(default=None, max_length=30)
     #: The type of the messages that tell it.
     type: str = Field(max_length=120)
     content_sealed: bytes = Field(sa_type=LargeBinary)

@@ -92,3 +92,59 @@ def test_their_channels_are_found_where_something_says_them(
             assert sealed == 3
             assert _read(connection, "event") == entries, "hidden entries stay hidden"
     database.close()
+
+
+def test_what_was_told_of_withdrawals_finds_its_channel(node_url_of: Callable[[str], str]) -> None:
+    """A withdrawal of witness protection is for that channel; one of several stays everybody's."""
+    database = Database(node_url_of("AL"))
+    with database.engine.begin() as connection:
+        configuration = make_config(MIGRATIONS.scripts, connection)
+        command.upgrade(configuration, "0020")
+        tables = MetaData()
+        tables.reflect(connection)
+        found = tables.tables
+        later = _MOMENT + timedelta(days=1)
+        for case_id, channel in (("own", "witness_protection"), ("shared", None)):
+            _add(connection, found["trm_case"], case_id=case_id, reference=f"R-{case_id}")
+            recorded = {"case_id": case_id, "recorded_at": _MOMENT, "recorded_by": "officer"}
+            told = {"case_id": case_id, "actor": "officer", "at": _MOMENT}
+            _add(
+                connection, found["consent_record"], consent_id=case_id, channel=channel, **recorded
+            )
+            _add(connection, found["event"], kind="consent_recorded", **told)
+            _add(
+                connection, found["event"], kind="consent_withdrawn",
+                **(told | {"channel": channel}),
+            )  # fmt: skip
+            _add(connection, found["event"], kind="withdrawal_recorded", **told)
+            _add(
+                connection, found["event"], kind="withdrawal_recorded", **(told | {"at": later})
+            )  # fmt: skip
+            _add(
+                connection, found["withdrawal"], withdrawal_id=case_id,
+                type="general.consent_withdrawn", **recorded,
+            )  # fmt: skip
+        _add(
+            connection, found["withdrawal"], withdrawal_id="later", type="general.erasure",
+            case_id="own", recorded_at=later, recorded_by="officer",
+        )  # fmt: skip
+        for _ in range(2):
+            command.upgrade(configuration, "0021")
+            question = text("SELECT withdrawal_id, channel FROM withdrawal")
+            assert {row.withdrawal_id: row.channel for row in connection.execute(question)} == {
+                "own": "witness_protection",
+                "shared": None,
+                "later": None,
+            }
+            question = text("SELECT kind, channel FROM event WHERE case_id = 'own' ORDER BY 1, 2")
+            said = sorted((kind, channel or "") for kind, channel in connection.execute(question))
+            assert said == [
+                ("consent_recorded", "witness_protection"),
+                ("consent_withdrawn", "witness_protection"),
+                ("withdrawal_recorded", ""),
+                ("withdrawal_recorded", "witness_protection"),
+            ]
+            question = text("SELECT COUNT(*) FROM event WHERE case_id = 'shared' AND channel <> ''")
+            assert connection.execute(question).scalar_one() == 0
+            command.downgrade(configuration, "0020")
+    database.close()

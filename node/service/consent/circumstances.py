@@ -8,7 +8,7 @@ only to those who are cleared for that channel. Anybody who works on the case ma
 those who see it take it back.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,7 +60,7 @@ NOTHING_KNOWN = Circumstances()
 
 @dataclass(frozen=True, slots=True)
 class CircumstancesView:
-    """What is known, and its version; 0: nobody said anything yet."""
+    """What somebody sees of it, and the version of that; 0: nobody said anything yet."""
 
     circumstances: Circumstances
     row_version: int
@@ -71,7 +71,7 @@ def get_circumstances(context: NodeContext, case_id: str, *, who: Principal) -> 
     with context.database.reading() as session:
         case = get_case_of(session, case_id, who=who, permission=Permission.READ_CASES)
         row = session.get(CircumstancesRow, case_id)
-        return _show(_view(context, case, row), who=who)
+        return _view(context, case, row, who=who)
 
 
 def handle_set_circumstances(
@@ -87,26 +87,19 @@ def handle_set_circumstances(
     def work(session: Session) -> CircumstancesView:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
         row = session.get(CircumstancesRow, case_id, with_for_update=True)
-        if row_version is not None and row_version != (row.row_version if row else 0):
+        if row_version is not None and row_version != _find_version(row, who=who):
             raise StaleError(
                 "Somebody changed this meanwhile: nothing was changed. Read it again, then say "
                 "what is different."
             )
-        known = _view(context, case, row).circumstances
+        known = _read(context, case, row)
         said = _say_in_strands(context, session, case, known, circumstances, who=who)
         if not who.sees(_PROTECTION) and known.in_witness_protection:
             said = said.model_copy(update={"in_witness_protection": True})
         set_circumstances(context, session, case, said, who=who)
-        return _show(_view(context, case, session.get(CircumstancesRow, case_id)), who=who)
+        return _view(context, case, session.get(CircumstancesRow, case_id), who=who)
 
     return context.transact(work)
-
-
-def _show(view: CircumstancesView, *, who: Principal) -> CircumstancesView:
-    if who.sees(_PROTECTION):
-        return view
-    hidden = view.circumstances.model_copy(update={"in_witness_protection": False})
-    return replace(view, circumstances=hidden)
 
 
 def _say_in_strands(  # noqa: PLR0913 - what is said of which case instead of what, by whom
@@ -134,7 +127,7 @@ def _say_in_strands(  # noqa: PLR0913 - what is said of which case instead of wh
 
 def load_circumstances(context: NodeContext, session: Session, case: CaseRow) -> Circumstances:
     """Return what is known of a case."""
-    return _view(context, case, session.get(CircumstancesRow, case.case_id)).circumstances
+    return _read(context, case, session.get(CircumstancesRow, case.case_id))
 
 
 def set_circumstances(
@@ -147,25 +140,24 @@ def set_circumstances(
 ) -> None:
     """Say in the caller's transaction what is known now; what is known already changes nothing."""
     row = session.get(CircumstancesRow, case.case_id, with_for_update=True)
-    known = _view(context, case, row).circumstances
+    known = _read(context, case, row)
     if known == circumstances:
         return
-    said = known.model_copy(update={"in_witness_protection": circumstances.in_witness_protection})
+    hidden = {"in_witness_protection": circumstances.in_witness_protection}
+    is_hidden = known.model_copy(update=hidden) == circumstances
     now = context.clock()
     sealed = seal_content(context, case, circumstances, place=_place(case.case_id))
-    if row is None:
-        session.add(
-            CircumstancesRow(
-                case_id=case.case_id,
-                content_sealed=sealed,
-                updated_at=now,
-                updated_by=who.actor,
-            )
-        )
-    else:
-        row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
-        row.row_version += 1
-        session.add(row)
+    row = row or CircumstancesRow(
+        case_id=case.case_id,
+        content_sealed=sealed,
+        updated_at=now,
+        updated_by=who.actor,
+        row_version=0,
+    )
+    row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
+    row.row_version += not is_hidden
+    row.protection_version += is_hidden
+    session.add(row)
     session.flush()
     add_event(
         session,
@@ -174,7 +166,7 @@ def set_circumstances(
         actor=who.actor,
         case_id=case.case_id,
         # That nothing else changed says what did.
-        channel=_PROTECTION if said == circumstances else None,
+        channel=_PROTECTION if is_hidden else None,
     )
     record(context, session, who, Act.CIRCUMSTANCES_CHANGED, subject=case.case_id)
 
@@ -188,8 +180,21 @@ def _place(case_id: str) -> str:
     return f"circumstances:{case_id}"
 
 
-def _view(context: NodeContext, case: CaseRow, row: CircumstancesRow | None) -> CircumstancesView:
+def _read(context: NodeContext, case: CaseRow, row: CircumstancesRow | None) -> Circumstances:
+    return open_circumstances(context, case, row.content_sealed) if row else NOTHING_KNOWN
+
+
+def _find_version(row: CircumstancesRow | None, *, who: Principal) -> int:
+    """Return the version of what somebody sees: what they do not see does not move it."""
     if row is None:
-        return CircumstancesView(NOTHING_KNOWN, 0)
-    content = open_circumstances(context, case, row.content_sealed)
-    return CircumstancesView(content, row.row_version)
+        return 0
+    return row.row_version + (row.protection_version if who.sees(_PROTECTION) else 0)
+
+
+def _view(
+    context: NodeContext, case: CaseRow, row: CircumstancesRow | None, *, who: Principal
+) -> CircumstancesView:
+    known = _read(context, case, row)
+    if not who.sees(_PROTECTION):
+        known = known.model_copy(update={"in_witness_protection": False})
+    return CircumstancesView(known, _find_version(row, who=who))

@@ -13,6 +13,7 @@ from node.service.building import Draft
 from node.service.cases.opening import handle_open_case
 from node.service.cases.strands import touch_strand
 from node.service.cases.viewing import list_timeline
+from node.service.composing import Sent, handle_send
 from node.service.consent.circumstances import (
     Circumstances,
     get_circumstances,
@@ -24,16 +25,22 @@ from node.service.consent.exceptions import (
     list_exceptions,
 )
 from node.service.consent.records import ConsentDraft, handle_record_consent, list_consents
-from node.service.context import NodeContext, RefusedDraftError
+from node.service.context import NotFoundError, RefusedDraftError, StaleError
+from node.service.deletions import list_deletions
 from node.service.policy.checking import check_draft
+from node.service.reading import get_message
+from node.service.recalling import handle_tell_now
 from node.service.returns import get_return, handle_record_return
+from node.service.withdrawal_views import get_withdrawal, list_withdrawals
 from node.service.withdrawals import WithdrawalDraft, handle_withdraw
 from protocol.identifiers import Channel
 from protocol.messages.fields import TriState
+from protocol.messages.general import ConsentWithdrawn
 from protocol.messages.head import ConsentGiver, ExceptionGround
+from tests.support.case_world import agree
 from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
-from tests.support.node import make_draft, make_network
+from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF, acting
 
 CARE: Final = acting("care", channels=[Channel.ASSISTANCE])
@@ -46,14 +53,16 @@ OF: Final = {
 }
 GROUND: Final = ExceptionGround.VITAL_INTEREST
 REFUSED: Final = "channels.elsewhere"
+ALL: Final = WithdrawalDraft(withdrawn_by=ConsentGiver.PERSON)
 _WAYS: Final = (("from", "AL"), ("to", "XK"))
 
 
 class World:
     """A case on which assistance, police and witness protection work."""
 
-    def __init__(self, al: NodeContext) -> None:
-        self.al = al
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.al = al = network.node("AL")
         opened = handle_open_case(al, who=STAFF)
         self.case_id, self.reference = opened.case_id, opened.reference
         al.transact(self._begin)
@@ -77,7 +86,7 @@ class World:
 def world(node_url_of: Callable[[str], str]) -> Iterator[World]:
     """Give a node with such a case, and a partner."""
     network = make_network(("AL", "XK"), url_of=node_url_of)
-    yield World(network.node("AL"))
+    yield World(network)
     network.close()
 
 
@@ -220,3 +229,113 @@ def test_a_note_that_was_read_of_one_channel_is_not_filed_in_another(world: Worl
     handle_record_return(al, case_id, read, who=STAFF, channel=Channel.ASSISTANCE)
     assert get_return(al, case_id, who=CARE).journey.note is None
     assert get_return(al, case_id, who=PROTECTION).journey.note == "Of the unit."
+
+
+def test_what_is_hidden_moves_no_version_that_somebody_sees(world: World) -> None:
+    """The hidden tick and another channel's note: who does not see them can go on writing."""
+    al, case_id = world.al, world.case_id
+    tick = Circumstances(in_witness_protection=True)
+    assert handle_set_circumstances(al, case_id, tick, who=PROTECTION, row_version=0).row_version
+    assert get_circumstances(al, case_id, who=CARE).row_version == 0
+    said = Circumstances(in_shelter=True)
+    view = handle_set_circumstances(al, case_id, said, who=CARE, row_version=0)
+    assert view.row_version == 1
+    with pytest.raises(StaleError):
+        handle_set_circumstances(al, case_id, said, who=PROTECTION, row_version=1)
+    handle_set_circumstances(al, case_id, said, who=PROTECTION, row_version=2)
+    assert get_circumstances(al, case_id, who=CARE).row_version == 1
+
+    noted = ReturnJourney(note="Of the unit.")
+    handle_record_return(al, case_id, noted, who=PROTECTION, row_version=0)
+    assert get_return(al, case_id, who=CARE).row_version == 0
+    assert world.count(EventKind.RETURN_CHANGED, who=CARE) == 0
+    assessed = ReturnJourney(risk_assessed=True)
+    assert handle_record_return(al, case_id, assessed, who=CARE, row_version=0).row_version == 1
+    with pytest.raises(StaleError):
+        handle_record_return(al, case_id, noted, who=PROTECTION, row_version=1)
+    assert get_return(al, case_id, who=PROTECTION).row_version == 2
+    assert world.count(EventKind.RETURN_CHANGED, who=PROTECTION) == 2
+
+
+def _write(world: World, who: Principal, word: str) -> Sent:
+    """Send free text on a consent that is put on file with it."""
+    agree(world.network)  # desks of every channel
+    basis = CONSENT | {"classes": ["protection"], "recipients": ["XK"], "explained_in": "sq"}
+    if who is PROTECTION:
+        basis |= {"explained_in": "en"}
+    draft = world.draft(
+        OF[who], type="general.message", legal_basis=basis, body={"text": word}, consent=ON_FILE
+    )
+    return handle_send(world.al, draft, who=who)
+
+
+def _list_words(world: World, *, who: Principal) -> dict[Channel, str]:
+    """Return what is told in each channel that somebody sees: that all was withdrawn, or a part."""
+    words = {}
+    for owed in list_deletions(world.al, who=who, case_id=world.case_id):
+        message = get_message(world.al, owed.message_id, who=who).message
+        assert isinstance(message, ConsentWithdrawn)
+        words[message.channel] = message.body.scope.value
+    return words
+
+
+def test_a_withdrawal_in_witness_protection_is_told_and_seen_there_alone(world: World) -> None:
+    """Neither the other desks nor the timeline, the list or the answer elsewhere say anything."""
+    al, case_id = world.al, world.case_id
+    for who in (CARE, PROTECTION):
+        _write(world, who, f"Of {who.actor}.")
+    world.network.settle()
+    [hidden] = [
+        each.consent_id
+        for each in list_consents(al, case_id, who=PROTECTION)
+        if each.content.explained_in == "en"
+    ]
+    wish = WithdrawalDraft(withdrawn_by=ConsentGiver.PERSON, consents=(hidden,))
+    with pytest.raises(StaleError):
+        handle_withdraw(al, case_id, wish, who=CARE)
+    stopped = handle_withdraw(al, case_id, wish, who=PROTECTION)
+    assert [each.channel for each in stopped.told] == [Channel.WITNESS_PROTECTION]
+    for who in (CARE, STAFF):
+        is_theirs = who is STAFF
+        assert [view.withdrawal_id for view in list_withdrawals(al, case_id, who=who)] == (
+            [stopped.withdrawal_id] if is_theirs else []
+        )
+        assert world.count(EventKind.WITHDRAWAL_RECORDED, who=who) == is_theirs
+        assert _list_words(world, who=who) == (
+            {Channel.WITNESS_PROTECTION: "part"} if is_theirs else {}
+        )
+    with pytest.raises(NotFoundError):
+        get_withdrawal(al, case_id, stopped.withdrawal_id, who=CARE)
+    with pytest.raises(NotFoundError):
+        handle_tell_now(al, stopped.withdrawal_id, who=CARE)
+    # What they withdraw is everything that they can know of: no "part" betrays another consent.
+    rest = handle_withdraw(al, case_id, ALL, who=CARE)
+    assert [each.channel for each in rest.told] == [Channel.ASSISTANCE]
+    assert _list_words(world, who=CARE) == {Channel.ASSISTANCE: "all"}
+
+
+def test_what_is_named_elsewhere_leaves_witness_protection_out(world: World) -> None:
+    """All that police sees is 'all' there, and a part where another consent stands."""
+    al, case_id = world.al, world.case_id
+    sent = {who: _write(world, who, f"Of {who.actor}.") for who in (POLICE, PROTECTION)}
+    named = tuple(each.consent_id for each in list_consents(al, case_id, who=POLICE))
+    wish = WithdrawalDraft(withdrawn_by=ConsentGiver.PERSON, consents=named)
+    stopped = handle_withdraw(al, case_id, wish, who=POLICE)
+    assert stopped.taken_back == (sent[POLICE].message_id,)
+    [view] = list_withdrawals(al, case_id, who=POLICE)
+    assert view.said is not None
+    assert (view.said.reach.is_all, view.said.reach.protected, view.said.draft.consents) == (
+        True, None, (),
+    )  # fmt: skip
+    [whole] = list_withdrawals(al, case_id, who=STAFF)
+    assert whole.said is not None
+    assert not whole.said.reach.within(Channel.WITNESS_PROTECTION).is_all
+    # Where only what is hidden stands, the answer is that of a case in which nothing does.
+    answers = []
+    for _ in range(2):
+        with pytest.raises(StaleError) as refused:
+            handle_withdraw(al, case_id, ALL, who=POLICE)
+        answers.append(str(refused.value))
+        if len(answers) == 1:
+            handle_withdraw(al, case_id, ALL, who=PROTECTION)
+    assert answers[0] == answers[1]
