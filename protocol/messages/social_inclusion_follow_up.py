@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from protocol.identifiers import Phase
 from protocol.messages.codes import Kind, PersonGroup, Service
@@ -37,6 +37,9 @@ class ConfidentialPart(Model):
     It travels only under the rule for names (agreement and written consent); left out, the case
     reference alone stands for the person. Its parts are never split among other fields.
     """
+
+    # The body of a route of the interface: FastAPI asks for its validator when the route is made.
+    model_config = ConfigDict(defer_build=False)
 
     identity: Identity
     contact: PersonalContact | None = None
