@@ -7,11 +7,13 @@ from console.accounts.models import SignedIn
 from contact_registry.routing import Gap, resolve
 from node.domain.access import Principal
 from node.service.consent.circumstances import get_circumstances
+from node.service.consent.records import list_consents
 from node.service.context import NodeContext, NotFoundError
 from node.service.drafts import OpenDraft, find_sent, handle_save_draft, load_draft
 from node.service.reading import get_case, load_view
 from node.service.records import ErasedError, find_case
 from node.web.desks import describe_post
+from node.web.legal_basis import Basis, find_usable
 from node.web.purposes import PLANS, Plan, find_plan
 from node.web.return_answers import fill_in_return
 from node.web.site import Site
@@ -39,6 +41,8 @@ class Beginning:
     #: Only of a type that leaves it open.
     phase: Phase | None = None
     channel: Channel | None = None
+    #: Whether it rests on the consent of the case, if one alone on file counts for it.
+    rests_on_file: bool = False
     #: What is filled in already, by the name of the field.
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -89,13 +93,38 @@ def _make_draft(site: Site, beginning: Beginning, *, draft_id: str, who: Princip
     answers |= {name: (str(value),) for name, value in given.items() if value}
     if beginning.case_reference and plan.is_about_person and "possibly_under_18" not in answers:
         answers |= _find_age(site, beginning.case_reference, who=who)
-    usual = next((purpose for purpose, known in PLANS.items() if known == plan), None)
+    if beginning.rests_on_file:
+        answers |= _rest_on_file(site, beginning, plan, who=who)
     return OpenDraft(
         draft_id=draft_id,
-        kind=usual.value if usual else plan.value,
+        kind=name_kind(plan),
         case_reference=beginning.case_reference,
         answers=answers,
     )
+
+
+def name_kind(plan: Plan) -> str:
+    """Return how a draft says what is written."""
+    usual = next((purpose for purpose, known in PLANS.items() if known == plan), None)
+    return usual.value if usual else plan.value
+
+
+def _rest_on_file(
+    site: Site, beginning: Beginning, plan: Plan, *, who: Principal
+) -> dict[str, tuple[str, ...]]:
+    """Choose the consent that counts for this recipient and phase; of several, somebody chooses."""
+    if not beginning.case_reference:
+        return {}
+    with site.context.database.reading() as session:
+        row = find_case(session, parse_case_reference(beginning.case_reference))
+    if row is None:
+        return {}
+    phase = plan.fixed_phase or beginning.phase or Phase.IDENTIFICATION
+    consents = list_consents(site.context, row.case_id, who=who)
+    usable = find_usable(consents, recipient=beginning.participant, phase=phase)
+    if len(usable) != 1:
+        return {}
+    return {"basis": (Basis.CONSENT.value,), "consent_record": (usable[0].consent_id,)}
 
 
 def _fill_in(
@@ -122,14 +151,20 @@ def _fill_in(
 
 
 def fill_in_our_side(context: NodeContext, phase: Phase) -> dict[str, tuple[str, ...]]:
-    """Fill in the case manager from our desk's entry, so that nobody types it again."""
+    """Fill in the case manager from our desk's entry, so that nobody types it again.
+
+    Our own desk need not be reachable by telephone: :func:`node.service.building.find_own_desk`.
+    """
     desk = resolve(
         context.directory.current(),
         participant=ParticipantCode(context.participant),
         phase=phase,
         at=context.clock(),
     )
-    known = {} if isinstance(desk, Gap) else describe_post(desk.authority)
+    if isinstance(desk, Gap):
+        known = describe_post(desk.candidates[0]) if desk.candidates else {}
+    else:
+        known = describe_post(desk.authority)
     return {f"case_manager-{name}": (value,) for name, value in known.items() if value}
 
 

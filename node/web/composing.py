@@ -27,7 +27,7 @@ from node.web.labels import say_type
 from node.web.purposes import find_plan, label_plan
 from node.web.screens import ComposingPages
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
-from node.web.states import look_of_dispatch
+from node.web.states import look_of_sent
 from protocol.identifiers import Phase
 
 _CORRECTION: Final = "general.correction"
@@ -170,7 +170,7 @@ def _add_following(router: APIRouter, site: Site) -> None:
         return {
             **describe_files(site.context, view),
             "view": view,
-            "look": look_of_dispatch(view.item, view.proofs),
+            "look": look_of_sent(view.item, view.proofs),
             "is_decided": view.item.handling not in {Handling.NEW, Handling.NOTHING_EXPECTED},
             "is_moving": view.item.dispatch in OPEN_DISPATCH,
             "card": make_card(desk, listed, now=site.context.clock()) if desk and listed else None,

@@ -114,6 +114,11 @@ def look_of_dispatch(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
     return look
 
 
+def look_of_sent(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
+    """Say how a message of ours stands: what the other side decided, or how far it has come."""
+    return _DECIDED.get(item.handling) or look_of_dispatch(item, proofs)
+
+
 _DECISION_LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     Outcome.ACCEPTED: ("ok", "check"),
     Outcome.DECLINED: ("warn", "ban"),

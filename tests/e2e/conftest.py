@@ -11,6 +11,9 @@ from contact_registry.directory import Directory
 from contact_registry.trust.client import RegistryClient
 from deploy.demo.scenario import NodeClient
 from deploy.demo.world import DemoWorld, utc_now
+from tests.support.chromium import chromium, visit
+
+__all__ = ["chromium", "visit"]
 
 
 @pytest.fixture
