@@ -153,6 +153,7 @@ class Console:
             home=self.face.home,
             ways=self.ways,
             find_kept=self._find_kept,
+            explained=self.face.explained,
         )
         own = [create_signin_router(pages), create_own_router(pages, confirming)]
         if self.ways is not None:

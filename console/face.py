@@ -63,6 +63,8 @@ class Face:
     static: Sequence[Path] = ()
     home: str = "/"
     navigation: Callable[[Request, SignedIn], Sequence[NavigationItem]] = _no_navigation
+    explained: Sequence[tuple[Message, Message]] = ()
+    """Words of its forms and what they mean, for the page of the words of the field."""
 
 
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})

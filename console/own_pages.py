@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from console.confirming import CONFIRM_PATH, Confirming, create_confirm_handler
 from console.glossary import load_glossary
 from console.guard import ActiveSession
-from console.i18n import LANGUAGE_NAMES, Language
+from console.i18n import LANGUAGE_NAMES, Language, translate
 from console.request_state import get_request_state
 from console.sign_in_pages import SignInPages
 from console.ways_back import is_own_path
@@ -45,6 +45,18 @@ def create_own_router(pages: SignInPages, confirming: Confirming) -> APIRouter:
         pages.cookies.set_shared(response, is_shared=is_shared)
         return response
 
+    def explain(own: Language, other: Language) -> list[tuple[str, str, str]]:
+        offered = pages.catalogues.offered
+        here, there = (
+            pages.catalogues.translations(tag if tag in offered else Language.ENGLISH)
+            for tag in (own, other)
+        )
+        rows = [
+            (translate(word, here), translate(word, there), translate(meaning, here))
+            for word, meaning in pages.explained
+        ]
+        return sorted(rows, key=lambda row: row[0].casefold())
+
     def show(request: Request, other: Language) -> Response:
         own = get_request_state(request).language
         return pages.renderer.page(
@@ -59,6 +71,7 @@ def create_own_router(pages: SignInPages, confirming: Confirming) -> APIRouter:
             english=Language.ENGLISH,
             english_name=LANGUAGE_NAMES[Language.ENGLISH],
             with_english=Language.ENGLISH not in {own, other},
+            explained=explain(own, other),
         )
 
     @router.get(GLOSSARY_PATH)

@@ -7,8 +7,8 @@ finds the one that a text is made of. A test holds each sentence to where it is 
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from console.i18n import Message
 from console.refusals import as_it_is
@@ -22,10 +22,11 @@ class Phrasebook:
     """Finds the sentence that a text was made of; the more exact ones come first."""
 
     def __init__(self, phrases: Iterable[Message]) -> None:
+        """Take the sentences. Raises ``ValueError`` for one that has the same place twice."""
         self.phrases = tuple(phrases)
         self._whole = {each.msgid: each for each in self.phrases if "%(" not in each.msgid}
         self._with_places = tuple(
-            (_compile(words), each)
+            (_Pattern.of(words), each)
             for each in self.phrases
             for words in (each.msgid, each.plural)
             if words is not None and "%(" in words
@@ -38,9 +39,9 @@ class Phrasebook:
             return whole
         if len(text) <= _LONGEST:
             for pattern, phrase in self._with_places:
-                found = pattern.fullmatch(text)
-                if found is not None:
-                    return _fill(phrase, found.groupdict())
+                words = pattern.match(text)
+                if words is not None:
+                    return _fill(phrase, words)
         return as_it_is(text)
 
 
@@ -49,15 +50,37 @@ def _fill(phrase: Message, words: dict[str, str]) -> Message:
     return replace(phrase, count=int(count) if count.isdecimal() else 0, params=words)
 
 
-def _compile(msgid: str) -> re.Pattern[str]:
-    """Turn a sentence into what matches it; a name that comes again stands for the same words."""
-    parts, seen = [], set[str]()
-    for index, part in enumerate(_PLACE.split(msgid.replace("%%", "%"))):
-        if index % 2 == 0:
-            parts.append(re.escape(part))
-        elif part in seen:
-            parts.append(f"(?P={part})")
-        else:
-            seen.add(part)
-            parts.append(f"(?P<{part}>.+?)")
-    return re.compile("".join(parts), re.DOTALL)
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A sentence as the names of its places, and the words before, between and after them."""
+
+    names: tuple[str, ...]
+    between: tuple[str, ...]
+
+    @classmethod
+    def of(cls, msgid: str) -> Self:
+        parts = _PLACE.split(msgid.replace("%%", "%"))
+        names = tuple(parts[1::2])
+        if len(set(names)) < len(names):
+            raise ValueError(f"name the places of this sentence apart: {msgid!r}")
+        return cls(names, tuple(parts[::2]))
+
+    def match(self, text: str) -> dict[str, str] | None:
+        """Return what stands in each place, at least one character; None for another sentence.
+
+        Each place ends where the next words of the sentence begin for the first time. A later
+        occurrence can never fit where the first does not, so one look from left to right is enough.
+        """
+        first, *middle, last = self.between
+        if not text.startswith(first):
+            return None
+        words, start = dict[str, str](), len(first)
+        for name, following in zip(self.names, middle, strict=False):
+            end = text.find(following, start + 1)
+            if end < 0:
+                return None
+            words[name], start = text[start:end], end + len(following)
+        end = len(text) - len(last)
+        if end <= start or not text.endswith(last):
+            return None
+        return {**words, self.names[-1]: text[start:end]}

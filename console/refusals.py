@@ -38,7 +38,9 @@ def as_it_is(text: str) -> Message:
 
 
 def join_sentences(sentences: Sequence[Message | str], between: str = " ") -> Message:
-    """Put whole sentences one after the other; each is translated by itself."""
+    """Put whole sentences one after the other; each is translated by itself. Of none, nothing."""
+    if not sentences:
+        return as_it_is("")  # an empty msgid is the head of a catalogue
     names = [f"s{index}" for index in range(len(sentences))]
     return Message(
         msgid=between.join(f"%({name})s" for name in names),

@@ -21,7 +21,7 @@ from console.accounts.sign_in import Refused, SignIn
 from console.accounts.ways_in import WaysIn
 from console.cookies import Cookies
 from console.guard import ActiveSession
-from console.i18n import Catalogues, Language, msg
+from console.i18n import Catalogues, Language, Message, msg
 from console.problems import SignInRequiredError
 from console.rendering import NO_ERRORS, Renderer
 from console.request_state import get_request_state
@@ -52,6 +52,8 @@ class SignInPages:
     ways: WaysIn | None = None
     find_kept: Callable[[SignedIn], str] | None = None
     """Gives the page of what was typed when the screen locked, or an empty text."""
+    explained: Sequence[tuple[Message, Message]] = ()
+    """Words of the forms and what they mean: see :class:`console.face.Face`."""
 
     def find_way(self, granted: Granted, back: str = "") -> str:
         """Say where somebody goes on who has just come in: to what was kept, back, or home."""

@@ -7,16 +7,21 @@ from starlette.requests import Request
 
 UNLOCK_PATH: Final = "/unlock"
 _LONGEST: Final = 200
+#: No address of a console has one of these; each has a meaning of its own to some browser or proxy.
+_FOREIGN: Final = frozenset("\\?#:@% ")
+#: Steps that a browser takes out of a path, so that it leads elsewhere than it says.
+_DOTS: Final = frozenset({".", ".."})
 
 
 def is_own_path(address: str) -> bool:
     """Tell whether an address from a form is a plain path of this console, safe to redirect to."""
-    printable = address.isascii() and address.isprintable()
     return (
-        printable
+        address.isascii()
+        and address.isprintable()
         and address.startswith("/")
-        and not ({"\\", "?", "#", ":", "@"} & set(address))
-        and (not address.startswith("//"))
+        and not address.startswith("//")
+        and not _FOREIGN & set(address)
+        and not _DOTS & set(address.split("/"))
     )
 
 

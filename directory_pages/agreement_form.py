@@ -20,9 +20,37 @@ _LONGEST_SLUG: Final = 69
 _PAIR: Final = 2
 
 
+_MINUTES: Final = msg("In minutes; empty leaves the usual time.")
+
+_COVERED: Final = Section(
+    title=msg("What it covers"),
+    items=(
+        FormField(
+            name="phases", label=FIELD_LABELS["phases"], control=Control.TICKS,
+            choices=offer(Phase),
+        ),
+        FormField(
+            name="sensitivity_classes", label=FIELD_LABELS["sensitivity_classes"],
+            control=Control.TICKS, choices=offer(SensitivityClass),
+            hint=msg("A name leaves only under an agreement and written consent."),
+        ),
+    ),
+)  # fmt: skip
+
+_TERM: Final = Section(
+    title=msg("How long it holds"),
+    items=(
+        FormField(name="valid_from", label=FIELD_LABELS["valid_from"], control=Control.DAY),
+        FormField(name="valid_to", label=FIELD_LABELS["valid_to"], control=Control.DAY,
+                  hint=msg("Empty: without a term.")),
+        FormField(name="notice_rule", label=FIELD_LABELS["notice_rule"],
+                  control=Control.SELECT, choices=offer(NoticeRule)),
+    ),
+)  # fmt: skip
+
+
 def list_agreement_sections(participants: Choices) -> tuple[Section, ...]:
     """Return the form of new terms; ``participants`` may be parties."""
-    minutes = msg("In minutes; empty leaves the usual time.")
     return (
         Section(
             title=msg("Between whom, and on what ground"),
@@ -37,55 +65,37 @@ def list_agreement_sections(participants: Choices) -> tuple[Section, ...]:
                 ),
             ),
         ),
-        Section(
-            title=msg("What it covers"),
-            items=(
-                FormField(
-                    name="phases", label=FIELD_LABELS["phases"], control=Control.TICKS,
-                    choices=offer(Phase),
-                ),
-                FormField(
-                    name="sensitivity_classes", label=FIELD_LABELS["sensitivity_classes"],
-                    control=Control.TICKS, choices=offer(SensitivityClass),
-                    hint=msg("A name leaves only under an agreement and written consent."),
-                ),
-            ),
-        ),
-        Section(
-            title=FIELD_LABELS["deadlines"],
-            hint=msg("Only where they differ from the usual ones."),
-            is_folded=True,
-            items=(
-                RowGroup(
-                    name="deadlines",
-                    label=FIELD_LABELS["deadlines"],
-                    row=msg("Times %(number)s"),
-                    keys=("between", "working_days", "immediate_minutes", "urgent_minutes"),
-                    most=40,
-                    fields=(
-                        FormField(
-                            name="between", label=msg("Between these two only"),
-                            control=Control.TICKS, choices=participants,
-                            hint=msg("None ticked: between all parties."),
-                        ),
-                        FormField(name="working_days", label=msg("Working days"), width="short",
-                                  most=3),
-                        FormField(name="immediate_minutes", label=msg("Immediate danger"),
-                                  hint=minutes, width="short", most=5),
-                        FormField(name="urgent_minutes", label=pmsg("deadline", "Urgent"),
-                                  hint=minutes, width="short", most=5),
+        _COVERED,
+        _ask_deadlines(participants),
+        _TERM,
+    )  # fmt: skip
+
+
+def _ask_deadlines(participants: Choices) -> Section:
+    return Section(
+        title=FIELD_LABELS["deadlines"],
+        hint=msg("Only where they differ from the usual ones."),
+        is_folded=True,
+        items=(
+            RowGroup(
+                name="deadlines",
+                label=FIELD_LABELS["deadlines"],
+                row=msg("Times %(number)s"),
+                keys=("between", "working_days", "immediate_minutes", "urgent_minutes"),
+                most=40,
+                fields=(
+                    FormField(
+                        name="between", label=msg("Between these two only"),
+                        control=Control.TICKS, choices=participants,
+                        hint=msg("None ticked: between all parties."),
                     ),
+                    FormField(name="working_days", label=msg("Working days"), width="short",
+                              most=3),
+                    FormField(name="immediate_minutes", label=msg("Immediate danger"),
+                              hint=_MINUTES, width="short", most=5),
+                    FormField(name="urgent_minutes", label=pmsg("deadline", "Urgent"),
+                              hint=_MINUTES, width="short", most=5),
                 ),
-            ),
-        ),
-        Section(
-            title=msg("How long it holds"),
-            items=(
-                FormField(name="valid_from", label=FIELD_LABELS["valid_from"], control=Control.DAY),
-                FormField(name="valid_to", label=FIELD_LABELS["valid_to"], control=Control.DAY,
-                          hint=msg("Empty: without a term.")),
-                FormField(name="notice_rule", label=FIELD_LABELS["notice_rule"],
-                          control=Control.SELECT, choices=offer(NoticeRule)),
             ),
         ),
     )  # fmt: skip

@@ -251,6 +251,49 @@ def _route(name: str, title: Message, hint: Message, desks: Choices) -> Section:
     )  # fmt: skip
 
 
+_COMPETENT_FOR: Final = Section(
+    title=msg("What it is competent for"),
+    hint=msg("Messages find the desk by this."),
+    items=(_COMPETENCES,),
+)
+
+_HOLDING: Final = Section(
+    title=msg("How long this holds"),
+    items=(
+        _named("valid_from", control=Control.DAY),
+        _named("valid_to", control=Control.DAY, hint=msg("Empty: until further notice.")),
+        _named("last_confirmed", control=Control.DAY,
+               hint=msg("The day on which the authority last said that this is right.")),
+        _named("review_due", control=Control.DAY,
+               hint=msg("The day by which you promise to look again.")),
+    ),
+)  # fmt: skip
+
+_PAPERS: Final = Section(
+    title=msg("Appointment, licences and address"),
+    is_folded=True,
+    items=(
+        FormField(name="appointment_decision.reference",
+                  label=msg("Decision of appointment: reference")),
+        FormField(name="appointment_decision.issued_by", label=FIELD_LABELS["issued_by"]),
+        FormField(name="appointment_decision.issued_on", label=FIELD_LABELS["issued_on"],
+                  control=Control.DAY),
+        _LICENSES,
+        _ADDRESSES,
+    ),
+)  # fmt: skip
+
+_REMARKS: Final = Section(
+    title=msg("Remarks"),
+    is_folded=True,
+    items=(
+        _named("note", control=Control.NOTE, most=2000,
+               hint=msg("Everybody who holds the directory reads this.")),
+        _named("source", hint=msg("Where this entry comes from, such as a list.")),
+    ),
+)  # fmt: skip
+
+
 def list_sections(choices: EntryChoices) -> tuple[Section, ...]:
     """Return the whole form of an authority."""
     languages = (*_LANGUAGES, *((tag, tag) for tag in choices.languages))
@@ -269,11 +312,7 @@ def list_sections(choices: EntryChoices) -> tuple[Section, ...]:
                 _names(languages),
             ),
         ),
-        Section(
-            title=msg("What it is competent for"),
-            hint=msg("Messages find the desk by this."),
-            items=(_COMPETENCES,),
-        ),
+        _COMPETENT_FOR,
         Section(
             title=msg("How to reach it"),
             hint=msg("At least one number or mailbox has to work from abroad."),
@@ -297,39 +336,9 @@ def list_sections(choices: EntryChoices) -> tuple[Section, ...]:
                msg("Who is turned to when the desk does not answer in its hours."), choices.desks),
         _route("out_of_hours", msg("Out of hours"),
                msg("Who answers while the desk is closed."), choices.desks),
-        Section(
-            title=msg("How long this holds"),
-            items=(
-                _named("valid_from", control=Control.DAY),
-                _named("valid_to", control=Control.DAY, hint=msg("Empty: until further notice.")),
-                _named("last_confirmed", control=Control.DAY,
-                       hint=msg("The day on which the authority last said that this is right.")),
-                _named("review_due", control=Control.DAY,
-                       hint=msg("The day by which you promise to look again.")),
-            ),
-        ),
-        Section(
-            title=msg("Appointment, licences and address"),
-            is_folded=True,
-            items=(
-                FormField(name="appointment_decision.reference",
-                          label=msg("Decision of appointment: reference")),
-                FormField(name="appointment_decision.issued_by", label=FIELD_LABELS["issued_by"]),
-                FormField(name="appointment_decision.issued_on", label=FIELD_LABELS["issued_on"],
-                          control=Control.DAY),
-                _LICENSES,
-                _ADDRESSES,
-            ),
-        ),
-        Section(
-            title=msg("Remarks"),
-            is_folded=True,
-            items=(
-                _named("note", control=Control.NOTE, most=2000,
-                       hint=msg("Everybody who holds the directory reads this.")),
-                _named("source", hint=msg("Where this entry comes from, such as a list.")),
-            ),
-        ),
+        _HOLDING,
+        _PAPERS,
+        _REMARKS,
     )  # fmt: skip
 
 

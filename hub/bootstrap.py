@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -154,25 +154,7 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
         raise
     servers = [embedded.url] if embedded else list(settings.broker_servers)
     heard = Heard()
-    registrar, mailbox_admin = (
-        BrokerConnection(
-            servers=servers,
-            tls=tls,
-            identity=identity,
-            clock=utc_now,
-            listening=Listening(subjects, heard.listen()),
-        )
-        for identity, subjects in (
-            (
-                AdminIdentity("registrar", material.system_account, REGISTRAR_PERMISSIONS),
-                SERVER_EVENTS,
-            ),
-            (
-                AdminIdentity("mailboxes", material.hub_account, MAILBOX_ADMIN_PERMISSIONS),
-                MAILBOX_EVENTS,
-            ),
-        )
-    )
+    registrar, mailbox_admin = _make_connections(servers, tls, material, heard=heard)
     mailboxes = Mailboxes(mailbox_admin, limits=settings.mailbox_limits)
     admission = Admission(
         material=material,
@@ -201,6 +183,25 @@ def build_parts(settings: HubSettings, *, environment: Mapping[str, str]) -> Hub
         heard=heard,
         tls=tls,
     )
+
+
+def _make_connections(
+    servers: Sequence[str], tls: ssl.SSLContext, material: OperatorMaterial, *, heard: Heard
+) -> tuple[BrokerConnection, BrokerConnection]:
+    """Make the connections of whoever admits nodes, and of whoever keeps their mailboxes."""
+    registrar = AdminIdentity("registrar", material.system_account, REGISTRAR_PERMISSIONS)
+    mailbox_admin = AdminIdentity("mailboxes", material.hub_account, MAILBOX_ADMIN_PERMISSIONS)
+
+    def connect_as(identity: AdminIdentity, subjects: tuple[str, ...]) -> BrokerConnection:
+        return BrokerConnection(
+            servers=servers,
+            tls=tls,
+            identity=identity,
+            clock=utc_now,
+            listening=Listening(subjects, heard.listen()),
+        )
+
+    return connect_as(registrar, SERVER_EVENTS), connect_as(mailbox_admin, MAILBOX_EVENTS)
 
 
 def _start_embedded_broker(

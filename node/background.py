@@ -8,7 +8,6 @@ from typing import Final
 
 from console.i18n import Message, load_catalogues, msg
 from console.process.tasks import BackgroundTasks, Work
-from console.refusals import say_english
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
 from contact_registry.trust.layout import node_role
@@ -235,18 +234,6 @@ def _build_link(parts: NodeParts) -> BrokerLink:
         ),
         clock=utc_now,
     )
-
-
-def list_registry_troubles(
-    directory: Directory | None,
-    *,
-    participant: ParticipantCode,
-    now: datetime,
-    limits: AgeLimits = DEFAULT_AGE_LIMITS,
-) -> list[str]:
-    """Return the English lines of :func:`find_registry_troubles`."""
-    found = find_registry_troubles(directory, participant=participant, now=now, limits=limits)
-    return [say_english(trouble) for trouble in found]
 
 
 def find_registry_troubles(

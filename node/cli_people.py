@@ -124,23 +124,21 @@ def _mount_adding(app: typer.Typer, use_parts: UseParts) -> None:
     @app.command()
     def users() -> None:
         """List the people: sign-in name, whether they may sign in, roles, and channels."""
+        use_parts(_print_people)
 
-        def use(parts: NodeParts) -> None:
-            people = list_people(parts.context, who=find_local())
-            width = max((len(person.account.sign_in_name) for person in people), default=0)
-            for person in people:
-                state = "active" if person.account.is_active else "not active"
-                roles = ", ".join(sorted(person.account.roles))
-                channels = ", ".join(sorted(person.standing.channels))
-                marked = f"  [{channels}]" if channels else ""
-                marked += "  confidential part" if person.standing.confidential else ""
-                typer.echo(f"{person.account.sign_in_name:{width}}  {state:10}  {roles}{marked}")
-            if not people:
-                typer.echo(
-                    "Nobody yet: add the first person with 'trm-node add-user NAME --role ...'."
-                )
 
-        use_parts(use)
+def _print_people(parts: NodeParts) -> None:
+    people = list_people(parts.context, who=find_local())
+    width = max((len(person.account.sign_in_name) for person in people), default=0)
+    for person in people:
+        state = "active" if person.account.is_active else "not active"
+        roles = ", ".join(sorted(person.account.roles))
+        channels = ", ".join(sorted(person.standing.channels))
+        marked = f"  [{channels}]" if channels else ""
+        marked += "  confidential part" if person.standing.confidential else ""
+        typer.echo(f"{person.account.sign_in_name:{width}}  {state:10}  {roles}{marked}")
+    if not people:
+        typer.echo("Nobody yet: add the first person with 'trm-node add-user NAME --role ...'.")
 
 
 def _mount_changing(app: typer.Typer, use_parts: UseParts) -> None:

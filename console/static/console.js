@@ -36,6 +36,19 @@
   const summary = document.querySelector(".error-summary");
   if (summary) summary.focus();
 
+  // Each printed sheet names the case that the page is about, if it is about one alone.
+  window.addEventListener("beforeprint", () => {
+    const codes = Array.from(document.querySelectorAll("main .code"), (one) => one.textContent.trim());
+    const known = new Set(codes.filter((text) => /^TRM-[0-9A-Z-]{4,40}$/.test(text)));
+    const title = document.querySelector("main h1.code");
+    const code = title ? title.textContent.trim() : known.size === 1 ? [...known][0] : "";
+    if (!/^[0-9A-Z-]+$/.test(code)) return;
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(`:root { --sheet: "${code}"; }`);
+    document.adoptedStyleSheets = [sheet];
+  });
+  window.addEventListener("afterprint", () => { document.adoptedStyleSheets = []; });
+
   // Working keeps the session awake, also while a long text is typed and nothing is sent. Two minutes
   // before the idle lock the page says so; then it covers itself and locks the server.
   const warning = document.getElementById("idle-warning");

@@ -11,6 +11,7 @@ from typing import Final
 
 from console.accounts.models import AccountId
 from console.storage.secret_box import SecretBoxError
+from console.ways_back import is_own_path
 from hub.audit.actions import Action
 from hub.context import HubRecords
 from hub.store.kept_form_tables import KeptFormRow
@@ -35,7 +36,7 @@ class KeptForm:
 
 def keep_form(records: HubRecords, account_id: AccountId, path: str, fields: Fields) -> None:
     """Keep a form in the place of an earlier one, but never in that of itself."""
-    if not fields or len(path) > _LONGEST_PATH or not path.isprintable():
+    if not fields or len(path) > _LONGEST_PATH or not is_own_path(path):
         return
     if path.startswith(KEPT_PREFIX):
         return

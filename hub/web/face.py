@@ -26,6 +26,7 @@ LIVE_PREFIX: Final = "/live/"
 """Fragments that a page asks for by itself: they do not keep a session awake."""
 API_PREFIXES: Final = ("/registry/", "/monitoring/", "/healthz", "/readyz")
 """Paths of the hub's interfaces for programs: no page may begin so."""
+_LOOKED_FOR_PATHS: Final = ("/desks", "/listed")
 _LARGER_BODIES: Final = {"/import": 12_000_000, "/changes": 2_000_000}
 """Where files are sent: contact lists, and signed changes."""
 
@@ -67,6 +68,7 @@ def build_console(
             api_prefixes=API_PREFIXES,
             background_prefixes=(LIVE_PREFIX,),
             larger_bodies=_LARGER_BODIES,
+            looked_for_paths=_LOOKED_FOR_PATHS,
         ),
         wiring=Wiring(
             accounts=context.open_accounts(),

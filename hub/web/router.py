@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from console.app import Console
+from console.cookies import Cookies
 from contact_registry.changes.desk import ChangeDesk
 from hub.changes.opening import open_change_desk
 from hub.context import HubContext
@@ -27,7 +28,12 @@ def create_web_router(
 
     ``changes`` is the desk of changes, if the caller goes on with them in the background.
     """
-    site = Site(context=context, renderer=console.renderer, face=console.face)
+    site = Site(
+        context=context,
+        renderer=console.renderer,
+        face=console.face,
+        cookies=Cookies(console.settings),
+    )
     router = APIRouter(include_in_schema=False)
     for create in (
         create_home_router,

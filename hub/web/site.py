@@ -17,12 +17,15 @@ from starlette.responses import RedirectResponse, Response
 from typing_extensions import override
 
 from console.accounts.models import SignedIn
+from console.cookies import Cookies
 from console.face import Face
 from console.formats import name_place
 from console.guard import require_roles
 from console.i18n import Message, load_data_locale, msg
+from console.looked_for import LookedFor
 from console.rendering import NO_ERRORS, FormErrors, Renderer
 from console.request_state import get_request_state
+from console.storage.secret_box import SecretBoxError
 from contact_registry.directory import Directory
 from contact_registry.errors import (
     RegistryNotFoundedError,
@@ -136,6 +139,7 @@ class Site:
     context: HubContext
     renderer: Renderer
     face: Face
+    cookies: Cookies
 
     @property
     def zone(self) -> ZoneInfo:
@@ -185,6 +189,12 @@ class Site:
         """Give what writes a day in the reader's language: ``24 November 2026``."""
         locale = load_data_locale(get_request_state(request).language)
         return lambda day: format_date(day, "d MMMM y", locale=locale)
+
+    def looked_for(self, path: str) -> LookedFor:
+        """Give what keeps, for this page, what was looked for on it."""
+        return LookedFor(
+            path=path, cookies=self.cookies, box=self.context.box, unsealable=SecretBoxError
+        )
 
     def make_key(self) -> str:
         """Make the idempotency key of a form: 32 hex characters."""

@@ -61,21 +61,29 @@ class FileBody(BaseModel):
 def create_files(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about files that are brought in."""
     router = APIRouter(prefix="/files")
+    _add_files(router, context, doors)
+    _add_pieces(router, context, doors)
+    return router
+
+
+def _describe(context: NodeContext, file: StagedFile, response: Response) -> FileBody:
+    """Say how far a file got: in the answer, and in its headers."""
+    response.headers["Upload-Offset"] = str(file.received)
+    response.headers["Upload-Length"] = str(file.size)
+    response.headers["Upload-Complete"] = "?1" if file.complete else "?0"
+    return FileBody.of(file, segment=context.file_rules.segment)
+
+
+def _add_files(router: APIRouter, context: NodeContext, doors: Doors) -> None:
     Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
     segment = context.file_rules.segment
-
-    def describe(file: StagedFile, response: Response) -> FileBody:
-        response.headers["Upload-Offset"] = str(file.received)
-        response.headers["Upload-Length"] = str(file.size)
-        response.headers["Upload-Complete"] = "?1" if file.complete else "?0"
-        return FileBody.of(file, segment=segment)
 
     @router.post("", status_code=HTTPStatus.CREATED)
     def begin(draft: FileDraft, who: Worker, response: Response) -> FileBody:
         """Announce a file; with a recipient, what their node does not take is refused now."""
         file = handle_begin_file(context, draft, owner=who.actor)
         response.headers["Location"] = f"/api/v1/files/{file.file_id}"
-        return describe(file, response)
+        return _describe(context, file, response)
 
     @router.get("")
     def list_files(who: Worker) -> list[FileBody]:
@@ -84,11 +92,20 @@ def create_files(context: NodeContext, doors: Doors) -> APIRouter:
             FileBody.of(file, segment=segment) for file in list_staged(context, owner=who.actor)
         ]
 
+    @router.delete("/{file_id}", status_code=HTTPStatus.NO_CONTENT)
+    def discard(file_id: Id, who: Worker) -> None:
+        """Delete a file that no message took."""
+        handle_discard_file(context, file_id, owner=who.actor)
+
+
+def _add_pieces(router: APIRouter, context: NodeContext, doors: Doors) -> None:
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+
     @router.get("/{file_id}")
     @router.head("/{file_id}", include_in_schema=False)
     def get_file(file_id: Id, who: Worker, response: Response) -> FileBody:
         """Say how far it got."""
-        return describe(load_staged(context, file_id, owner=who.actor), response)
+        return _describe(context, load_staged(context, file_id, owner=who.actor), response)
 
     @router.patch("/{file_id}")
     async def append(
@@ -113,11 +130,4 @@ def create_files(context: NodeContext, doors: Doors) -> APIRouter:
             raise HTTPException(
                 HTTPStatus.BAD_REQUEST, "The line broke: ask how far it got, and go on from there."
             ) from error
-        return describe(file, response)
-
-    @router.delete("/{file_id}", status_code=HTTPStatus.NO_CONTENT)
-    def discard(file_id: Id, who: Worker) -> None:
-        """Delete a file that no message took."""
-        handle_discard_file(context, file_id, owner=who.actor)
-
-    return router
+        return _describe(context, file, response)

@@ -138,7 +138,8 @@ def create_case_records(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter(prefix="/cases/{case_id}")
     router.include_router(_create_notes(context, doors))
-    router.include_router(_create_statements(context, doors))
+    router.include_router(_create_manager(context, doors))
+    router.include_router(_create_person(context, doors))
     router.include_router(_create_course(context, doors))
     router.include_router(_create_confidential(context, doors))
     return router
@@ -196,7 +197,7 @@ def _create_notes(context: NodeContext, doors: Doors) -> APIRouter:
     return router
 
 
-def _create_statements(context: NodeContext, doors: Doors) -> APIRouter:
+def _create_manager(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
     Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
 
@@ -220,6 +221,13 @@ def _create_statements(context: NodeContext, doors: Doors) -> APIRouter:
             row_version=seen,
         )
         return _versioned(version, response)
+
+    return router
+
+
+def _create_person(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter()
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.put("/person")
     def record_person(  # noqa: PLR0913, PLR0917 - as above

@@ -217,6 +217,12 @@ def _read_filter(  # noqa: PLR0913 - what a list can be asked for
 def create_cases(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
+    _add_list(router, context, doors)
+    _add_case(router, context, doors)
+    return router
+
+
+def _add_list(router: APIRouter, context: NodeContext, doors: Doors) -> None:
     Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
     Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - as above
 
@@ -238,6 +244,10 @@ def create_cases(context: NodeContext, doors: Doors) -> APIRouter:
         """Open a case before its first message, so that consent can be recorded in it."""
         opened = handle_open_case(context, who=who, channel=body.channel)
         return OpenedCaseBody(case_id=opened.case_id, case=opened.reference)
+
+
+def _add_case(router: APIRouter, context: NodeContext, doors: Doors) -> None:
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.get("/cases/{case_id}")
     def get_case(case_id: Id, who: Reader, response: Response) -> CaseBody:
@@ -274,8 +284,6 @@ def create_cases(context: NodeContext, doors: Doors) -> APIRouter:
     def get_held(message_id: Id, who: Reader) -> ConversationBody:
         """Say where the conversation about a message stands, and what you may do next."""
         return ConversationBody.of(get_conversation(context, message_id, who=who))
-
-    return router
 
 
 def _go_on(lines: Sequence[CaseLine], limit: int) -> str | None:

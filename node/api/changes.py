@@ -101,6 +101,7 @@ def create_changes(context: NodeContext, desk: ChangeDesk, doors: Doors) -> APIR
     router = APIRouter(prefix="/directory")
     router.include_router(_create_reading(context, desk, doors))
     router.include_router(_create_drafting(context, desk, doors))
+    router.include_router(_create_authorities(desk, doors))
     router.include_router(_create_terms(desk, doors))
     router.include_router(_create_signing(desk, doors))
     return router
@@ -174,6 +175,13 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, doors: Doors) -> AP
             grounds=edit.grounds,
         )
         return ChangeLine.of(change)
+
+    return router
+
+
+def _create_authorities(desk: ChangeDesk, doors: Doors) -> APIRouter:
+    router = APIRouter()
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
 
     @router.put("/changes/{change_id}/authorities", openapi_extra=describe_body(AuthorityEdit))
     def put_authority(

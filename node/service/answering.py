@@ -10,7 +10,7 @@ from sqlmodel import Session
 from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.service.attachments.sealing import SealedFiles
-from node.service.building import Draft
+from node.service.building import Draft, OnwardDraft
 from node.service.composing import (
     Sent,
     Submission,
@@ -54,6 +54,14 @@ class AnswerDraft(BaseModel):
     legal_basis: dict[str, Any]
     body: dict[str, Any]
     files: tuple[str, ...] = Field(default=(), max_length=LIMITS.attachments)
+    onward: OnwardDraft = Field(
+        default=OnwardDraft(), description="What may be passed on. Left out: only after asking."
+    )
+    passes_on: str | None = Field(
+        default=None,
+        max_length=32,
+        description="The received message of this case whose data the answer passes on.",
+    )
     consent: ConsentStatement | None = Field(
         default=None, description="The consent that the legal basis describes goes on file with it."
     )

@@ -131,13 +131,7 @@ def _ask(
         files=describe_files(context, draft, owner=who.actor),
         justification=asked.justification,
         decision=describe_decision(judged.decision),
-        author=Author(
-            actor=who.actor,
-            person=who.person,
-            permissions=who.permissions,
-            channels=who.channels,
-            roles=who.roles,
-        ),
+        author=_describe_author(who),
     )
     approval_id = context.random(16).hex()
     row = ApprovalRow(
@@ -157,6 +151,16 @@ def _ask(
     tell(context, session, row, EventKind.APPROVAL_ASKED, who=who)
     record(context, session, who, Act.APPROVAL_ASKED, subject=approval_id)
     return view_request(context, session, row)
+
+
+def _describe_author(who: Principal) -> Author:
+    return Author(
+        actor=who.actor,
+        person=who.person,
+        permissions=who.permissions,
+        channels=who.channels,
+        roles=who.roles,
+    )
 
 
 def list_approvals(

@@ -147,6 +147,15 @@ def _begin(context: NodeContext, session: Session, marked: Marked) -> Claim | An
     return Claim(marked, begun_at=now)
 
 
+def find_answer(context: NodeContext, marked: Marked) -> Answer | None:
+    """Return what was answered to this very request before; None if nothing was, or not yet."""
+    with context.database.reading() as session:
+        row = session.get(ApiRequestRow, marked.request_id)
+        if row is None or row.asked_sha256 != marked.asked_sha256:
+            return None
+        return _open(context, row.request_id, row.answer_sealed) if row.answer_sealed else None
+
+
 def handle_answered(context: NodeContext, claim: Claim, answer: Answer) -> None:
     """Keep what was answered. A refusal of what did nothing is not kept: it may be mended."""
     sealed = _seal(context, claim.marked.request_id, answer)

@@ -16,6 +16,7 @@ from node.service.context import NodeContext, NotFoundError, RefusedDraftError, 
 from node.service.permitting import find_seen_message, require
 from node.service.records import IN, add_event
 from node.store.consent_tables import OnwardPermissionRow
+from node.store.tables import MessageRow
 from protocol.messages.fields import AuthorityField, MessageIdField
 
 _MOST_LISTED: Final = 100
@@ -78,6 +79,18 @@ def _count(session: Session, message_id: str) -> int:
     return len(session.exec(found.limit(_MOST_LISTED)).all())
 
 
+def _verify_answer(session: Session, message_id: str, *, asked: MessageRow, who: Principal) -> None:
+    said = find_seen_message(session, message_id, who=who)
+    of_asked = (IN, asked.peer, asked.case_id)
+    if said is None or (said.direction, said.peer, said.case_id) != of_asked:
+        raise RefusedDraftError(
+            msg(
+                "The answer stands in a message of the same sender in the same case: choose it "
+                "from the case, or leave it out."
+            )
+        )
+
+
 def handle_record_onward_answer(
     context: NodeContext,
     message_id: str,
@@ -101,19 +114,7 @@ def handle_record_onward_answer(
         if seen is not None and seen != _count(session, message_id):
             raise StaleError("Somebody wrote down an answer meanwhile: look at the answers again.")
         if answer.answer_message is not None:
-            said = find_seen_message(session, answer.answer_message, who=who)
-            if said is None or (said.direction, said.peer, said.case_id) != (
-                IN,
-                row.peer,
-                row.case_id,
-            ):
-                raise RefusedDraftError(
-                    msg(
-                        "The answer stands in a message of the same sender in the same case: "
-                        "choose it "
-                        "from the case, or leave it out."
-                    )
-                )
+            _verify_answer(session, answer.answer_message, asked=row, who=who)
         permission_id = context.random(16).hex()
         session.add(
             OnwardPermissionRow(

@@ -15,11 +15,13 @@ from console.i18n import Message, msg
 from directory_pages.codes import LANGUAGES
 from node.service.answering import AnswerDraft
 from node.service.reading import MessageView
+from node.web.checking import find_onward_errors
 from node.web.composition import Composition
 from node.web.fields import FormField
 from node.web.forms.filled import FilledForm, FormSetting
-from node.web.labels import CODE_LABELS, say_code
+from node.web.labels import CODE_LABELS, Explained, explain_codes
 from node.web.legal_basis import NEW, Basis, BasisAnswers
+from node.web.terms import TermsAnswers
 from protocol.messages.catalogue import CATALOGUE
 from protocol.messages.fields import Sensitivity, TriState
 from protocol.messages.head import CaseMessage
@@ -30,7 +32,7 @@ _ANSWER: Final = ("answer",)
 _LONGEST_LANGUAGE: Final = 20
 
 #: What a reply answers besides the fields of its body.
-BASIS_NAMES: Final = BasisAnswers.names | {"language"}
+BASIS_NAMES: Final = BasisAnswers.names | TermsAnswers.onward_names | {"language"}
 
 
 def find_answer_model(tag: str) -> type[BaseModel] | None:
@@ -108,7 +110,7 @@ class Reply:
                 errors |= self._find_consent_errors(now)
             case Basis.EXCEPTION:
                 errors |= self._find_exception_errors()
-        return errors
+        return errors | find_onward_errors(self.composition)
 
     def _find_consent_errors(self, now: datetime) -> dict[str, Message]:
         basis, draft = self.basis, self.composition.draft
@@ -143,14 +145,12 @@ class Reply:
             errors["reason_not_told"] = msg("Write down why the person was not told.")
         return errors
 
-    def classes(self) -> list[tuple[str, Message | str]]:
+    def classes(self) -> Explained:
         """List the classes that the fields of this answer fall into, in words."""
         present = {leaf.sensitivity for leaf in self.form.shapes}
-        return [
-            (mark.value, say_code(mark))
-            for mark in Sensitivity
-            if mark in present and mark is not Sensitivity.NONE
-        ]
+        return explain_codes(
+            mark for mark in Sensitivity if mark in present and mark is not Sensitivity.NONE
+        )
 
     def build(self, files: tuple[str, ...]) -> AnswerDraft:
         """Make what the service sends; what is wrong was said before."""
@@ -167,7 +167,19 @@ class Reply:
             consent=stated.consent,
             exception=stated.exception,
             circumstances=stated.circumstances,
+            **self._state_onward(),
         )
+
+    def _state_onward(self) -> dict[str, Any]:
+        """Say what may be passed on; of an answer without personal data there is nothing."""
+        if not self.composition.has_personal_basis:
+            return {}
+        terms = self.composition.terms
+        passed_on = terms.passed_on
+        return {
+            "onward": terms.state_onward(),
+            "passes_on": passed_on.message_id if passed_on else None,
+        }
 
     def over(self, answers: dict[str, tuple[str, ...]]) -> "Reply":
         """Return the same reply with other answers."""

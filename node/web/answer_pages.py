@@ -39,12 +39,13 @@ from node.web.labels import say_code, say_type
 from node.web.legal_basis import describe_basis, name_classes
 from node.web.policy_preview import preview_policy
 from node.web.refusing import say_refused
-from node.web.screen_views import digest_draft
+from node.web.screen_views import describe_onward, digest_draft
 from node.web.screens import ComposingPages
 from node.web.showing import show_body, sort_facts
 from node.web.site import Form, Site, get_text, get_version, go_to
 from node.web.states import look_of_urgency
 from node.web.surroundings import surround
+from node.web.terms import say_onward
 from protocol.identifiers import Phase
 from protocol.messages.response import ResponseBody
 
@@ -182,6 +183,7 @@ class AnswerPages:
             "tab": self.site.make_key(),
             "classes": reply.classes(),
             **describe_basis(reply.basis, is_child=reply.is_child),
+            **describe_onward(self.site, reply.composition),
         }
         code = HTTPStatus.UNPROCESSABLE_ENTITY if errors and status == HTTPStatus.OK else status
         return self.site.page(
@@ -237,6 +239,7 @@ class AnswerPages:
             "basis": basis,
             "covered": name_classes(basis.classes),
             "why": basis.text("justification"),
+            "onward": None,
         }
         try:
             draft = self._complete(reply)
@@ -250,6 +253,17 @@ class AnswerPages:
             "policy": policy,
             "seen": digest_draft(draft),
             "shown": sort_facts(show_body(body)),
+            **self._describe_passing_on(reply, draft),
+        }
+
+    def _describe_passing_on(self, reply: Reply, draft: Draft) -> dict[str, Any]:
+        terms = reply.composition.terms
+        is_personal = reply.composition.has_personal_basis
+        return {
+            "onward": say_onward(draft.onward) if is_personal else None,
+            "onward_desks": draft.onward.authorities,
+            "passed_on": terms.passed_on if draft.passes_on else None,
+            "say_type": say_type,
         }
 
     def list_files(self, reply: Reply) -> list[StagedFile]:

@@ -3,9 +3,9 @@
 import asyncio
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,14 +15,8 @@ from node.service.attachments.recipient_limits import find_recipient_limits
 from node.service.attachments.sniffing import RefusedFileError
 from node.service.attachments.staging import StagedFile, list_staged
 from node.web.composition import Composition
-from node.web.file_forms import (
-    ChosenFile,
-    FilePlace,
-    announce,
-    take_form,
-    take_piece,
-    tell_progress,
-)
+from node.web.file_forms import ChosenFile, FilePlace, take_form
+from node.web.file_routes import add_pieces
 from node.web.file_words import say_size
 from node.web.labels import say_code
 from node.web.screens import ComposingPages
@@ -115,8 +109,12 @@ def create_attaching_router(site: Site) -> APIRouter:
     """Build the pages on which files are put to a message."""
     router = APIRouter(route_class=PageRoute)
     pages = AttachingPages(site)
+
+    def find_place(who: FocalPoint, draft_id: str) -> FilePlace:
+        return pages.place(draft_id, who)
+
     _add_page(router, pages)
-    _add_pieces(router, pages)
+    add_pieces(router, "/attach/{draft_id}", find_place)
     return router
 
 
@@ -138,26 +136,3 @@ def _add_page(router: APIRouter, pages: AttachingPages) -> None:
         if problem is None:
             return go_to(f"/attach/{draft_id}")
         return await asyncio.to_thread(partial(pages.show, request, draft_id, who, problem=problem))
-
-
-def _add_pieces(router: APIRouter, pages: AttachingPages) -> None:
-    """Add what the page's script asks for."""
-
-    @router.post("/attach/{draft_id}/begin")
-    def begin(request: Request, who: FocalPoint, form: Form, draft_id: str) -> Response:
-        return announce(request, pages.place(draft_id, who), form)
-
-    @router.get("/attach/{draft_id}/{file_id}")
-    def ask(who: FocalPoint, draft_id: str, file_id: str) -> Response:
-        return tell_progress(pages.place(draft_id, who), file_id)
-
-    @router.post("/attach/{draft_id}/{file_id}")
-    async def take(
-        request: Request,
-        who: FocalPoint,
-        draft_id: str,
-        file_id: str,
-        upload_offset: Annotated[int, Header(ge=0)],
-    ) -> Response:
-        place = await asyncio.to_thread(pages.place, draft_id, who)
-        return await take_piece(request, place, file_id, upload_offset)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
+from console.accounts.models import SignedIn
 from console.i18n import Message, msg
 from node.domain.access import Permission, Principal
 from node.domain.cases import StrandState
@@ -16,11 +17,11 @@ from node.service.attachments.showing import count_files
 from node.service.cases.listing import CaseFilter, list_cases
 from node.service.cases.opening import handle_open_case
 from node.service.context import NotFoundError
-from node.service.drafts import OpenDraft
+from node.service.drafts import OpenDraft, list_drafts
 from node.service.permitting import find_seen_case
 from node.service.reading import CaseView, Item, get_case, load_view
 from node.service.records import IN, ErasedError, find_case
-from node.web.beginning import Beginning, begin_message, keep_draft
+from node.web.beginning import Beginning, begin_message, keep_draft, name_kind
 from node.web.cases.acting import do_once, open_case, show
 from node.web.cases.next_step import find_next
 from node.web.cases.summary import count_records, count_tasks
@@ -30,7 +31,8 @@ from node.web.fields import DATES, FormField
 from node.web.forms.filled import FilledForm, FormSetting
 from node.web.forms.spreading import spread
 from node.web.labels import say_code, say_known, say_type
-from node.web.purposes import list_choices_in_case, parse_choice
+from node.web.purposes import Plan, list_choices_in_case, parse_choice
+from node.web.screens import ComposingPages
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 from node.web.states import look_of, look_of_entry, look_of_urgency
 from protocol.errors import LocalProtocolError, MalformedError
@@ -155,14 +157,20 @@ def _add_beginnings(router: APIRouter, site: Site) -> None:
             raise NotFoundError(str(error)) from error
         if peer and peer not in case.peers:
             raise NotFoundError("This case has no such Participant: open it again.")
+        is_step = get_text(form, "is_step") == "yes"
         beginning = Beginning(
             tag=plan.tag,
             kind=plan.kind,
             participant=peer,
             case_reference=case.reference,
             to_authority=_find_last_desk(case, peer),
+            rests_on_file=is_step,
         )
-        return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
+        if not is_step:
+            return go_to(begin_message(site, beginning, draft_id=get_text(form, "key"), who=who))
+        draft_id = _find_begun(site, beginning, plan, who) or get_text(form, "key")
+        begin_message(site, beginning, draft_id=draft_id, who=who)
+        return go_to(ComposingPages(site).begin_at(draft_id, who))
 
     @router.post("/case/{case_id}/go-on")
     def go_on(who: FocalPoint, form: Form, case_id: str) -> Response:
@@ -222,6 +230,15 @@ def _read_place(after: str) -> tuple[datetime, str] | None:
     except ValueError:
         return None
     return None if at.tzinfo is None or not case_id.isalnum() else (at, case_id)
+
+
+def _find_begun(site: Site, beginning: Beginning, plan: Plan, who: SignedIn) -> str:
+    """Return the draft of this step that was begun before; nothing if there is none."""
+    for draft in list_drafts(site.context, account_id=who.account.id):
+        is_same = draft.kind == name_kind(plan) and draft.case_reference == beginning.case_reference
+        if is_same and draft.get("participant") == beginning.participant:
+            return draft.draft_id
+    return ""
 
 
 def _find_last_desk(case: CaseView, peer: str) -> str:

@@ -178,11 +178,12 @@ def _find_basis_errors(composition: Composition, now: datetime) -> Errors:
             return {"basis": msg("Free text may speak of the person: it needs consent.")}
         case _ if needs_personal_data(composition.plan):
             return {"basis": msg("This message is about the person: choose another legal basis.")}
-    errors |= _find_formality_errors(composition) | _find_onward_errors(composition)
+    errors |= _find_formality_errors(composition) | find_onward_errors(composition)
     return _find_body_errors(composition, Screen.BASIS) | errors
 
 
-def _find_onward_errors(composition: Composition) -> Errors:
+def find_onward_errors(composition: Composition) -> Errors:
+    """Say what is wrong with what the other side may pass on."""
     terms = composition.terms
     if not composition.has_personal_basis or terms.scope is not OnwardScope.LISTED_AUTHORITIES:
         return {}

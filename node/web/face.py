@@ -28,8 +28,11 @@ from node.service.drills import count_unanswered
 from node.service.principals import describe_person
 from node.service.work.listing import count_beside_messages
 from node.store.accounts import SqlFailures
+from node.web.admin.audit import CHECK_PATH
 from node.web.duty_pages import may_see_rosters
 from node.web.kept_forms import FormsOfLockedScreens
+from node.web.labels import CODE_LABELS
+from node.web.words.code_help import list_explained
 from protocol.limits import LIMITS
 from protocol.policy.facts import Role
 
@@ -42,7 +45,7 @@ ATTACH_FORM: Final = "/attach-file/"
 """The form that brings a file in, read as it arrives."""
 SCAN_FORM: Final = "/case-scan-file/"
 SCAN_PIECES: Final = "/case-scan/"
-LOOKED_FOR_PATHS: Final = ("/search", "/directory")
+LOOKED_FOR_PATHS: Final = ("/search", "/directory", CHECK_PATH)
 """Pages that show again what was looked for on them."""
 #: Where files come in; the rest of such a request is a form's framing.
 FILE_BODIES: Final = dict.fromkeys(
@@ -121,6 +124,7 @@ def _describe_face(context: NodeContext, *, version: str) -> Face:
         city=city,
         version=version,
         role_names=ROLE_NAMES,
+        explained=list_explained(CODE_LABELS),
         templates=(HERE / "templates", DIRECTORY_TEMPLATES),
         static=(HERE / "static", DIRECTORY_STATIC),
         navigation=navigation,

@@ -6,7 +6,7 @@ nests and repeats is in :mod:`node.web.forms`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from node.web.field_labels import find_hint, find_label
 from node.web.forms.conditions import find_condition
 from node.web.forms.dependence import Condition
 from node.web.labels import list_choices, say_code
+from node.web.words.code_help import find_helps
 from node.web.words.hints import DESK_HINT, HINTS, MESSAGE_HINT
 from protocol.limits import LIMITS
 from protocol.messages.describing import FieldDescription, ValueKind
@@ -57,6 +58,8 @@ class FormField:
     sensitivity: Sensitivity
     is_required: bool
     choices: Sequence[tuple[str, Message | str]] = ()
+    #: What a choice means, where its name leaves it open.
+    helps: Mapping[str, Message] = field(default_factory=dict)
     max_length: int | None = None
     kind: ValueKind = ValueKind.TEXT
     minimum: int | None = None
@@ -82,6 +85,11 @@ class FormField:
     def class_word(self) -> Message | str:
         """The class of what it holds, in a word."""
         return say_code(self.sensitivity)
+
+    @property
+    def explained(self) -> Sequence[tuple[str, Message | str, Message | str]]:
+        """The choices, each with what it means, or with nothing."""
+        return [(value, label, self.helps.get(value, "")) for value, label in self.choices]
 
     @property
     def is_wide(self) -> bool:
@@ -121,6 +129,7 @@ def describe_field(
         sensitivity=said.sensitivity or Sensitivity.NONE,
         is_required=said.required or said.min_items > 0,
         choices=choices,
+        helps=find_helps(said.code_list) if choices and said.code_list else {},
         max_length=longest if control in {Control.LINE, Control.NARRATIVE} else None,
         kind=said.kind,
         minimum=said.minimum,

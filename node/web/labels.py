@@ -5,7 +5,7 @@ The codes of the directory have their words in :mod:`directory_pages.codes`, for
 A code that this version does not know (a message of a newer sender) is shown as it came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -14,6 +14,7 @@ from console.i18n import Message, msg, pmsg
 from contact_registry.agreements import SensitivityClass
 from directory_pages.codes import DIRECTORY_LABELS, Labels
 from node.web.type_labels import TYPE_LABELS
+from node.web.words.code_help import find_helps
 from node.web.words.codes_assistance import ASSISTANCE_CODES
 from node.web.words.codes_general import GENERAL_CODES
 from node.web.words.codes_identification import IDENTIFICATION_CODES
@@ -233,3 +234,12 @@ def say_type(tag: str) -> Message | str:
 def list_choices(codes: type[StrEnum]) -> Sequence[tuple[str, Message]]:
     """List a code list for a form, in its own order."""
     return [(value, label) for value, label in CODE_LABELS[codes].items()]
+
+
+Explained = Sequence[tuple[str, Message | str, Message | str]]
+"""Choices of a form, each with what it means, or with nothing."""
+
+
+def explain_codes(codes: Iterable[StrEnum]) -> Explained:
+    """List codes for a form, each with what it means."""
+    return [(code.value, say_code(code), find_helps(type(code)).get(code, "")) for code in codes]

@@ -19,7 +19,7 @@ from node.web.composition import Composition, Screen, is_reachable
 from node.web.desks import explain_choice, look_of_gap, make_card
 from node.web.fields import FormField, group_by_class
 from node.web.file_words import say_size
-from node.web.labels import list_choices, say_code, say_type
+from node.web.labels import explain_codes, list_choices, say_code, say_type
 from node.web.legal_basis import Basis, describe_basis, name_classes
 from node.web.policy_preview import preview_policy
 from node.web.purposes import Purpose, Shape, label_plan, list_purposes
@@ -135,36 +135,14 @@ class ScreenViews:
             "is_text": composition.plan.shape is Shape.TEXT,
             "is_form": composition.plan.shape is Shape.FORM,
             "groups": group_by_class(list(form.fields) if form else []),
-            "classes": [(mark.value, say_code(mark)) for mark in composition.classes()],
+            "classes": explain_codes(composition.classes()),
             "barred": name_classes(frozenset(composition.barred_classes())),
             "agreed": name_classes(composition.around.agreed),
             "fixed_formality": composition.plan.fixed_formality,
-            "formalities": list_choices(Formality),
+            "formalities": explain_codes(Formality),
             "say_code": say_code,
             **describe_basis(composition.basis, is_child=composition.is_child),
-            **self._describe_onward(),
-        }
-
-    def _describe_onward(self) -> dict[str, Any]:
-        """Say what can be chosen of what may be passed on."""
-        around, names = self.composition.around, self.site.names()
-        listed = OnwardScope.LISTED_AUTHORITIES
-        scopes = [(code.value, words) for code, words in SCOPES.items()]
-        return {
-            "scopes": [each for each in scopes if each[0] != listed or around.their_desks],
-            "their_desks": around.their_desks,
-            "passable": [
-                (
-                    each.message_id,
-                    # Translators: a message in a list: its kind, and the Participant that sent it
-                    msg(
-                        "%(what)s, from %(participant)s",
-                        what=say_type(each.type),
-                        participant=names.participant(each.sender),
-                    ),
-                )
-                for each in around.passable
-            ],
+            **describe_onward(self.site, composition),
         }
 
     def describe_check(
@@ -235,6 +213,30 @@ class ScreenViews:
 
     def _get(self, name: str) -> str:
         return self.composition.draft.get(name)
+
+
+def describe_onward(site: Site, composition: Composition) -> dict[str, Any]:
+    """Say what can be chosen of what may be passed on, for a message as for an answer."""
+    around, names = composition.around, site.names()
+    listed = OnwardScope.LISTED_AUTHORITIES
+    scopes = [(code.value, words) for code, words in SCOPES.items()]
+    return {
+        "composition": composition,
+        "scopes": [each for each in scopes if each[0] != listed or around.their_desks],
+        "their_desks": around.their_desks,
+        "passable": [
+            (
+                each.message_id,
+                # Translators: a message in a list: its kind, and the Participant that sent it
+                msg(
+                    "%(what)s, from %(participant)s",
+                    what=say_type(each.type),
+                    participant=names.participant(each.sender),
+                ),
+            )
+            for each in around.passable
+        ],
+    }
 
 
 def say_purpose(composition: Composition) -> Message | str:

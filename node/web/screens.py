@@ -1,6 +1,7 @@
 """The screens of a message that is being written: what each keeps, and leads to."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -139,7 +140,18 @@ class ComposingPages:
     def next_after(self, composition: Composition, screen: Screen) -> Screen:
         """Find the next screen that still asks something; the last one when none does."""
         screens = composition.screens
-        for later in screens[screens.index(screen) + 1 :]:
+        return self._find_asking(composition, screens[screens.index(screen) + 1 :])
+
+    def begin_at(self, draft_id: str, who: SignedIn) -> str:
+        """Return the address of the first screen that asks something of a draft."""
+        settled = self.settled_address(draft_id, who)
+        if settled is not None:
+            return settled
+        composition = self.open(draft_id, who)
+        return f"/new/{draft_id}/{self._find_asking(composition, composition.screens)}"
+
+    def _find_asking(self, composition: Composition, screens: Sequence[Screen]) -> Screen:
+        for later in screens:
             part = composition.screen_form(later) if later is Screen.CONTENT else None
             # What the node filled in is seen by somebody before it is checked.
             is_seen = bool(composition.draft.get(_writer(later)))

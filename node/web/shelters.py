@@ -11,13 +11,14 @@ from console.accounts.models import SignedIn
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
 from node.service.consent.shelters import ShelterDraft, handle_issue_code, list_shelters
+from node.service.context import RefusedDraftError
 from node.service.once import KeyUsedError
 from node.web.cases.acting import do_once
+from node.web.refusing import say_refused
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
 
 _LONGEST: Final = 200
 _NO_NAME: Final = msg("Write what you call the shelter.")
-_HERE_ALREADY: Final = msg("This shelter has a code already: see the list.")
 
 
 def create_shelters_router(site: Site) -> APIRouter:
@@ -32,7 +33,7 @@ def create_shelters_router(site: Site) -> APIRouter:
     def issue(request: Request, who: FocalPoint, form: Form) -> Response:
         """Issue a code; the same form again issues no other one."""
         principal, name = site.principal(who), get_text(form, "name")
-        problem = _judge(name, [each.name for each in list_shelters(site.context, who=principal)])
+        problem = _judge(name)
         if problem is not None:
             return _show(site, request, who, name=name, errors={"name": problem})
         try:
@@ -47,18 +48,19 @@ def create_shelters_router(site: Site) -> APIRouter:
             )
         except KeyUsedError:  # the page before, with another name in it
             return _show(site, request, who, name=name)
+        except RefusedDraftError as error:
+            return _show(site, request, who, name=name, errors={"name": say_refused(error)})
         return go_to("/shelters")
 
     return router
 
 
-def _judge(name: str, known: list[str]) -> Message | None:
+def _judge(name: str) -> Message | None:
     if not name:
         return _NO_NAME
     if len(name) > _LONGEST:
         return msg("Shorten this to %(count)s characters.", count=_LONGEST)
-    is_known = name.casefold() in {each.casefold() for each in known}
-    return _HERE_ALREADY if is_known else None
+    return None
 
 
 def _show(

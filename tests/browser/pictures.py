@@ -23,6 +23,7 @@ from tests.support import page_tour
 from tests.support.chromium import ARGUMENTS, find_chromium
 from tests.support.console_face import PASSWORD, totp_code
 from tests.support.http_server import serve
+from tests.support.node import sqlite_urls
 from tests.support.node_console import PageReader
 from tests.support.page_tour import Stop, list_routes, run_apart, walk_as
 from tests.support.picture_book import (
@@ -177,7 +178,10 @@ def main() -> int:
     images: Path = asked.docs / "images"
     for name in ("pages", "film"):
         (images / name).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, open_page_world(Path(place)) as world:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        open_page_world(Path(place), url_of=sqlite_urls(Path(place))) as world,
+    ):
         stops = run_apart(lambda: find_pages(world))
         with serve(world.app) as origin, open_browser() as browser:
             if asked.all is not None:

@@ -1,5 +1,6 @@
 """Files on a message's page in a real browser: with its progress, without scripts, and refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,14 @@ def find_account(database: Database) -> str:
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_files_are_put_to_a_message(visit: Visit, tmp_path: Path, javascript: bool) -> None:  # noqa: FBT001 - a case
+def test_files_are_put_to_a_message(
+    visit: Visit,
+    tmp_path: Path,
+    node_url_of: Callable[[str], str],
+    javascript: bool,  # noqa: FBT001 - a case
+) -> None:
     """In pieces with a script, in one form without; what is refused says why; a phone shows it."""
-    pair = build_pair(tmp_path)
+    pair = build_pair(tmp_path, url_of=node_url_of)
     node = pair.al.context
     answers = {"participant": ["XK"], "possibly_under_18": ["no"], "basis": ["no_personal_data"]}
     draft = OpenDraft(DRAFT, "notification", None, answers)

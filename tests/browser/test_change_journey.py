@@ -1,6 +1,7 @@
 """A change of the directory in Chromium: edited, signed with the signers' own tool, published."""
 
 import io
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,14 +52,18 @@ def run_tool(*arguments: str | Path) -> str:
     return printed.getvalue()
 
 
-def test_a_desk_is_edited_signed_and_published(tmp_path: Path, visit: Visit) -> None:
+def test_a_desk_is_edited_signed_and_published(
+    tmp_path: Path, node_url_of: Callable[[str], str], visit: Visit
+) -> None:
     """Edit, findings, differences, the digest that the tool shows too, signature, publication.
 
     No page on the way keeps anybody out. That it works without scripts is shown by the unit tests.
     """
     problems: list[str] = []
     with (
-        build_change_site(tmp_path, now=datetime.now(UTC).replace(microsecond=0)) as site,
+        build_change_site(
+            tmp_path, node_url_of, now=datetime.now(UTC).replace(microsecond=0)
+        ) as site,
         serve_registry(site.world) as (hub, _),
         serve(site.app) as address,
     ):
@@ -107,10 +112,12 @@ def test_a_desk_is_edited_signed_and_published(tmp_path: Path, visit: Visit) -> 
     assert problems == []
 
 
-def test_an_agreement_is_proposed_and_stated(tmp_path: Path, visit: Visit) -> None:
+def test_an_agreement_is_proposed_and_stated(
+    tmp_path: Path, node_url_of: Callable[[str], str], visit: Visit
+) -> None:
     """The terms are typed, drafted, and shown with what is missing and with their hash."""
     problems: list[str] = []
-    with build_change_site(tmp_path) as site, serve(site.app) as address:
+    with build_change_site(tmp_path, node_url_of) as site, serve(site.app) as address:
         page, _ = visit(f"{address}/sign-in")
         sign_in(page, site)
         page.goto(f"{address}/agreements")

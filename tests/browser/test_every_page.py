@@ -6,7 +6,8 @@ The pages are found by walking the routes and following the links of a world of 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
@@ -68,10 +69,13 @@ TELLING = re.compile(
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageWorld]:
+def world(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[PageWorld]:
     """Build AL's console after some days of work."""
     catalogues = Catalogues({Language.ALBANIAN: Stretched()})
-    with open_page_world(tmp_path_factory.mktemp("tour"), catalogues=catalogues) as built:
+    folder = tmp_path_factory.mktemp("tour")
+    with open_page_world(folder, url_of=shared_node_url_of, catalogues=catalogues) as built:
         yield built
 
 
@@ -143,6 +147,16 @@ def test_no_page_of_the_hub_is_missing(hub: Hub, hub_walk: Walk) -> None:
     assert (hub_walk.flaws, small) == ([], [])
 
 
+SHOWN_DARK = frozenset({
+    "new", "sent", "approval", "approvals", "answer", "onward",
+    "changes", "coverage", "findings", "import", "network", "operators", "participants", "versions",
+})  # fmt: skip
+"""Pages that are read in the dark, too, by where their address begins.
+
+Of each other kind ``test_look_at_work.py`` reads one.
+"""
+
+
 def sign_in(page: Page, person: str, code: str) -> None:
     """Sign in on the page that is open."""
     page.fill("#name", person)
@@ -153,7 +167,7 @@ def sign_in(page: Page, person: str, code: str) -> None:
 
 
 def look(page: Page, address: str, *, is_narrow: bool) -> list[str]:
-    """Open a page and say what is wrong with it."""
+    """Open a page and say what is wrong with it; on a phone it is dark."""
     page.goto(address)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     found = page.evaluate(
@@ -162,11 +176,16 @@ def look(page: Page, address: str, *, is_narrow: bool) -> list[str]:
     )
     flaws = [f"{found[0]} pixels too wide"] if found[0] > 0 else []
     flaws += [f"{found[1]} first headings"] if found[1] != 1 else []
-    return flaws if is_narrow else flaws + find_barriers(page)
+    if not is_narrow:
+        return flaws + find_barriers(page)
+    is_shown_dark = urlsplit(address).path.split("/")[1] in SHOWN_DARK
+    return flaws + (find_barriers(page, only_colours=True) if is_shown_dark else [])
 
 
 def tour(page: Page, origin: str, stops: list[Stop], *, is_narrow: bool) -> dict[str, list[str]]:
     """Open pages one after the other; what is wrong, by route."""
+    if is_narrow:
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     found = {stop.route: look(page, origin + stop.address, is_narrow=is_narrow) for stop in stops}
     return {route: flaws for route, flaws in found.items() if flaws}
 
@@ -175,7 +194,7 @@ def tour(page: Page, origin: str, stops: list[Stop], *, is_narrow: bool) -> dict
 def test_every_page_of_the_node_lets_everybody_in(
     visit: Visit, world: PageWorld, node_walk: Walk, width: int
 ) -> None:
-    """No barrier, no sideways scrolling, one first heading, no request elsewhere: each role."""
+    """No barrier in light nor in dark, no sideways scrolling, no request elsewhere: each role."""
     is_narrow, clock = width == NARROW, world.pair.network.clock
     found: dict[str, list[str]] = {}
     with serve(world.app) as origin:

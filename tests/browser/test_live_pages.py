@@ -1,6 +1,6 @@
 """Pages that follow by themselves, in a real browser: by one stream that says nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,9 +18,11 @@ from tests.support.people import acting
 
 
 @pytest.fixture
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, node_url_of: Callable[[str], str]
+) -> Iterator[Pair]:
     """Build two nodes."""
-    built = build_pair(tmp_path_factory.mktemp("live"))
+    built = build_pair(tmp_path_factory.mktemp("live"), url_of=node_url_of)
     yield built
     built.network.close()
 

@@ -4,7 +4,7 @@ Each shows no more screens than the design counts, and no content in any address
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -59,9 +59,11 @@ def keep_past(directory: Directory) -> OnePast:
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
+def desks(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[Desks]:
     """Serve two desks to all tests here; AL keeps a past directory and has an approver."""
-    pair = build_pair(tmp_path_factory.mktemp("work"))
+    pair = build_pair(tmp_path_factory.mktemp("work"), url_of=shared_node_url_of)
     try:
         context = pair.network.node("AL")
         past = keep_past(context.directory.current())
@@ -125,9 +127,14 @@ def test_a_case_is_put_on_paper(visit: Visit, desks: Desks) -> None:
         assert NOTE not in text
     al.open(case.address)
     al.page.emulate_media(media="print", color_scheme="dark")
-    printed = PdfReader(BytesIO(al.page.pdf()))  # what the browser's own print would give
-    text = " ".join("".join(page.extract_text() for page in printed.pages).split())
-    assert case.sent.case_reference in text
+    # What the browser's own print would give.
+    printed = PdfReader(BytesIO(al.page.pdf(format="A4", prefer_css_page_size=True)))
+    sheets = [" ".join(page.extract_text().split()) for page in printed.pages]
+    assert len(sheets) > 1
+    for number, sheet in enumerate(sheets, start=1):
+        assert f"{number} / {len(sheets)}" in sheet
+        assert case.sent.case_reference in sheet
+    text = " ".join(sheets)
     assert "Hide screen" not in text
     assert "Sign out" not in text
 

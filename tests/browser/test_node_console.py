@@ -6,7 +6,7 @@ else fails the test.
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +28,9 @@ PAGE = 12_000
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Pair]:
     """Build two nodes."""
-    built = build_pair(tmp_path)
+    built = build_pair(tmp_path, url_of=node_url_of)
     yield built
     built.network.close()
 

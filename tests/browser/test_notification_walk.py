@@ -1,6 +1,7 @@
 """Journey 1 between two real nodes in Chromium: its screens, its clicks, and what arrives."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -21,9 +22,11 @@ MOST_CLICKS = 25
 TWO_MINUTES = 120
 
 
-def test_a_presumed_victim_is_notified_in_two_minutes(visit: Visit, tmp_path: Path) -> None:
+def test_a_presumed_victim_is_notified_in_two_minutes(
+    visit: Visit, tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """Five screens and Sent, few clicks, no name typed; the receipt shows without a reload."""
-    pair = build_pair(tmp_path)
+    pair = build_pair(tmp_path, url_of=node_url_of)
     with serve(pair.al.app) as address:
         page, _ = visit(f"{address}/sign-in")
         page.fill("#name", "officer")

@@ -1,6 +1,6 @@
 """Passkeys in a real browser with its own virtual authenticator: added, used, taken away."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ from tests.support.node_console import Pair, build_pair
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Pair]:
     """Build two nodes."""
-    built = build_pair(tmp_path)
+    built = build_pair(tmp_path, url_of=node_url_of)
     yield built
     built.network.close()
 

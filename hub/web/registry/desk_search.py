@@ -1,6 +1,7 @@
 """Finding a desk by its name, place, number or mailbox, whatever script the words are written in.
 
-Words go by POST and stand in no address. The comparable forms of a version's desks are kept for as
+Words go by POST and stand in no address; the form is answered with a redirect, so that Back shows
+the result again. The comparable forms of a version's desks are kept for as
 long as the page's other answers are.
 """
 
@@ -19,9 +20,10 @@ from contact_registry.importing.folding import fold
 from contact_registry.models import Authority
 from hub.registry_reading import find_quarter
 from hub.web.registry.desks import DeskView, describe_desk
-from hub.web.site import Form, PageRoute, Reader, Site, get_text
+from hub.web.site import Form, PageRoute, Reader, Site, get_text, go_to
 from protocol.identifiers import ParticipantCode
 
+_PATH: Final = "/desks"
 MOST_FOUND: Final = 50
 LONGEST_WORDS: Final = 200
 _FEWEST_DIGITS: Final = 4
@@ -93,20 +95,25 @@ def find_desks(desks: Sequence[IndexedDesk], asked: str) -> list[IndexedDesk]:
 def create_desk_search_router(site: Site) -> APIRouter:
     """Build the page; every operator may look for a desk."""
     router = APIRouter(route_class=PageRoute)
+    looked_for = site.looked_for(_PATH)
 
-    @router.get("/desks")
-    def show(request: Request, _who: Reader) -> Response:
-        return _show(site, request)
+    @router.get(_PATH)
+    def show(request: Request, who: Reader) -> Response:
+        return _show(site, request, asked=looked_for.find(request, who=who).get("words", ""))
 
-    @router.post("/desks")
-    def search(request: Request, _who: Reader, form: Form) -> Response:
+    @router.post(_PATH)
+    def search(request: Request, who: Reader, form: Form) -> Response:
         asked = get_text(form, "words")
         errors: dict[str, Message] = {}
         if not fold(asked) and not _digits(asked):
             errors["words"] = msg("Type a part of its name, its town, its number or its mailbox.")
         elif len(asked) > LONGEST_WORDS:
             errors["words"] = msg("Type fewer words.")
-        return _show(site, request, asked=asked[:LONGEST_WORDS], errors=errors)
+        if errors:
+            return _show(site, request, asked=asked[:LONGEST_WORDS], errors=errors)
+        response = go_to(_PATH)
+        looked_for.keep(response, {"words": asked}, who=who)
+        return response
 
     return router
 

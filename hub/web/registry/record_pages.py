@@ -16,24 +16,35 @@ from directory_pages.codes import offer, say
 from hub.web.registry.listed import ListedQuestion, ListedView, answer_listed, read_question
 from hub.web.registry.paging import Paging
 from hub.web.registry.versions import describe_all_signed
-from hub.web.site import Form, PageRoute, Reader, Site, get_text
+from hub.web.site import Form, PageRoute, Reader, Site, get_text, go_to
 from protocol.identifiers import Channel, Phase
 
 SIGNATURES_PAGE: Final = 50
+_LISTED: Final = "/listed"
 _ASKED: Final = ("participant", "phase", "child", "channel", "version", "sha256")
+_SENT: Final = ("sent_day", "sent_month", "sent_year", "sent_time")
+_LONGEST_ANSWER: Final = 100
 
 
 def create_record_router(site: Site) -> APIRouter:
     """Build the pages; every operator may read them."""
     router = APIRouter(route_class=PageRoute)
+    looked_for = site.looked_for(_LISTED)
 
-    @router.get("/listed")
-    def show_listed(request: Request, _who: Reader) -> Response:
-        return _show_listed(site, request)
+    @router.get(_LISTED)
+    def show_listed(request: Request, who: Reader) -> Response:
+        asked = looked_for.find(request, who=who)
+        return _show_listed(site, request, FormData(dict(asked)) if asked else None)
 
-    @router.post("/listed")
-    def find_listed(request: Request, _who: Reader, form: Form) -> Response:
-        return _show_listed(site, request, form)
+    @router.post(_LISTED)
+    def find_listed(request: Request, who: Reader, form: Form) -> Response:
+        question, _ = read_question(form, zone=site.zone, now=site.context.clock())
+        if question is None:
+            return _show_listed(site, request, form)
+        response = go_to(_LISTED)
+        asked = {name: get_text(form, name)[:_LONGEST_ANSWER] for name in (*_ASKED, *_SENT)}
+        looked_for.keep(response, asked, who=who)
+        return response
 
     @router.get("/signing")
     def show_signing(request: Request, _who: Reader) -> Response:

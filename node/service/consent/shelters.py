@@ -8,10 +8,11 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlmodel import Session, col, select
 
+from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
-from node.service.audit import record
-from node.service.context import NodeContext
+from node.service.audit import lock_chain, record
+from node.service.context import NodeContext, RefusedDraftError
 from node.service.permitting import require
 from node.store.bulk import in_parts
 from node.store.consent_tables import ShelterRow
@@ -19,6 +20,8 @@ from node.store.consent_tables import ShelterRow
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH: Final = 8
 _MOST_LISTED: Final = 500
+HAS_CODE: Final = msg("This shelter has a code already: see the list.")
+"""What is said of a shelter that is named a second time."""
 
 
 class ShelterDraft(BaseModel):
@@ -39,10 +42,16 @@ class ShelterView:
 
 
 def handle_issue_code(context: NodeContext, draft: ShelterDraft, *, who: Principal) -> ShelterView:
-    """Issue a code for a shelter: drawn at random, so that it tells nothing."""
+    """Issue a code for a shelter: drawn at random, so that it tells nothing.
+
+    Raises :class:`RefusedDraftError` for a shelter that has one.
+    """
     require(who, Permission.WORK_CASES)
 
     def work(session: Session) -> ShelterView:
+        lock_chain(context, session)  # of two that name it at once the second finds the first
+        if draft.name.casefold() in _list_names(context, session):
+            raise RefusedDraftError(HAS_CODE)
         code = _draw(context, session)
         row = ShelterRow(
             code=code,
@@ -78,6 +87,16 @@ def list_shelters(context: NodeContext, *, who: Principal) -> list[ShelterView]:
         )
         for row in rows
     ]
+
+
+def _list_names(context: NodeContext, session: Session) -> set[str]:
+    rows = session.exec(select(ShelterRow.code, ShelterRow.name_sealed)).all()
+    return {
+        context.keys.decrypt(sealed, wrapped_key=None, context=f"shelter:{code}")
+        .decode()
+        .casefold()
+        for code, sealed in rows
+    }
 
 
 def find_issued(session: Session, codes: Iterable[str]) -> set[str]:

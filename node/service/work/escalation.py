@@ -62,7 +62,7 @@ def look_at_due(context: NodeContext, *, limit: int = AT_ONCE) -> int:
         if rows:
             hall = Hall.enter(context, session)
             for row, _ in work_on_each(session, rows, lambda row: _look_at(hall, row)):
-                hall.history.pop(row.item_id, None)
+                hall.forget(row.item_id)
                 row.look_at = hall.now + _PUT_OFF
                 session.add(row)
             hall.write()
@@ -89,7 +89,7 @@ def _is_due(context: NodeContext) -> ColumnElement[bool]:
 
 def _look_at(hall: Hall, row: WorkItemRow) -> None:
     now = hall.now
-    hall.history.pop(row.item_id, None)  # of a look that failed, together with others
+    hall.forget(row.item_id)  # of a look that failed, together with others
     _release_if_owner_is_gone(hall, row)
     row.unowned_since = min(row.unowned_since, now)
     row.opened_at = min(row.opened_at, now)

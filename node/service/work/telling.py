@@ -27,7 +27,7 @@ from node.service.work.items import may_have
 from node.service.work.roster import Presence, Roster, judge_presence, load_roster
 from node.service.work.routing import find_desk_of_ours
 from node.store.account_tables import AccountRow
-from node.store.bulk import insert_rows
+from node.store.bulk import in_parts, insert_rows
 from node.store.work_tables import (
     MailRefusalRow,
     NoticeAddressRow,
@@ -75,6 +75,8 @@ class Hall:
     desks: dict[str | None, DeskNow] = field(default_factory=dict)
     #: What is to be written into the history of items, by item: who was told.
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    #: Notices to be mailed, by item and reader; one that waits already is not queued again.
+    mail: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def enter(cls, context: NodeContext, session: Session) -> "Hall":
@@ -93,11 +95,36 @@ class Hall:
             )
         return cls(context, session, context.clock(), load_people(session, names), mailed)
 
+    def forget(self, item_id: str) -> None:
+        """Tell nobody of an item after all: its look failed."""
+        self.history.pop(item_id, None)
+        self.mail.pop(item_id, None)
+
     def write(self) -> None:
-        """Write the history of all items that were looked at."""
+        """Write the history of all items that were looked at, and queue what is to be mailed."""
         self.session.flush()  # what was done with an item comes before who was told of it
         rows = [row for rows in self.history.values() for row in rows]
         insert_rows(self.session, WorkEventRow, rows)
+        waiting = self._list_waiting_mail()
+        letters = [
+            row
+            for item_id, readers in self.mail.items()
+            for reader, row in readers.items()
+            if (item_id, reader) not in waiting
+        ]
+        insert_rows(self.session, NoticeRow, letters)
+
+    def _list_waiting_mail(self) -> set[tuple[str, str]]:
+        """Return item and reader of notices that wait, about any of the items looked at."""
+        return {
+            (item_id, reader)
+            for part in in_parts(self.mail)
+            for item_id, reader in self.session.exec(
+                select(NoticeRow.item_id, NoticeRow.recipient).where(
+                    col(NoticeRow.item_id).in_(part), NoticeRow.state == NoticeState.WAITING
+                )
+            )
+        }
 
     def desk(self, name: str | None) -> DeskNow:
         """Return a desk as it is now."""
@@ -233,24 +260,14 @@ def _write(
 
 
 def _queue_mail(hall: Hall, row: WorkItemRow, *, recipient: str) -> None:
-    waiting = hall.session.exec(
-        select(NoticeRow.notice_id).where(
-            NoticeRow.item_id == row.item_id,
-            NoticeRow.recipient == recipient,
-            NoticeRow.state == NoticeState.WAITING,
-        )
-    ).first()
-    if waiting is None:
-        hall.session.add(
-            NoticeRow(
-                item_id=row.item_id,
-                recipient=recipient,
-                urgent=row.urgency != Urgency.STANDARD or row.due_at <= hall.now,
-                state=NoticeState.WAITING,
-                created_at=hall.now,
-                next_attempt_at=hall.now,
-            )
-        )
+    hall.mail.setdefault(row.item_id, {})[recipient] = {
+        "item_id": row.item_id,
+        "recipient": recipient,
+        "urgent": row.urgency != Urgency.STANDARD or row.due_at <= hall.now,
+        "state": NoticeState.WAITING,
+        "created_at": hall.now,
+        "next_attempt_at": hall.now,
+    }
 
 
 def _note_in_case(hall: Hall, row: WorkItemRow, audience: Audience) -> None:

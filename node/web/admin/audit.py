@@ -19,8 +19,9 @@ from node.domain.audit import Act
 from node.service.audit import list_audit, read_audit_head, verify_audit
 from node.service.audit_export import export_audit
 from node.web.admin.audit_words import say_act, word_entry
-from node.web.site import Form, PageRoute, Site, get_text, require_permission
+from node.web.site import Form, PageRoute, Site, get_text, go_to, require_permission
 
+CHECK_PATH: Final = "/audit/check"
 _PAGE: Final = 50
 _LARGEST: Final = 2**31 - 1
 _LONGEST: Final = 200
@@ -70,14 +71,17 @@ def create_audit_router(site: Site) -> APIRouter:
 
 
 def _add_checking(router: APIRouter, site: Site) -> None:
-    @router.get("/audit/check")
-    def check(request: Request, who: Auditor) -> Response:
-        return _check(site, request, who)
+    looked_for = site.looked_for(CHECK_PATH)
 
-    @router.post("/audit/check")
+    @router.get(CHECK_PATH)
+    def check(request: Request, who: Auditor) -> Response:
+        found = _KNOWN.fullmatch(looked_for.find(request, who=who).get("known", ""))
+        return _check(site, request, who, known=found and AuditHead(int(found[1]), found[2]))
+
+    @router.post(CHECK_PATH)
     def compare(request: Request, who: Auditor, form: Form) -> Response:
-        found = _KNOWN.fullmatch(get_text(form, "known"))
-        if found is None:
+        known = get_text(form, "known")
+        if not _KNOWN.fullmatch(known):
             return site.page(
                 request,
                 "admin/audit_check.html",
@@ -85,9 +89,11 @@ def _add_checking(router: APIRouter, site: Site) -> None:
                 head=read_audit_head(site.context, who=site.principal(who)),
                 problem=None,
                 detail="",
-                known=get_text(form, "known"),
+                known=known,
             )
-        return _check(site, request, who, known=AuditHead(int(found[1]), found[2]))
+        response = go_to(CHECK_PATH)  # so that Back shows what came out
+        looked_for.keep(response, {"known": known}, who=who)
+        return response
 
     @router.post("/audit/export")
     def export(_who: Auditor, sure: Confirmed, form: Form) -> Response:

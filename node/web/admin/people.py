@@ -31,7 +31,7 @@ from node.service.people import (
     load_person,
 )
 from node.web.admin.people_words import ROLE_CHOICES, describe_problem, look_at_account
-from node.web.labels import list_choices, say_code
+from node.web.labels import explain_codes, say_code
 from node.web.site import (
     Form,
     PageRoute,
@@ -175,7 +175,7 @@ def _show_new(
         errors=errors,
         sent={"confidential": False, **sent},
         roles=ROLE_CHOICES,
-        channels=list_choices(Channel),
+        channels=explain_codes(Channel),
     )
 
 
@@ -202,5 +202,5 @@ def show_person(
         is_self=account_id == who.account.id,
         has_mail=site.context.postman is not None,
         roles=ROLE_CHOICES,
-        channels=list_choices(Channel),
+        channels=explain_codes(Channel),
     )

@@ -24,6 +24,7 @@ from node.service.once import (
     KeyUsedError,
     Marked,
     StillRunningError,
+    find_answer,
     handle_answered,
     handle_begin,
     handle_failed,
@@ -134,24 +135,53 @@ def attempt(
     click or from the page before, has done it once. The form's field ``key`` names it.
     """
     if errors:
-        return Outcome(errors=errors)
+        return fail(case, form, errors)
     meant = get_text(form, "strand")
     if meant and meant != case.channel:  # channels are counted anew: this would be in another one
         return Outcome(is_stale=True)
-    asked = sorted((name, str(value)) for name, value in form.multi_items() if name not in _CHANGES)
     try:
         made = do_once(
             case.site.context,
             act,
             actor=case.who.actor,
             key=get_text(form, "key"),
-            asked=repr((case.case_id, asked)),
+            asked=_write_asked(case, form),
         )
     except (StaleError, KeyUsedError):
         return Outcome(is_stale=True)
     except RefusedDraftError as error:
         return Outcome(errors={at: say_refused(error)})
     return Outcome(made=made)
+
+
+def fail(case: OpenCase, form: Form, errors: FormErrors) -> Outcome:
+    """Say what is wrong with a form, unless it was done before.
+
+    The second of two clicks is judged by what the first one left: it must not be told that there is
+    nothing left to do.
+    """
+    made = find_done(
+        case.site.context,
+        actor=case.who.actor,
+        key=get_text(form, "key"),
+        asked=_write_asked(case, form),
+    )
+    return Outcome(errors=errors) if made is None else Outcome(made=made)
+
+
+def _write_asked(case: OpenCase, form: Form) -> str:
+    asked = sorted((name, str(value)) for name, value in form.multi_items() if name not in _CHANGES)
+    return repr((case.case_id, asked))
+
+
+def find_done(context: NodeContext, *, actor: str, key: str, asked: str) -> str | None:
+    """Return what :func:`do_once` returned for this form before; None if it was not done."""
+    found = find_answer(context, _mark(actor, key, asked))
+    return None if found is None else found.body.decode()
+
+
+def _mark(actor: str, key: str, asked: str) -> Marked:
+    return Marked.of(actor=f"page:{actor}", key=key, asked=asked.encode())
 
 
 def do_once(
@@ -163,9 +193,8 @@ def do_once(
     something else, and what ``act`` raises.
     """
     prepare_once()
-    marked = Marked.of(actor=f"page:{actor}", key=key, asked=asked.encode())
     try:
-        begun = handle_begin(context, marked)
+        begun = handle_begin(context, _mark(actor, key, asked))
     except (StillRunningError, AnswerLostError):
         return ""  # it is being done by the first of the two clicks
     if isinstance(begun, Answer):

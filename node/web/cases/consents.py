@@ -29,6 +29,7 @@ from node.web.cases.acting import (
 )
 from node.web.cases.words import list_codes
 from node.web.fields import clean_text
+from node.web.labels import explain_codes
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text
 from protocol.identifiers import Phase
 from protocol.limits import LIMITS
@@ -204,8 +205,8 @@ def _show_form(
         is_child=known.treated_as_child,
         givers=list_codes(ConsentGiver),
         spoken=list(LANGUAGES.items()),
-        classes=list_codes(Sensitivity, Sensitivity.NONE),
-        phases=list_codes(Phase),
+        classes=explain_codes(mark for mark in Sensitivity if mark is not Sensitivity.NONE),
+        phases=explain_codes(Phase),
         recipients=list_recipients(case),
         flags=[
             (name, words)

@@ -67,6 +67,8 @@ def create_journey_router(site: Site) -> APIRouter:
             states=TaskState,
             missing=journey.view.missing,
             next_task=next((t for t in journey.tasks if t.state is TaskState.TO_DO), None),
+            messages=MESSAGES,
+            peers=[party.participant for party in journey.case.overview.parties],
             say_step=STEPS.get,
             say_who=WHO_CAN.get,
         )

@@ -6,9 +6,8 @@ soon as all of it is there. It never leaves this node.
 
 import asyncio
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -21,16 +20,10 @@ from node.service.consent.records import ConsentView, list_consents
 from node.service.context import NotFoundError
 from node.web.cases.acting import OpenCase, Outcome, open_case, show
 from node.web.face import SCAN_FORM, SCAN_PIECES
-from node.web.file_forms import (
-    ChosenFile,
-    FilePlace,
-    announce,
-    take_form,
-    take_piece,
-    tell_progress,
-)
+from node.web.file_forms import ChosenFile, FilePlace, take_form
+from node.web.file_routes import add_pieces
 from node.web.file_words import say_size
-from node.web.site import FocalPoint, Form, PageRoute, Site, go_to
+from node.web.site import FocalPoint, PageRoute, Site, go_to
 from protocol.messages.fields import Sensitivity
 
 
@@ -91,8 +84,12 @@ def create_scans_router(site: Site) -> APIRouter:
     """Build the pages."""
     router = APIRouter(route_class=PageRoute)
     pages = ScanPages(site)
+
+    def find_place(who: FocalPoint, case_id: str, consent_id: str) -> FilePlace:
+        return pages.place(case_id, consent_id, who)
+
     _add_page(router, pages)
-    _add_pieces(router, pages)
+    add_pieces(router, SCAN_PIECES + "{case_id}/{consent_id}", find_place)
     return router
 
 
@@ -126,29 +123,3 @@ def _add_page(router: APIRouter, pages: ScanPages) -> None:
         return await asyncio.to_thread(
             partial(pages.show, request, case_id, consent_id, who, problem=problem)
         )
-
-
-def _add_pieces(router: APIRouter, pages: ScanPages) -> None:
-    """Add what the page's script asks for."""
-
-    @router.post("/case-scan/{case_id}/{consent_id}/begin")
-    def begin(
-        request: Request, who: FocalPoint, form: Form, case_id: str, consent_id: str
-    ) -> Response:
-        return announce(request, pages.place(case_id, consent_id, who), form)
-
-    @router.get("/case-scan/{case_id}/{consent_id}/{file_id}")
-    def ask(who: FocalPoint, case_id: str, consent_id: str, file_id: str) -> Response:
-        return tell_progress(pages.place(case_id, consent_id, who), file_id)
-
-    @router.post("/case-scan/{case_id}/{consent_id}/{file_id}")
-    async def take(  # noqa: PLR0913, PLR0917 - FastAPI takes what a request consists of as parameters
-        request: Request,
-        who: FocalPoint,
-        case_id: str,
-        consent_id: str,
-        file_id: str,
-        upload_offset: Annotated[int, Header(ge=0)],
-    ) -> Response:
-        place = await asyncio.to_thread(pages.place, case_id, consent_id, who)
-        return await take_piece(request, place, file_id, upload_offset)

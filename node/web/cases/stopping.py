@@ -36,6 +36,7 @@ from node.web.cases.acting import (
     OpenCase,
     Outcome,
     attempt,
+    fail,
     open_case,
     read_all,
     show,
@@ -99,17 +100,18 @@ def _add_withdrawal(router: APIRouter, site: Site) -> None:
         )
         draft = _judge(case, typed)
         if isinstance(draft, dict):
-            return _show_scope(case, request, typed, outcome=Outcome(errors=draft))
-        outcome = attempt(
-            case,
-            form,
-            lambda: (
-                handle_withdraw(
-                    site.context, case_id, draft, who=case.who, tell_later=True
-                ).withdrawal_id
-            ),
-            at="scope",
-        )
+            outcome = fail(case, form, draft)
+        else:
+            outcome = attempt(
+                case,
+                form,
+                lambda: (
+                    handle_withdraw(
+                        site.context, case_id, draft, who=case.who, tell_later=True
+                    ).withdrawal_id
+                ),
+                at="scope",
+            )
         if outcome.is_stale:
             already = msg("Nothing is left to withdraw: look at the consents of this case.")
             return _show_scope(case, request, typed, outcome=Outcome(errors={"scope": already}))

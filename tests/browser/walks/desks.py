@@ -1,6 +1,6 @@
 """Two desks with real nodes between them, for journeys that several people walk in Chromium."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +84,9 @@ def _sign_in(page: Page, name: str, code: str) -> None:
 
 
 @contextmanager
-def open_desks(folder: Path) -> Iterator[Desks]:
+def open_desks(folder: Path, url_of: Callable[[str], str]) -> Iterator[Desks]:
     """Build both nodes, with somebody at AL who approves, and serve their consoles."""
-    pair = build_pair(folder)
+    pair = build_pair(folder, url_of=url_of)
     try:
         add_person(pair.al.context, "approver", Role.APPROVER, display_name="Head of office")
         with serve(pair.al.app) as al, serve(pair.xk.app) as xk:

@@ -1,9 +1,10 @@
 """Whatever a browser sends, the kit answers with a value or a plain refusal, and never fails."""
 
 from datetime import datetime
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.datastructures import FormData, Headers
 
@@ -121,10 +122,19 @@ def test_any_content_length_is_read(text: str) -> None:
     assert announced_length(Headers(raw=[(b"content-length", text.encode("latin-1"))])) >= 0
 
 
-@given(st.text(max_size=100))
+STEPS = st.lists(st.sampled_from((".", "..", "%2e", "case", "", "...", ".x", " ")), max_size=5)
+
+
+@given(st.one_of(st.text(max_size=100), STEPS.map(lambda steps: "/" + "/".join(steps))))
+@example("/case/../operators")
+@example("/case/.")
+@example("/case/...")
 def test_a_redirect_stays_here(address: str) -> None:
-    """What passes is a plain path: no host, no query, no scheme, no control character."""
+    """What passes is a plain path: no host, no query, no scheme, no step back, nothing encoded."""
     if is_own_path(address):
         assert address[0] == "/"
         assert address[:2] != "//"
-        assert not set(address) & set("\\?#:@\r\n\t")
+        assert not set(address) & set("\\?#:@%\r\n\t ")
+        assert urljoin("http://desk.example/other/page", address) == f"http://desk.example{address}"
+    else:
+        assert address not in {"/", "/case/...", "/sessions"}

@@ -3,7 +3,7 @@
 ``access.csv`` beside this file is the table; ``docs/access.md`` shows it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -70,10 +70,12 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[Scene]:
     """Build it once: nothing that these tests ask for exists, but one message."""
     folder = tmp_path_factory.mktemp("access")
-    pair = build_pair(folder)
+    pair = build_pair(folder, url_of=shared_node_url_of)
     context = pair.network.node("AL")
     manager = {**NOTIFICATION_BODY["case_manager"], "post": MARK}
     draft = make_draft(body={**NOTIFICATION_BODY, "case_manager": manager})

@@ -1,6 +1,6 @@
 """Links, messages, alerts: whether anything is stuck, and never what it says."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,9 +12,10 @@ from node.service.links import LinkState, judge
 from node.service.work.items import NewItem, open_item
 from node.web.admin.carriage import _read_place
 from protocol.messages.codes import Urgency
+from tests.support import shared_pair
 from tests.support.console_face import PASSWORD
 from tests.support.node import Network, make_draft
-from tests.support.node_console import PageReader, Pair, build_pair
+from tests.support.node_console import PageReader, Pair
 from tests.support.people import acting
 
 HIDDEN = ("TRM-", "otification", "identification", "23 to 25", "Office", "Duty officer")
@@ -30,14 +31,7 @@ def read_main(page: str) -> str:
     return page[page.index("<main") : page.index("</main>")]
 
 
-@pytest.fixture(scope="module")
-def pair(
-    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
-) -> Iterator[Pair]:
-    """Build the nodes of AL and XK once."""
-    built = build_pair(tmp_path_factory.mktemp("links"), url_of=shared_node_url_of)
-    yield built
-    built.network.close()
+pair = shared_pair.pair
 
 
 @pytest.fixture

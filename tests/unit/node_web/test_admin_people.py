@@ -1,6 +1,6 @@
 """Pages of people and programs: invited, changed, shut out; tokens and webhooks."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,9 +43,11 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[Office]:
     """Build it once: each test invites somebody of its own."""
-    pair = build_pair(tmp_path_factory.mktemp("office"))
+    pair = build_pair(tmp_path_factory.mktemp("office"), url_of=shared_node_url_of)
     post = Postbox()
     context = replace(pair.network.node("AL"), postman=post)
     site = build_site(context)

@@ -1,6 +1,6 @@
 """Journey 3: a request is answered with its typed answer, in four screens."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,9 +14,10 @@ from node.service.people import list_accounts
 from node.service.reading import get_message, list_items
 from protocol.messages.head import CaseMessage
 from protocol.messages.response import ResponseBody
+from tests.support import shared_pair
 from tests.support.examples import list_good
 from tests.support.node import make_draft
-from tests.support.node_console import PageReader, Pair, build_pair
+from tests.support.node_console import PageReader, Pair
 from tests.support.people import STAFF, acting
 
 QUESTION = "social_inclusion.service_contacts"
@@ -34,12 +35,7 @@ PROVIDER = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Build two nodes once: each test asks a question of its own."""
-    built = build_pair(tmp_path_factory.mktemp("answers"))
-    yield built
-    built.network.close()
+pair = shared_pair.pair
 
 
 @pytest.fixture
@@ -162,6 +158,31 @@ async def test_personal_data_needs_a_basis_that_covers_it(pair: Pair, xk: PageRe
     answer = await xk.send("/answer/", **PROVIDER, note="Something about the person.")
     assert answer.status_code == 422
     assert "The legal basis does not cover this: empty Note" in xk.page.text
+
+
+async def test_an_answer_says_what_may_be_passed_on(pair: Pair, xk: PageReader) -> None:
+    """Asking first unless chosen; listed desks are ticked, seen on the check, and leave with it."""
+    question = ask(pair)
+    await xk.open(f"/answer/{question.message_id}")
+    consent = {
+        **PROVIDER, "basis": "consent", "given_by": "person", "explained_in": "sq",
+        "given_at_day": "2", "given_at_month": "3", "given_at_year": "2026",
+        "given_at_time": "9:00",
+        "classes": ["family"], "onward": "listed_authorities",
+    }  # fmt: skip
+    refused = await xk.send("/answer/", **consent)
+    assert refused.status_code == 422
+    assert "Tick at least one desk, or choose another answer." in refused.text
+    desks = xk.find_form("/answer/").choices["onward_authorities"]
+    assert all(desk.startswith("AL-") for desk in desks)
+    await xk.send("/answer/", **consent, onward_authorities=desks[0])
+    assert "Only to these desks" in xk.page.text
+    await xk.send("/answer/")
+    pair.network.settle()
+    (sent,) = find_answers(pair, question)
+    message = get_message(pair.al.context, sent, who=STAFF).message
+    assert isinstance(message, CaseMessage)
+    assert message.onward.authorities == (desks[0],)
 
 
 async def test_typing_is_kept_and_another_window_is_not_overwritten(

@@ -1,9 +1,7 @@
 """The pages of a case: who is in it, what is noted, how it ends, and what of it is erased."""
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-import pytest
 from sqlmodel import select
 
 from node.domain.audit import Act
@@ -18,32 +16,13 @@ from node.store.audit_tables import AuditDueRow, AuditRow
 from node.store.case_tables import CaseStrandRow
 from protocol.identifiers import Channel
 from protocol.messages.general import ErasureGround
+from tests.support import shared_pair
 from tests.support.case_pages import Case, begin_case, open_part_one
 from tests.support.case_steps import settle
-from tests.support.node_console import PageReader, Pair, build_pair
+from tests.support.node_console import PageReader, Pair
 from tests.support.people import STAFF
 
-
-@pytest.fixture(scope="module")
-def pair(
-    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
-) -> Iterator[Pair]:
-    """Build two nodes for all tests here; each begins a case of its own."""
-    built = build_pair(tmp_path_factory.mktemp("cases"), url_of=shared_node_url_of)
-    yield built
-    built.network.close()
-
-
-@pytest.fixture(autouse=True)
-def next_code(pair: Pair) -> None:
-    """Let a minute pass: a code of the second factor is good for one sign-in."""
-    pair.network.clock.advance(minutes=1)
-
-
-@pytest.fixture
-def case(pair: Pair) -> Case:
-    """Begin a case."""
-    return begin_case(pair)
+pair, next_code, case = shared_pair.pair, shared_pair.next_code, shared_pair.case
 
 
 async def test_a_note_is_written_once_changed_and_deleted(

@@ -1,9 +1,7 @@
 """Consent and its withdrawal, the return step by step, and a case on paper: their pages."""
 
-from collections.abc import Callable, Iterator
 from io import BytesIO
 
-import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
@@ -20,35 +18,17 @@ from node.service.returns import get_return
 from node.service.telling import HELD_BACK_FOR
 from node.store.audit_tables import AuditDueRow, AuditRow
 from protocol.identifiers import Channel
-from tests.support.case_pages import CONSENT, NOTE, Case, begin_case, make_personal_draft
+from tests.support import shared_pair
+from tests.support.case_pages import CONSENT, NOTE, Case, make_personal_draft
 from tests.support.case_steps import settle
-from tests.support.node_console import PageReader, Pair, add_person, build_pair
+from tests.support.node_console import PageReader, Pair, add_person
 from tests.support.page_reader import OWN
 from tests.support.people import STAFF
 
 SCAN = b"%PDF-1.7\n1 0 obj << >> endobj\ntrailer << >>\n%%EOF\n"
 
 
-@pytest.fixture(scope="module")
-def pair(
-    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
-) -> Iterator[Pair]:
-    """Build two nodes for all tests here; each begins a case of its own."""
-    built = build_pair(tmp_path_factory.mktemp("records"), url_of=shared_node_url_of)
-    yield built
-    built.network.close()
-
-
-@pytest.fixture(autouse=True)
-def next_code(pair: Pair) -> None:
-    """Let a minute pass: a code of the second factor is good for one sign-in."""
-    pair.network.clock.advance(minutes=1)
-
-
-@pytest.fixture
-def case(pair: Pair) -> Case:
-    """Begin a case."""
-    return begin_case(pair)
+pair, next_code, case = shared_pair.pair, shared_pair.next_code, shared_pair.case
 
 
 async def test_a_consent_is_put_on_file_with_its_scan(
@@ -124,6 +104,10 @@ async def test_a_withdrawal_stops_first_and_then_tells(
     assert al.path == second
     assert list_deletions(pair.al.context, who=STAFF, case_id=case.case_id) == []
 
+    chosen = list_consents(pair.al.context, case.case_id, who=STAFF)[-1].consent_id
+    some = {**form.fields, "scope": "some", "consents": chosen, "key": "0" * 32}
+    assert (await al.post(page, some)).status_code == 422  # another form: nothing of it is left
+
     await al.open(second)
     await al.send(second)
     assert al.path == f"{case.address}/told"
@@ -133,6 +117,24 @@ async def test_a_withdrawal_stops_first_and_then_tells(
     await xk.open(f"/case/{theirs.case_id}")
     assert f"/owed/{theirs.message_id}" in xk.page.text  # the next step of their case
     assert "Nobody else holds data" in (await al.open(second)).text
+
+
+async def test_a_part_that_is_withdrawn_by_two_clicks_is_withdrawn_once(
+    pair: Pair, al: PageReader, case: Case
+) -> None:
+    """The second click finds the consent withdrawn, and leads to where the first one led."""
+    (consent,) = [
+        each for each in list_consents(pair.al.context, case.case_id, who=STAFF)
+        if each.withdrawn_at is None
+    ][:1]  # fmt: skip
+    page = f"{case.address}/stop"
+    await al.open(page)
+    typed = {**al.find_form(page).fields, "scope": "some", "consents": consent.consent_id}
+    places = [(await al.post(page, typed), al.path)[1] for _click in range(2)]
+    assert places[0] == places[1]
+    assert places[0].startswith(f"{page}/")
+    await al.open(places[0])
+    await al.send(places[0])  # nobody is left to be told
 
 
 async def test_who_goes_away_between_the_screens_leaves_nothing_undone(
@@ -182,7 +184,11 @@ async def test_a_return_goes_step_by_step(pair: Pair, al: PageReader, case: Case
     assert (journey.is_voluntary, journey.risk_assessed, len(journey.checks)) == (True, True, 6)
     await al.open(f"{steps}/6")
     await al.send(f"{case.address}/begin")
-    assert al.path.startswith("/new/")
+    begun = al.path
+    assert begun.startswith("/new/")
+    await al.open(f"{steps}/6")
+    await al.send(f"{case.address}/begin")
+    assert al.path == begun  # it goes on, and no second one lies about
     await al.open(f"{steps}/6")
     await al.send(f"{steps}/6", reception_confirmed="yes")
     assert f'href="{steps}/7"' in al.page.text

@@ -1,7 +1,7 @@
 """Every type that people send can be written on the pages, from its example, screen by screen."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,9 +50,11 @@ ALL = [PLANS[Purpose.NOTIFICATION], PLANS[Purpose.REFERRAL], *BEGUN]
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeSite, ComposingPages]]:
+def pages(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[tuple[NodeSite, ComposingPages]]:
     """Build AL's node once: nothing is written to it."""
-    pair: Pair = build_pair(tmp_path_factory.mktemp("purposes"))
+    pair: Pair = build_pair(tmp_path_factory.mktemp("purposes"), url_of=shared_node_url_of)
     node = pair.al
     site = Site(
         context=node.context,

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,9 +47,11 @@ _PAGE = """{% import "node/form_parts.html" as parts with context %}
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+def pages(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[Environment]:
     """Give the templates of a node, as its pages use them."""
-    pair = build_pair(tmp_path_factory.mktemp("forms"))
+    pair = build_pair(tmp_path_factory.mktemp("forms"), url_of=shared_node_url_of)
     yield pair.al.console.renderer._build_environment(Language.ENGLISH)
     pair.network.close()
 

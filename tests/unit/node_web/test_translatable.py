@@ -1,6 +1,7 @@
 """Every sentence of the node's pages passes through gettext."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from console.i18n import Catalogues, Language
@@ -28,9 +29,15 @@ CHILD = {
 }
 
 
-async def test_no_page_shows_a_word_that_cannot_be_translated(tmp_path: Path) -> None:
+async def test_no_page_shows_a_word_that_cannot_be_translated(
+    tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """In a language that brackets each sentence, no page of the node has a word outside."""
-    pair = build_pair(tmp_path, catalogues=Catalogues({Language.ALBANIAN: Bracketed()}))
+    pair = build_pair(
+        tmp_path,
+        url_of=node_url_of,
+        catalogues=Catalogues({Language.ALBANIAN: Bracketed()}),
+    )
     pages: dict[str, str] = {}
     sent = handle_send(pair.al.context, make_draft(), who=acting("api:case-system"))
     child = handle_send(
