@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from tests.chaos.showing import Shown
 from tests.chaos.traffic import Program, Quota, list_drafts
 from tests.chaos.verdict import Verdict, judge
 from tests.support.case_world import PREPARED, agree
-from tests.support.node import make_network, sqlite_urls
+from tests.support.node import make_network
 from tests.support.people import STAFF
 
 SIZE = Size(messages=400, faults=40, codes=("AL", "XK"))
@@ -318,9 +318,9 @@ def test_the_proxy_makes_weather() -> None:
     asyncio.run(asyncio.wait_for(try_all(), 30))
 
 
-def test_people_would_send_nearly_every_type(tmp_path: Path) -> None:
+def test_people_would_send_nearly_every_type(node_url_of: Callable[[str], str]) -> None:
     """The gate lets traffic pass as it is: what is refused for want of a paper proves nothing."""
-    network = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path))
+    network = make_network(["AL", "XK"], url_of=node_url_of)
     agree(network)
     al = network.node("AL")
     opened = handle_open_case(al, who=STAFF)

@@ -1,6 +1,6 @@
 """Whole cases, by the JSON interface alone: an adult through all five phases, and a child."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import pytest
@@ -18,7 +18,7 @@ from tests.support.case_world import (
     record_of,
 )
 from tests.support.duty import add_person
-from tests.support.node import NO_PERSONAL_DATA, sqlite_urls
+from tests.support.node import NO_PERSONAL_DATA
 from tests.support.people import token_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,10 +31,9 @@ CLOSING: Final = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[CaseWorld]:
+async def world(shared_node_url_of: Callable[[str], str]) -> AsyncIterator[CaseWorld]:
     """AL, XK and MK, whose agreements cover everything."""
-    folder = tmp_path_factory.mktemp("phases")
-    made = await CaseWorld.make(sqlite_urls(folder), "AL", "XK", "MK")
+    made = await CaseWorld.make(shared_node_url_of, "AL", "XK", "MK")
     yield made
     await made.close()
 

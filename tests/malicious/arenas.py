@@ -31,17 +31,19 @@ class Arenas:
     place: BrokerPlace
 
     @asynccontextmanager
-    async def open(self, arena: type, folder: Path) -> AsyncIterator[Any]:
-        """Make what a row asks for, on files below ``folder``."""
-        openers: dict[type, Callable[[Path], _Opened]] = {
-            Wire: open_wire,
-            WireWithFiles: open_wire_with_files,
-            HubHost: open_hub_host,
-            Views: lambda folder: open_views(self.registry, folder),
-            Lies: lambda folder: open_lies(self.certificates, folder),
-            Stores: lambda folder: open_stores(self.place, folder),
+    async def open(
+        self, arena: type, folder: Path, url_of: Callable[[str], str]
+    ) -> AsyncIterator[Any]:
+        """Make what a row asks for, on files below ``folder``, stores as ``url_of`` says."""
+        openers: dict[type, Callable[[], _Opened]] = {
+            Wire: lambda: open_wire(url_of),
+            WireWithFiles: lambda: open_wire_with_files(folder, url_of),
+            HubHost: lambda: open_hub_host(url_of),
+            Views: lambda: open_views(self.registry, folder, url_of),
+            Lies: lambda: open_lies(self.certificates, url_of),
+            Stores: lambda: open_stores(self.place, url_of),
         }
-        opened = openers[arena](folder)
+        opened = openers[arena]()
         async with AsyncExitStack() as stack:
             if isinstance(opened, AbstractAsyncContextManager):
                 yield await stack.enter_async_context(opened)

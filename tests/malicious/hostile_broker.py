@@ -15,7 +15,7 @@ from node.adapters import jetstream
 from protocol.subjects import AccountId, TrafficClass, parse_account_id, parse_mailbox_subject
 from tests.malicious.workers import CODES, Workers
 from tests.support.broker import Running, eventually, write_certificates
-from tests.support.node import make_network, sqlite_urls
+from tests.support.node import make_network
 
 _INFO: Final[dict[str, Any]] = {
     "server_id": "hostile",
@@ -252,14 +252,16 @@ class Certificates:
 
 
 @asynccontextmanager
-async def open_lies(certificates: Certificates, folder: Path) -> AsyncIterator[Lies]:
+async def open_lies(
+    certificates: Certificates, url_of: Callable[[str], str]
+) -> AsyncIterator[Lies]:
     """Start the broker, and two nodes that are connected to it."""
     broker = HostileBroker()
     server = await asyncio.start_server(
         broker.serve, "127.0.0.1", 0, ssl=certificates.of_server(), limit=1 << 22
     )
     port = server.sockets[0].getsockname()[1]
-    network = make_network(CODES, url_of=sqlite_urls(folder))
+    network = make_network(CODES, url_of=url_of)
     lies = Lies(network, broker=broker)
     async with AsyncExitStack() as stack:
         stack.callback(network.close)

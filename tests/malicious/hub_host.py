@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 from typing_extensions import override
@@ -15,7 +14,7 @@ from node.adapters.drill_host import DrillHost
 from node.adapters.registry import KeysPublisher
 from node.service.context import NodeContext
 from protocol.identifiers import ParticipantCode
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 
 
 @dataclass
@@ -131,9 +130,9 @@ class HubHost:
 
 
 @contextmanager
-def open_hub_host(folder: Path) -> Iterator[HubHost]:
+def open_hub_host(url_of: Callable[[str], str]) -> Iterator[HubHost]:
     """Start the server and the nodes."""
-    network = make_network(("AL", "XK"), url_of=sqlite_urls(folder))
+    network = make_network(("AL", "XK"), url_of=url_of)
     with _Server() as server, httpx.Client(trust_env=False) as http:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -2,10 +2,9 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
@@ -23,7 +22,7 @@ from protocol.subjects import (
 from tests.malicious.workers import CODES, Workers
 from tests.support.broker import BrokerPlace, Hub, Running, connected_hub
 from tests.support.intrusion import connect_with, operators_hand
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 
 _EVERYTHING = Permissions(publish=(">",), subscribe=(">",))
 _MESSAGE = TrafficClass.MESSAGE
@@ -109,9 +108,9 @@ class Stores(Workers):
 
 
 @asynccontextmanager
-async def open_stores(place: BrokerPlace, folder: Path) -> AsyncIterator[Stores]:
+async def open_stores(place: BrokerPlace, url_of: Callable[[str], str]) -> AsyncIterator[Stores]:
     """Admit two fresh nodes, and nobody else."""
-    network: Network = make_network(CODES, url_of=sqlite_urls(folder))
+    network: Network = make_network(CODES, url_of=url_of)
     async with AsyncExitStack() as stack:
         stack.callback(network.close)
         hub = await stack.enter_async_context(connected_hub(place))

@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,11 @@ def arenas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arenas]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-async def test_row(row: Attack, arenas: Arenas, tmp_path: Path) -> None:
+async def test_row(
+    row: Attack, arenas: Arenas, tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """The hub or the broker does what the row says, and it ends as the row says."""
-    async with arenas.open(row.arena, tmp_path) as arena:
+    async with arenas.open(row.arena, tmp_path, node_url_of) as arena:
         done = row.run(arena)
         if inspect.isawaitable(done):
             await done

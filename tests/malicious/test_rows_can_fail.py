@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,15 @@ def arenas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arenas]:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 async def test_without_its_check_a_row_fails(
-    check: Check, arenas: Arenas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    check: Check,
+    arenas: Arenas,
+    tmp_path: Path,
+    node_url_of: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The row fails as soon as the node does not check any more."""
     (row,) = (row for row in ROWS if row.name == check.row)
-    async with arenas.open(row.arena, tmp_path) as arena:
+    async with arenas.open(row.arena, tmp_path, node_url_of) as arena:
         monkeypatch.setattr(check.owner, check.name, check.instead)
         with pytest.raises(Exception) as failed:  # noqa: PT011 - whatever it stumbles over
             await _run(row, arena)

@@ -5,7 +5,7 @@ Participants sign it can only show, hide, or mix.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ import httpx
 from sqlmodel import col, select
 from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
 
+from console.refusals import say_english
 from contact_registry.errors import RegistryError
 from contact_registry.models import ContactsDocument, ListedBy
 from contact_registry.trust.client import RegistryClient
@@ -25,7 +26,7 @@ from contact_registry.trust.repository import RegistryRepository
 from contact_registry.trust.submitting import build_contacts_submission, build_keys_submission
 from node.adapters.keystore import FileKeyStore
 from node.adapters.registry import RegistryDirectory
-from node.background import list_registry_troubles
+from node.background import find_registry_troubles
 from node.service import reading
 from node.service.notices import list_notices
 from node.service.pin_watching import note_verified
@@ -42,7 +43,6 @@ from tests.support.node import (
     make_directory,
     make_keys,
     make_keystore,
-    sqlite_urls,
 )
 from tests.support.people import STAFF
 from tests.support.registry import AL, MK, RegistryWorld, make_signer
@@ -237,11 +237,10 @@ class Views:
 
     def troubles(self, code: str) -> str:
         """Return why a node does not count as ready, as far as the registry goes."""
-        return " | ".join(
-            list_registry_troubles(
-                self.directories[code].loaded, participant=ParticipantCode(code), now=self.clock()
-            )
+        found = find_registry_troubles(
+            self.directories[code].loaded, participant=ParticipantCode(code), now=self.clock()
         )
+        return " | ".join(map(say_english, found))
 
     def alarms(self, code: str) -> list[str]:
         """Return what alarms of two registries a node holds, by what they prove."""
@@ -305,7 +304,7 @@ def _make_directory(views: Views, code: str, cache: Path) -> RegistryDirectory:
 
 
 @contextmanager
-def open_views(registry: Registry, folder: Path) -> Iterator[Views]:
+def open_views(registry: Registry, folder: Path, url_of: Callable[[str], str]) -> Iterator[Views]:
     """Make two nodes that hold what was read, and a registry of their own that goes on from it."""
     shutil.copytree(registry.folder / "honest", folder / "honest")
     clock = FakeClock(registry.world.clock())
@@ -319,7 +318,7 @@ def open_views(registry: Registry, folder: Path) -> Iterator[Views]:
             context = make_context(
                 store,
                 network.directory,
-                database_url=sqlite_urls(folder)(code),
+                database_url=url_of(code),
                 clock=clock,
             )
             network.nodes[code] = context

@@ -1,6 +1,6 @@
 """Three nodes, and a broker between them that keeps all it ever saw and does what a row says."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ from protocol.sealing import RecipientKey
 from protocol.signing import SigningKey
 from protocol.subjects import AccountId, TrafficClass, parse_account_id
 from tests.support import link_repair
-from tests.support.node import Carried, Network, make_network, sqlite_urls
+from tests.support.node import Carried, Network, make_network
 from tests.support.people import STAFF
 from tests.support.received_files import take_small_objects
 
@@ -216,9 +216,9 @@ class WireWithFiles(Wire):
 
 
 @contextmanager
-def open_wire(folder: Path) -> Iterator[Wire]:
+def open_wire(url_of: Callable[[str], str]) -> Iterator[Wire]:
     """Make the three nodes."""
-    network = make_network(CODES, url_of=sqlite_urls(folder))
+    network = make_network(CODES, url_of=url_of)
     try:
         yield Wire(network)
     finally:
@@ -226,9 +226,9 @@ def open_wire(folder: Path) -> Iterator[Wire]:
 
 
 @contextmanager
-def open_wire_with_files(folder: Path) -> Iterator[WireWithFiles]:
+def open_wire_with_files(folder: Path, url_of: Callable[[str], str]) -> Iterator[WireWithFiles]:
     """Make the three nodes, which take files."""
-    network = make_network(CODES, url_of=sqlite_urls(folder), files=folder / "files")
+    network = make_network(CODES, url_of=url_of, files=folder / "files")
     take_small_objects(network, "XK")
     try:
         yield WireWithFiles(network)

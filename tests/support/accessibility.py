@@ -19,6 +19,8 @@ RULES_OF_WIDTH: Final = (
     "target-size", "scrollable-region-focusable", "aria-hidden-focus", "region", "label",
     "link-name", "button-name", "empty-table-header", "page-has-heading-one", "heading-order",
 )  # fmt: skip
+#: Rules whose answer depends on the colours: a page that was read in light is read so in the dark.
+RULES_OF_COLOUR: Final = ("color-contrast", "link-in-text-block")
 _RUN: Final = """
 async ([type, values]) => {
   const found = await axe.run(document, {
@@ -54,15 +56,16 @@ def _read_axe() -> str:
     return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
-def find_barriers(page: Page, *, only_width: bool = False) -> list[str]:
+def find_barriers(page: Page, *, only_width: bool = False, only_colours: bool = False) -> list[str]:
     """Return what axe-core finds on the page as it stands: rule, what it asks, and where.
 
     ``only_width`` asks the rules of :data:`RULES_OF_WIDTH` alone: for a page that was read whole
-    before its window became narrower.
+    before its window became narrower. ``only_colours`` asks those of :data:`RULES_OF_COLOUR`.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_read_axe())
-    asked = ["rule", list(RULES_OF_WIDTH)] if only_width else ["tag", list(RULES)]
+    few = RULES_OF_WIDTH if only_width else RULES_OF_COLOUR if only_colours else ()
+    asked = ["rule", list(few)] if few else ["tag", list(RULES)]
     found: list[dict[str, Any]] = page.evaluate(_RUN, asked)
     return [
         f"{rule['id']} ({rule['help']}): {', '.join(rule['nodes'][:5])}"

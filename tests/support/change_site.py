@@ -4,7 +4,7 @@ The registry is a folder of signed files; its host is called directly. The direc
 test's hands, as it is in those of people: :func:`sign_file` does what their own tool does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -113,7 +113,11 @@ class ChangeSite:
 
 @contextmanager
 def build_change_site(
-    folder: Path, *, catalogues: Catalogues | None = None, now: datetime = NOON
+    folder: Path,
+    url_of: Callable[[str], str],
+    *,
+    catalogues: Catalogues | None = None,
+    now: datetime = NOON,
 ) -> Iterator[ChangeSite]:
     """Build the node of AL with an editor ("editor") and a focal point ("officer")."""
     clock = FakeClock(now)
@@ -121,8 +125,7 @@ def build_change_site(
     world.publish_all()
     store = make_keystore(AL)
     directory = FixedDirectory(make_directory([store]))
-    url = f"sqlite:///{folder / 'node.db'}"
-    context = make_context(store, directory, database_url=url, clock=clock)
+    context = make_context(store, directory, database_url=url_of(AL), clock=clock)
     desk = ChangeDesk(
         store=SqlChangeStore(CHANGES, context.database),
         registry=RepositorySource(world.repository),

@@ -27,7 +27,7 @@ from protocol.policy.facts import Role
 from tests.support import page_reader
 from tests.support.console_face import CHEAP, PASSWORD, SECRET
 from tests.support.invented_directory import make_invented_directory
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 from tests.support.page_reader import ORIGIN, Values
 
 REGISTERED = (draft_tables,)
@@ -110,14 +110,14 @@ class Pair:
 def build_pair(
     folder: Path,
     *,
+    url_of: Callable[[str], str],
     catalogues: Catalogues | None = None,
-    url_of: Callable[[str], str] | None = None,
 ) -> Pair:
     """Build AL and XK, each with the focal point "officer", an administrator, and an auditor.
 
-    ``url_of``: where each keeps its store; in files of ``folder`` unless it is said.
+    ``url_of``: where each keeps its store (fixtures: ``tests.support.node_databases``).
     """
-    network = make_network(("AL", "XK", "MK"), url_of=url_of or sqlite_urls(folder), files=folder)
+    network = make_network(("AL", "XK", "MK"), url_of=url_of, files=folder)
     network.directory.directory = make_invented_directory(
         context.keys for context in network.nodes.values() if isinstance(context.keys, FileKeyStore)
     )

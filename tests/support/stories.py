@@ -1,6 +1,6 @@
 """Some days of invented work between two nodes, for tours of the pages and for pictures of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -173,9 +173,11 @@ class PageWorld:
 
 
 @contextmanager
-def open_page_world(folder: Path, *, catalogues: Catalogues | None = None) -> Iterator[PageWorld]:
+def open_page_world(
+    folder: Path, *, url_of: Callable[[str], str], catalogues: Catalogues | None = None
+) -> Iterator[PageWorld]:
     """Build it in a folder, with somebody of every role."""
-    pair = build_pair(folder, catalogues=catalogues)
+    pair = build_pair(folder, url_of=url_of, catalogues=catalogues)
     context = pair.al.context
     add_person(context, "approver", Role.APPROVER)
     add_person(context, "editor", Role.DIRECTORY_EDITOR)

@@ -1,6 +1,6 @@
 """A node answers for a past day from the signed files that it kept, and verifies them again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from node.service.registry_as_of import NotKeptError, PastDirectories
 from node.store import account_tables, tables
 from node.store.tables import RegistryFileRow
 from tests.support.registry import AL, MK, RegistryWorld
+from tests.support.tables import create_tables
 
 REGISTERED = (account_tables, tables)
 
 
 @pytest.fixture
-def archive(world: RegistryWorld, tmp_path: Path) -> Iterator[RegistryArchive]:
+def archive(world: RegistryWorld, node_url_of: Callable[[str], str]) -> Iterator[RegistryArchive]:
     """Make an empty archive."""
-    database = Database(f"sqlite:///{tmp_path / 'node.db'}")
-    SQLModel.metadata.create_all(database.engine)
+    database = Database(node_url_of("AL"))
+    create_tables(database, SQLModel.metadata)
     yield RegistryArchive(database, trusted_root=world.repository.read_root(), clock=world.clock)
     database.close()
 

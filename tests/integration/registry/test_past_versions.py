@@ -1,8 +1,7 @@
 """Registry versions that only a peer has seen are fetched, verified, and kept for evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from node.store import account_tables, tables
 from node.store.tables import ReceiptRow
 from protocol.messages.head import RegistryPin
 from tests.support.registry import AL, MK, CheatingHost, RegistryWorld
+from tests.support.tables import create_tables
 
 REGISTERED = (account_tables, tables)
 
@@ -35,7 +35,7 @@ class Node:
         with self.archive.database.transaction() as session:
             session.add(
                 ReceiptRow(
-                    receipt_id=f"{pin.version} {pin.sha256}",
+                    receipt_id=f"{pin.version} {pin.sha256[:32]}",
                     signer_key_id="ab" * 16,
                     signed_receipt=b"",
                     registry_version=pin.version,
@@ -49,10 +49,12 @@ class Node:
 
 
 @pytest.fixture
-def node(world: RegistryWorld, client: RegistryClient, tmp_path: Path) -> Iterator[Node]:
+def node(
+    world: RegistryWorld, client: RegistryClient, node_url_of: Callable[[str], str]
+) -> Iterator[Node]:
     """Give a node with an empty database."""
-    database = Database(f"sqlite:///{tmp_path / 'node.db'}")
-    SQLModel.metadata.create_all(database.engine)
+    database = Database(node_url_of("AL"))
+    create_tables(database, SQLModel.metadata)
     archive = RegistryArchive(
         database, trusted_root=world.repository.read_root(), clock=world.clock
     )

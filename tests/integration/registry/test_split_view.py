@@ -5,7 +5,7 @@ the other; what shows it is that each signed message names its sender's registry
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -95,7 +95,7 @@ class TwoNodes:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[TwoNodes]:
+def two(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[TwoNodes]:
     """Found a registry of AL and MK, and give each a node that reads it over HTTP."""
     clock = FakeClock(datetime.now(UTC).replace(microsecond=0))
     stores = {code: make_keystore(code, at=clock()) for code in CODES}
@@ -118,7 +118,7 @@ def two(tmp_path: Path) -> Iterator[TwoNodes]:
             context = make_context(
                 store,
                 network.directory,
-                database_url=f"sqlite:///{tmp_path}/{code}.db",
+                database_url=node_url_of(code),
                 clock=clock,
             )
             root = world.repository.read_root()

@@ -1,6 +1,6 @@
 """A node with its pages of changes for each test, and a browser without a screen for its editor."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,9 @@ from tests.support.page_reader import PageReader
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[ChangeSite]:
+def site(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[ChangeSite]:
     """Build the node of AL beside a real registry."""
-    with build_change_site(tmp_path) as built:
+    with build_change_site(tmp_path, node_url_of) as built:
         yield built
 
 

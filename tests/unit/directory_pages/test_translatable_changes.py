@@ -1,6 +1,7 @@
 """Every sentence of the pages of changes passes through gettext; no title says what it is about."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,10 +106,12 @@ class Tour:
         await self.open(f"/agreements/{key}/state")
 
 
-async def test_no_page_of_changes_shows_a_word_that_cannot_be_translated(tmp_path: Path) -> None:
+async def test_no_page_of_changes_shows_a_word_that_cannot_be_translated(
+    tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """In a language that brackets each sentence, no page of a change has a word outside."""
     catalogues = Catalogues({Language.ALBANIAN: Bracketed()})
-    with build_change_site(tmp_path, catalogues=catalogues) as site:
+    with build_change_site(tmp_path, node_url_of, catalogues=catalogues) as site:
         async with PageReader(site.app, clock=site.clock) as reader:
             reader.http.headers["Accept-Language"] = "sq"
             await reader.sign_in("editor")

@@ -1,6 +1,6 @@
-"""Two nodes that take files, on SQLite: what differs between databases is in few tests."""
+"""Two nodes that take files, on either database: tests take turns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from node.domain.files import FileRules
 from node.service.context import NodeContext
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 
 
 @pytest.fixture
@@ -18,9 +18,11 @@ def rules() -> FileRules:
 
 
 @pytest.fixture
-def network(tmp_path: Path, rules: FileRules) -> Iterator[Network]:
+def network(
+    tmp_path: Path, node_url_of: Callable[[str], str], rules: FileRules
+) -> Iterator[Network]:
     """AL and XK, who know each other."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), files=tmp_path)
+    made = make_network(["AL", "XK"], url_of=node_url_of, files=tmp_path)
     for code, node in made.nodes.items():
         made.nodes[code] = replace(node, file_rules=rules)
     yield made

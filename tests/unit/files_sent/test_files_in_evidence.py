@@ -1,6 +1,7 @@
 """Evidence about a message with a file stays true: the manifest is signed, no content is in it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from protocol.evidence.manifest import EVENTS_PATH
 from protocol.evidence.steps import Step
 from tests.support.evidence_nodes import make_evidence_network
 from tests.support.files_sent import hand_over, make_picture, send_file
-from tests.support.node import sqlite_urls
 from tests.support.people import STAFF
 from tests.support.received_files import carry_chunks
 
 
-def test_a_bundle_proves_a_message_with_a_file(tmp_path: Path) -> None:
+def test_a_bundle_proves_a_message_with_a_file(
+    tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """The signed payload with its manifest verifies, and no byte of the file is in the bundle."""
-    made = make_evidence_network(["AL", "XK"], folder=tmp_path, url_of=sqlite_urls(tmp_path))
+    made = make_evidence_network(["AL", "XK"], folder=tmp_path, url_of=node_url_of)
     for code, each in made.network.nodes.items():
         made.network.nodes[code] = replace(
             each,

@@ -151,9 +151,8 @@ def test_what_cannot_be_sent_is_refused_before_it_comes(
     node: NodeContext, changes: dict[str, Any], message: str
 ) -> None:
     """Size, kind and recipient are judged at the announcement, and nothing is kept."""
-    size = changes.pop("size", 1000)
     with pytest.raises(RefusedFileError, match=message):
-        begin_file(node, size, **changes)
+        begin_file(node, **{"size": 1000, **changes})
     assert list_staged(node, owner=OWNER) == []
 
 

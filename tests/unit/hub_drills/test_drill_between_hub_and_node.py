@@ -1,5 +1,6 @@
 """A drill from the hub's desk to a node and back, over real HTTP."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,9 @@ from tests.support.registry import AL, RegistryWorld, Timepiece, serve
 DESK = AuthorityId("AL-desk")
 
 
-async def test_a_drill_goes_to_the_node_and_its_signed_answer_comes_back(tmp_path: Path) -> None:
+async def test_a_drill_goes_to_the_node_and_its_signed_answer_comes_back(
+    tmp_path: Path, node_url_of: Callable[[str], str]
+) -> None:
     """Asked at the hub, answered at the node, closed at the hub, and known there as closed."""
     store = make_keystore("AL", at=NOON)
     world = RegistryWorld(tmp_path / "registry", clock=Timepiece(NOON))
@@ -40,9 +43,7 @@ async def test_a_drill_goes_to_the_node_and_its_signed_answer_comes_back(tmp_pat
     app = FastAPI()
     app.include_router(create_drill_router(desk))
     directory = FixedDirectory(hub.context.registry.current())
-    node = make_context(
-        store, directory, database_url=f"sqlite:///{tmp_path / 'node.db'}", clock=FakeClock(NOON)
-    )
+    node = make_context(store, directory, database_url=node_url_of("AL"), clock=FakeClock(NOON))
     with serve(app) as address, httpx.Client() as http:
         rounds = DrillRounds(node, DrillHost(address, http), interval=0.0)
         await rounds.run_round()

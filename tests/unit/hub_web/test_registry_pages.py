@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from hub.audit.log import AuditFilter
-from tests.support.console_face import NOON
+from tests.support.console_face import NOON, PASSWORD
 from tests.support.hub_console import Hub, HubReader, build_hub
 from tests.support.hub_registry import make_hub_registry
 from tests.support.registry import RegistryWorld, Timepiece
@@ -96,6 +96,12 @@ async def test_a_desk_is_found_by_what_one_knows_of_it(operator: HubReader) -> N
     }.items():
         assert expected in (await operator.send("/desks", words=words)).text, words
         assert operator.path == "/desks"
+    await operator.send("/desks", words="child prot")
+    assert unit in (await operator.open("/desks")).text  # as Back asks for it
+    operator.hub.clock.advance(minutes=16)
+    await operator.open("/")
+    await operator.send("/unlock", password=PASSWORD)
+    assert unit not in (await operator.open("/desks")).text
 
 
 async def test_the_matrix_by_channel_and_by_gaps(operator: HubReader) -> None:
@@ -159,6 +165,7 @@ async def test_who_was_listed_when_a_message_was_sent(operator: HubReader) -> No
     assert "Child Protection Unit" not in answer_of(operator.page)
     await operator.send("/listed", **{**asked, "sent_time": "09:30"})
     assert "Child Protection Unit" in answer_of(operator.page)
+    assert "Child Protection Unit" in answer_of(await operator.open("/listed"))  # as Back does
     context = operator.hub.context
     (version,) = context.reading.tell_versions(context.repository, [7])
     pin = {"version": str(version.version), "sha256": version.sha256}

@@ -1,5 +1,6 @@
 """Days off: out of the library, out of a file, and beside those of the registry."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -86,11 +87,13 @@ def test_any_bytes_are_a_calendar_or_refused(content: bytes) -> None:
         assert "correct" in str(error) or "compare" in str(error)
 
 
-def test_the_registry_goes_first_and_the_calendar_helps() -> None:
+def test_the_registry_goes_first_and_the_calendar_helps(
+    node_url_of: Callable[[str], str],
+) -> None:
     """Years that the registry lists are as it says; of others people are told what it lacks."""
     store = make_keystore("XK")
     directory = FixedDirectory(make_directory([store]))
-    made = make_context(store, directory, database_url="sqlite://", clock=FakeClock())
+    made = make_context(store, directory, database_url=node_url_of("XK"), clock=FakeClock())
     context = replace(made, holidays=LibraryCalendar(ParticipantCode("XK")))
     desk = AuthorityId("XK-anti-trafficking-desk")
     friday = datetime(2026, 4, 3, 12, 0, tzinfo=UTC)

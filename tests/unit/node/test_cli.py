@@ -67,7 +67,12 @@ def run(settings: Path) -> Run:
 
 
 @pytest.fixture
-def node(run: Run, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def node(
+    run: Run,
+    tmp_path: Path,
+    node_url_of: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
     """Make a node's key store and give the remaining settings, not yet its database."""
     assert run("unlock-key", str(tmp_path / "unlock.key")).code == 0
     assert run("init", "--participant", "AL").code == 0
@@ -76,6 +81,9 @@ def node(run: Run, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TRM_NODE_HUB_URL", "https://hub.example.org")
     monkeypatch.setenv("TRM_NODE_TRUSTED_ROOT", str(root))
     monkeypatch.setenv("TRM_NODE_BROKER_SERVERS", "tls://broker.example.org:4222")
+    store = node_url_of("AL")
+    if not store.startswith("sqlite:"):  # a file in the data folder, where none is named
+        monkeypatch.setenv("TRM_NODE_DATABASE_URL", store)
     return run
 
 
@@ -150,10 +158,10 @@ def test_people_are_added_and_listed(node: Run) -> None:
     assert node("verify-audit-log", "--sequence", sequence, "--hash", "0" * 64).code == 2
 
 
-def test_links_begin_anew_after_a_restore(node: Run, settings: Path) -> None:
+def test_links_begin_anew_after_a_restore(node: Run) -> None:
     """Each link gets a generation that was never used, and a question that waits for the start."""
     node("migrate")
-    database = Database(f"sqlite:///{settings / 'node.db'}")
+    database = Database(NodeSettings().effective_database_url)
     with database.transaction() as session:
         session.add(LinkHeadRow(peer="XK", generation=1, seq=4, digest="a" * 64))
     done = node("begin-new-generation")

@@ -9,9 +9,10 @@ import pytest
 from typing_extensions import override
 
 from console.process.tasks import BackgroundTasks
+from console.refusals import say_english
 from contact_registry.directory import Directory
 from contact_registry.models import KeysDocument
-from node.background import list_registry_troubles
+from node.background import find_registry_troubles
 from node.service.context import NodeContext
 from node.workers.keys_renewal import RENEW_AFTER, KeysRenewal, OwnKeys
 from protocol.epochs import KeyPlan
@@ -190,9 +191,9 @@ def test_what_is_wrong_with_the_registry_is_said(
     directory: Directory | None, now: datetime, found: str | None
 ) -> None:
     """Never seen, out of date, own keys missing or overdue: each is a trouble, others' are not."""
-    troubles = list_registry_troubles(directory, participant=AL, now=now)
+    troubles = find_registry_troubles(directory, participant=AL, now=now)
     if found is None:
         assert troubles == []
     else:
         (trouble,) = troubles
-        assert found in trouble
+        assert found in say_english(trouble)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, select
 
 from console.i18n import load_catalogues
@@ -19,6 +21,7 @@ from node.domain.notices import (
 from node.domain.work import ItemKind
 from node.service.context import NodeContext
 from node.service.work.addresses import handle_read_address, handle_set_address
+from node.service.work.escalation import look_at_due
 from node.service.work.items import NewItem, open_item
 from node.service.work.mailing import forget_old_notices
 from node.store.account_tables import AccountRow
@@ -170,6 +173,35 @@ def test_whose_account_ended_gets_no_letter(
     xk.transact(end)
     assert send_notices(xk, post, CATALOGUES) == 0
     assert load_states(xk) == {"ana": NoticeState.NOT_NEEDED}
+
+
+def test_a_look_asks_once_which_letters_wait(
+    network: Network, xk: NodeContext, wait: Callable[..., None]
+) -> None:
+    """However many items and people: one question for all, and nobody has two letters of one."""
+    wait("ana")
+
+    def open_three(session: Session) -> None:
+        for number in range(3):
+            new = NewItem(kind=ItemKind.CHASE, subject=f"n{number}", urgency=Urgency.URGENT)
+            open_item(xk, session, new)
+
+    xk.transact(open_three)
+    network.clock.advance(hours=1)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(xk.database.engine, "before_cursor_execute", note)
+    try:
+        assert look_at_due(xk) == 4
+    finally:
+        event.remove(xk.database.engine, "before_cursor_execute", note)
+    assert sum(each.count("FROM notice ") for each in asked) == 1
+    with xk.database.reading() as session:
+        rows = session.exec(select(NoticeRow.item_id, NoticeRow.recipient)).all()
+    assert len(rows) == len(set(rows)) == 4 * len(PEOPLE)
 
 
 def test_notices_are_forgotten_long_after_they_were_sent(

@@ -1,6 +1,6 @@
 """Who receives a person: only an answer that says so opens that gate of a return."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -18,7 +18,7 @@ from node.web.cases.gates import Gate, TaskState, list_tasks
 from protocol.messages.general import Outcome
 from tests.support.case_steps import case_at, settle, start
 from tests.support.case_world import PREPARED, answer_of, consent_for, draft_of, record_of
-from tests.support.node import Network, make_network, sqlite_urls
+from tests.support.node import Network, make_network
 from tests.support.people import STAFF
 
 RECEPTION: Final = "return.arrival_reception"
@@ -41,9 +41,9 @@ NOT_POSSIBLE: Final = {
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def network(shared_node_url_of: Callable[[str], str]) -> Iterator[Network]:
     """AL and XK; each test has a case of its own."""
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path_factory.mktemp("reception")))
+    made = make_network(["AL", "XK"], url_of=shared_node_url_of)
     yield made
     made.close()
 

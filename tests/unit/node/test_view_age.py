@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 from sqlmodel import select
 
+from console.refusals import say_english
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.trust.staleness import AgeLimits
-from node.background import list_registry_troubles
+from node.background import find_registry_troubles
 from node.service import reading
 from node.service.attention import list_outbox
 from node.service.composing import Sent, handle_send
@@ -179,7 +180,8 @@ def test_the_age_is_told_in_time(network: Network, hours: int, trouble: str, not
     """First a notice, then a trouble with the day on which data will wait, then that it waits."""
     network.clock.advance(hours=hours)
     node, directory = network.node("AL"), network.directory.directory
-    troubles = list_registry_troubles(directory, participant=AL, now=network.clock())
+    found = find_registry_troubles(directory, participant=AL, now=network.clock())
+    troubles = [say_english(each) for each in found]
     assert len(troubles) == bool(trouble)
     assert trouble in "".join(troubles)
     notices = list_notices(node)

@@ -6,7 +6,7 @@ things that exist. Seeded: a run finds what every run finds.
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ from protocol.messages.fields import Sensitivity
 from protocol.messages.head import CaseMessage
 from protocol.policy.facts import Role
 from tests.support.api import no_refresh
-from tests.support.node import make_draft, make_network, sqlite_urls
+from tests.support.node import make_draft, make_network
 from tests.support.people import STAFF, acting, token_of
 
 #: Requests for each route.
@@ -116,9 +116,9 @@ def add_approver(context: NodeContext) -> str:
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
+def ground(tmp_path: Path, node_url_of: Callable[[str], str]) -> Iterator[Ground]:
     """AL with a case, messages both ways, and tokens of every kind."""
-    network = make_network(["AL", "XK"], url_of=sqlite_urls(tmp_path), files=tmp_path)
+    network = make_network(["AL", "XK"], url_of=node_url_of, files=tmp_path)
     al = network.node("AL")
     sent = handle_send(al, make_draft(), who=STAFF)
     network.settle()

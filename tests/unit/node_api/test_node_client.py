@@ -1,6 +1,6 @@
 """The typed client, over HTTP: messages both ways, drafts, files, versions, and webhooks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from protocol.messages.identification import PresumedVictimNotification
 from tests.support.api import no_refresh
 from tests.support.consent import ON_FILE
 from tests.support.http_server import serve
-from tests.support.node import NOTIFICATION_BODY, Network, make_network, sqlite_urls
+from tests.support.node import NOTIFICATION_BODY, Network, make_network
 from tests.support.people import token_of
 
 NOTIFICATION = Draft(
@@ -61,10 +61,12 @@ CONSENT = {
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def network(
+    tmp_path_factory: pytest.TempPathFactory, shared_node_url_of: Callable[[str], str]
+) -> Iterator[Network]:
     """AL and XK, who take files."""
     folder = tmp_path_factory.mktemp("nodes")
-    made = make_network(["AL", "XK"], url_of=sqlite_urls(folder), files=folder)
+    made = make_network(["AL", "XK"], url_of=shared_node_url_of, files=folder)
     yield made
     made.close()
 
