@@ -11,7 +11,7 @@ from node.domain.access import Principal
 from node.service.context import NodeContext
 from node.service.permitting import is_case_seen
 from node.service.records import IN
-from node.service.storing import lock_link_head
+from node.service.storing import begin_links
 from node.store.bulk import in_parts, table_of
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow
 from protocol.conversation.history import Place
@@ -63,17 +63,21 @@ def find_submitted(session: Session, keys: Iterable[str]) -> set[str]:
 def lock_heads(
     context: NodeContext, session: Session, peers: Sequence[str]
 ) -> dict[ParticipantCode, LinkHead]:
-    """Take the links to these peers for this transaction, in their order."""
+    """Take the links to these peers, sorted, for this transaction; begin those that are new."""
+    heads = _lock_known(session, peers)
+    new = [peer for peer in peers if peer not in heads]
+    if new:
+        begin_links(context, session, new)
+        heads |= _lock_known(session, new)
+    return heads
+
+
+def _lock_known(session: Session, peers: Sequence[str]) -> dict[ParticipantCode, LinkHead]:
     rows = session.connection().execute(_HEADS, {"peers": peers}) if peers else ()
-    heads = {
+    return {
         ParticipantCode(peer): LinkHead(generation=generation, seq=seq, digest=digest)
         for peer, generation, seq, digest in rows
     }
-    for peer in map(ParticipantCode, peers):
-        if peer not in heads:
-            new = lock_link_head(context, session, peer)
-            heads[peer] = LinkHead(generation=new.generation, seq=new.seq, digest=new.digest)
-    return heads
 
 
 def find_cases(session: Session, references: Iterable[str]) -> dict[str, CaseRow]:

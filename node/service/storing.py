@@ -1,10 +1,11 @@
 """What becomes of a message of ours on its way into the store: its link, its signature, its row."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, select
 
 from console.i18n import msg
@@ -14,6 +15,7 @@ from node.service.borrowed_words import borrow_words
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.records import OUT
 from node.service.restoring import is_restored
+from node.store.bulk import table_of
 from node.store.tables import LinkHeadRow, MessageRow
 from protocol.envelope import Consignment, SignedPayload
 from protocol.errors import LocalProtocolError
@@ -44,19 +46,29 @@ def verify_reachable(directory: Directory, recipient: ParticipantCode) -> None:
 
 def lock_link_head(context: NodeContext, session: Session, peer: ParticipantCode) -> LinkHeadRow:
     """Take the link to ``peer`` for this transaction: numbers are given one at a time."""
-    head = session.exec(
-        select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
-    ).one_or_none()
+    statement = select(LinkHeadRow).where(LinkHeadRow.peer == peer).with_for_update()
+    head = session.exec(statement).one_or_none()
     if head is None:
-        fresh = LinkHead()
-        if is_restored(session):  # the link may have been begun after the backup
-            fresh = restart_link(fresh, now=context.clock())
-        head = LinkHeadRow(
-            peer=peer, generation=fresh.generation, seq=fresh.seq, digest=fresh.digest
-        )
-        session.add(head)
-        session.flush()
+        begin_links(context, session, [peer])
+        head = session.exec(statement).one()
     return head
+
+
+def begin_links(context: NodeContext, session: Session, peers: Sequence[str]) -> None:
+    """Write the heads of links that were not found, in this order; who calls locks them after.
+
+    Another transaction may begin the same links now: this waits for its end and then leaves what
+    it wrote, where a unique violation would undo everything else that this transaction did.
+    """
+    fresh = LinkHead()
+    if is_restored(session):  # the link may have been begun after the backup
+        fresh = restart_link(fresh, now=context.clock())
+    begun = {"generation": fresh.generation, "seq": fresh.seq, "digest": fresh.digest}
+    insert = sqlite.insert if context.database.is_sqlite else postgresql.insert
+    session.connection().execute(
+        insert(table_of(LinkHeadRow)).on_conflict_do_nothing(),
+        [{"peer": peer, **begun} for peer in peers],
+    )
 
 
 def sign_message(context: NodeContext, message: CaseMessage) -> SignedPayload:

@@ -1,9 +1,11 @@
 """Several at once, wrong clocks, and repetition, on SQLite and PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from queue import Queue
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, text
 
 from node.domain.states import Dispatch
 from node.service import dispatching, reading
@@ -11,10 +13,15 @@ from node.service.composing import handle_send
 from node.service.context import RefusedDraftError
 from node.service.deciding import CaseManagerDraft, DecisionDraft, handle_decide
 from node.service.dispatching import Attempt
-from node.store.tables import EvidenceRow, MessageRow, ReceiptRow
+from node.service.plain_questions import lock_heads
+from node.store.bulk import update_rows
+from node.store.tables import EvidenceRow, LinkHeadRow, MessageRow, ReceiptRow
+from protocol.identifiers import ParticipantCode
+from protocol.links import LinkHead
 from protocol.messages.general import Outcome
-from tests.support.node import Network, make_draft
+from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF, acting
+from tests.support.postgres import PostgresCluster
 
 ACCEPT = DecisionDraft(
     outcome=Outcome.ACCEPTED, case_manager=CaseManagerDraft(post="Case manager on duty")
@@ -53,6 +60,34 @@ def test_two_at_once(network: Network) -> None:
     with al.database.reading() as session:
         numbers = session.exec(select(MessageRow.link_seq).order_by(col(MessageRow.link_seq)))
         assert list(numbers) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_two_may_begin_the_same_links(postgres_cluster: PostgresCluster) -> None:
+    """One link is known, two are new to both: the second waits, and goes on from the first's."""
+    known, *new = peers = [ParticipantCode(code) for code in ("HR", "MK", "XK")]
+    with postgres_cluster.schemas() as url_of, closing(make_network(["AL"], url_of=url_of)) as made:
+        al = made.node("AL")
+        with al.database.transaction() as session:
+            lock_heads(al, session, [known])
+        process = "SELECT pg_backend_pid()"
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = :process"
+
+        def take() -> dict[ParticipantCode, LinkHead]:
+            with al.database.transaction() as session:  # once: nothing of it may fail
+                pid.put(session.connection().scalar(text(process)))
+                return lock_heads(al, session, new)
+
+        pid = Queue[int]()
+        with ThreadPoolExecutor(1) as pool:
+            with al.database.transaction() as session:
+                assert [*lock_heads(al, session, peers)] == peers
+                update_rows(session, LinkHeadRow, {new[1]: {"seq": 1, "digest": "a" * 64}})
+                second = pool.submit(take)
+                asked = {"process": pid.get(timeout=60)}
+                while not session.connection().scalar(text(waiting), asked):
+                    assert not second.done(), "it did not wait for the first"
+            heads = second.result(timeout=60)
+    assert {peer: head.seq for peer, head in heads.items()} == {new[0]: 0, new[1]: 1}
 
 
 def test_a_receipt_may_meet_the_record_of_the_hand_over(network: Network) -> None:
