@@ -254,34 +254,44 @@ def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
     Where only that stands, the answer is the same as where nothing does.
     """
     standing = [row for row in lock_consents(session, case.case_id) if row.withdrawn_at is None]
-    seen = {
-        row.consent_id for row in standing if row.channel != _PROTECTION or who.sees(_PROTECTION)
-    }
+    seen = {row.consent_id for row in standing if who.sees(_PROTECTION) or not _is_hidden(row)}
     named = seen & set(draft.consents)
     chosen = [row for row in standing if row.consent_id in named] if draft.consents else standing
-    if not (standing or draft.consents) and _rests_on_claims(context, session, case):
-        return Reach.of((), is_all=True), None
-    if not seen or len(named) != len(set(draft.consents)):
+    on_claims = not (seen or draft.consents) and _rests_on_claims(context, session, case, who=who)
+    if not (seen or on_claims) or len(named) != len(set(draft.consents)):
         raise StaleError(
             "There is no such consent on file, or it was withdrawn before: look at the list of "
             "consents of this case."
         )
+    _mark_withdrawn(context, session, chosen, at=at, who=who)
+    if on_claims:
+        return Reach.of((), is_all=True), None
+    return _sum_up(context, case, chosen, standing=standing), _find_teller(chosen)
+
+
+def _mark_withdrawn(
+    context: NodeContext,
+    session: Session,
+    chosen: Sequence[ConsentRow],
+    *,
+    at: datetime,
+    who: Principal,
+) -> None:
     for row in chosen:
         row.withdrawn_at = at
         row.row_version += 1
         session.add(row)
         record(context, session, who, Act.CONSENT_WITHDRAWN, subject=row.consent_id)
     session.flush()
-    teller = _find_teller(chosen)
-    add_event(
-        session,
-        kind=EventKind.CONSENT_WITHDRAWN,
-        at=context.clock(),
-        actor=who.actor,
-        case_id=case.case_id,
-        channel=teller,
-    )
-    return _sum_up(context, case, chosen, standing=standing), teller
+    if chosen:
+        add_event(
+            session,
+            kind=EventKind.CONSENT_WITHDRAWN,
+            at=context.clock(),
+            actor=who.actor,
+            case_id=chosen[0].case_id,
+            channel=_find_teller(chosen),
+        )
 
 
 def _sum_up(
@@ -304,27 +314,33 @@ def _sum_up(
 
 def _find_teller(withdrawn: Sequence[ConsentRow]) -> Channel | None:
     """Return in whose timeline it is told; None: everybody's."""
-    channels = {row.channel for row in withdrawn}
-    return _PROTECTION if channels == {_PROTECTION} else None
+    return _PROTECTION if all(_is_hidden(row) for row in withdrawn) else None
 
 
-def _rests_on_claims(context: NodeContext, session: Session, case: CaseRow) -> bool:
+def _is_hidden(row: ConsentRow | WithdrawalRow) -> bool:
+    return row.channel == _PROTECTION
+
+
+def _rests_on_claims(
+    context: NodeContext, session: Session, case: CaseRow, *, who: Principal
+) -> bool:
     """Whether messages left on consents of which nothing was put on file, and none was withdrawn.
 
     Such were sent before consents were kept here. Who gave them may take them back all the same.
+    What is hidden from who asks changes nothing of the answer.
     """
-    return (
-        session.exec(select(ConsentRow).where(ConsentRow.case_id == case.case_id)).first() is None
-        and session.exec(
-            select(WithdrawalRow).where(
-                WithdrawalRow.case_id == case.case_id, WithdrawalRow.type == WITHDRAWN
-            )
-        ).first()
-        is None
-        and any(
-            isinstance(each.message.legal_basis, ConsentBasis)
-            for each in load_sent(context, session, case)
+    sees = who.sees(_PROTECTION)
+    known: list[ConsentRow | WithdrawalRow] = []
+    known += session.exec(select(ConsentRow).where(ConsentRow.case_id == case.case_id)).all()
+    known += session.exec(
+        select(WithdrawalRow).where(
+            WithdrawalRow.case_id == case.case_id, WithdrawalRow.type == WITHDRAWN
         )
+    ).all()
+    return all(_is_hidden(row) and not sees for row in known) and any(
+        isinstance(each.message.legal_basis, ConsentBasis)
+        for each in load_sent(context, session, case)
+        if sees or each.message.channel is not _PROTECTION
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, delete
 
 from node.domain.access import Principal
 from node.domain.events import EventKind
@@ -33,6 +33,7 @@ from node.service.recalling import handle_tell_now
 from node.service.returns import get_return, handle_record_return
 from node.service.withdrawal_views import get_withdrawal, list_withdrawals
 from node.service.withdrawals import WithdrawalDraft, handle_withdraw
+from node.store.consent_tables import ConsentRow
 from protocol.identifiers import Channel
 from protocol.messages.fields import TriState
 from protocol.messages.general import ConsentWithdrawn
@@ -339,3 +340,22 @@ def test_what_is_named_elsewhere_leaves_witness_protection_out(world: World) -> 
         if len(answers) == 1:
             handle_withdraw(al, case_id, ALL, who=PROTECTION)
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("is_hidden_there", [False, True])
+def test_what_left_on_claims_is_taken_back_whatever_is_hidden(
+    world: World, *, is_hidden_there: bool
+) -> None:
+    """The wish is obeyed, the answer betrays nothing: messages from before consents were kept."""
+    al, case_id = world.al, world.case_id
+    sent = _write(world, CARE, "Of care.")
+    al.transact(lambda session: session.connection().execute(delete(ConsentRow)))
+    if is_hidden_there:
+        _write(world, PROTECTION, "Of protection.")
+    stopped = handle_withdraw(al, case_id, ALL, who=CARE)
+    assert (stopped.taken_back, stopped.told) == ((sent.message_id,), ())
+    assert len(list_withdrawals(al, case_id, who=CARE)) == 1
+    assert world.count(EventKind.CONSENT_WITHDRAWN, who=CARE) == 0
+    assert all(each.withdrawn_at for each in list_consents(al, case_id, who=PROTECTION))
+    with pytest.raises(StaleError):
+        handle_withdraw(al, case_id, ALL, who=CARE)
