@@ -11,7 +11,7 @@ from starlette.responses import Response
 from console.accounts.models import SignedIn
 from console.i18n import Message, msg
 from node.domain.audit import Act
-from node.domain.states import OPEN_DISPATCH, Handling
+from node.domain.states import OPEN_DISPATCH
 from node.service.attachments.staging import handle_discard_file, list_staged
 from node.service.audit import note_seen
 from node.service.cancelling import is_cancellable
@@ -27,7 +27,7 @@ from node.web.labels import say_type
 from node.web.purposes import find_plan, label_plan
 from node.web.screens import ComposingPages
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to
-from node.web.states import look_of_sent
+from node.web.states import is_decided, look_of_sent
 from protocol.identifiers import Phase
 
 _CORRECTION: Final = "general.correction"
@@ -171,7 +171,7 @@ def _add_following(router: APIRouter, site: Site) -> None:
             **describe_files(site.context, view),
             "view": view,
             "look": look_of_sent(view.item, view.proofs),
-            "is_decided": view.item.handling not in {Handling.NEW, Handling.NOTHING_EXPECTED},
+            "is_decided": is_decided(view.item),
             "is_moving": view.item.dispatch in OPEN_DISPATCH,
             "card": make_card(desk, listed, now=site.context.clock()) if desk and listed else None,
             "what": say_type(view.item.type),

@@ -114,6 +114,11 @@ def look_of_dispatch(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
     return look
 
 
+def is_decided(item: Item) -> bool:
+    """Whether the other side did something about a message of ours that ends its waiting."""
+    return item.handling in _DECIDED
+
+
 def look_of_sent(item: Item, proofs: tuple[Proof, ...] = ()) -> Look:
     """Say how a message of ours stands: what the other side decided, or how far it has come."""
     return _DECIDED.get(item.handling) or look_of_dispatch(item, proofs)

@@ -105,8 +105,18 @@ def take_pages(
             for stop in theirs:
                 if stop.route in DOCUMENTED:
                     page.goto(origin + stop.address)
+                    if stop.route == "/case/{case_id}":
+                        open_referred_case(page, origin)
                     page.screenshot(path=images / f"{DOCUMENTED[stop.route]}-{width}.png")
             page.context.close()
+
+
+def open_referred_case(page: Page, origin: str) -> None:
+    """Open the case that has been accepted and referred: its timeline shows signed receipts."""
+    page.goto(f"{origin}/sent")
+    row = page.locator("tbody tr", has_text="Initial referral").first
+    row.locator("a[href^='/case/']").first.click()
+    page.wait_for_url("**/case/*")
 
 
 def take_film(browser: Browser, origin: str, world: PageWorld, images: Path) -> list[FilmStep]:
