@@ -132,6 +132,10 @@ ITEM_WORDS: Final[Mapping[ItemKind, ItemWords]] = {
 }
 
 
+_ANSWERED: Final = frozenset({ItemKind.DECIDE, ItemKind.ANSWER})
+"""Items whose time is the one that the other side gave to answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRow:
     """A line of the inbox, ready to be shown."""
@@ -149,6 +153,8 @@ class ListRow:
     peer: str | None
     reference: str
     case_id: str | None
+    #: "answer" or "act": what is due then.
+    due_for: str
     #: Of the page on which it is taken and handed over; empty: the page of its message says it.
     item_address: str
 
@@ -175,6 +181,7 @@ def describe_line(line: ItemLine, *, names: Names, own: str) -> ListRow:
         peer=item.peer,
         reference=line.case_reference or "",
         case_id=item.case_id,
+        due_for="answer" if item.kind in _ANSWERED else "act",
         item_address="" if kind_is_message(item) else _to_item(item),
     )
 
@@ -212,6 +219,7 @@ def _describe_message(line: ItemLine) -> ListRow:
         peer=message.peer,
         reference=line.case_reference or "",
         case_id=message.case_id,
+        due_for="answer" if message.answer_by else "act",
         item_address="",
     )
 
