@@ -297,7 +297,7 @@ class LinkedNode:
         choices = {
             "traffic": TrafficClass.MESSAGE,
             "transport_id": secrets.token_hex(16),
-            "timeout": 5.0,
+            "timeout": 30.0,
             **choices,
         }
         async with asyncio.timeout(PATIENCE):

@@ -109,7 +109,7 @@ async def test_a_waiting_fetch_is_woken_by_an_arrival(place: BrokerPlace, pair: 
     first, second = pair
     async with LinkedNode(place, first) as sender, LinkedNode(place, second) as recipient:
         await recipient.wait_until_up()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             fetching = asyncio.create_task(
                 recipient.link.fetch(TrafficClass.MESSAGE, batch=8, wait=3600)
             )
@@ -214,7 +214,7 @@ async def test_a_sender_cannot_speak_with_the_brokers_voice(
         subject = mailbox_subject(
             recipient=second.account, sender=first.account, traffic=TrafficClass.MESSAGE
         )
-        await client.request(subject, b"", timeout=5, headers={"Status": "404"})
+        await client.request(subject, b"", timeout=60, headers={"Status": "404"})
         await sender.put(second, b"after")
 
         found = await recipient.take(2)

@@ -142,7 +142,7 @@ async def _put_as_before(
     for letter in _EARLIER:
         for size in sizes:
             subject = f"trm.mbx.{to.account}.{sender.account}.{letter}"
-            answer = await client.request(subject, letter.encode() * size, timeout=5)
+            answer = await client.request(subject, letter.encode() * size, timeout=60)
             assert b"error" not in answer.data
 
 
@@ -268,5 +268,5 @@ async def test_the_new_offer_survives_a_restart_with_the_old_configuration(
     async with connect_with(place, one, Permissions(publish=(">",), subscribe=(">",))) as client:
         with pytest.raises(nats.errors.NoRespondersError):
             await client.request(
-                f"$JS.API.CONSUMER.MSG.NEXT.{one.account}.node", b'{"batch":1}', timeout=5
+                f"$JS.API.CONSUMER.MSG.NEXT.{one.account}.node", b'{"batch":1}', timeout=60
             )

@@ -55,7 +55,7 @@ async def test_nobody_can_publish_as_another(place: BrokerPlace, hub: Hub, pair:
             f"trm.mbx.{victim.account}.{attacker.account}",
         ):
             with pytest.raises(nats.errors.NoRespondersError):
-                await client.request(subject, b"false", timeout=5)
+                await client.request(subject, b"false", timeout=60)
 
     assert await stored(hub, victim.account) == (0, 0)
     assert await stored(hub, attacker.account) == (0, 0)
@@ -80,7 +80,7 @@ async def test_nobody_can_read_manage_or_destroy_anothers_mailbox(
             (f"$JS.API.CONSUMER.CREATE.{mailbox}", b"{}"),
         ):
             try:
-                answer = await client.request(subject, body, timeout=5)
+                answer = await client.request(subject, body, timeout=60)
             except nats.errors.NoRespondersError:
                 continue
             assert b'"error"' in answer.data, subject
@@ -106,7 +106,7 @@ async def test_a_forged_reply_subject_reaches_nobody(
     )
     async with LinkedNode(place, victim) as node, intruder(place, attacker) as client:
         await node.wait_until_up()
-        await client.request(put_to_victim, b"honest", timeout=5)
+        await client.request(put_to_victim, b"honest", timeout=60)
         (held,) = await node.take()
         overheard: list[Msg] = []
 
@@ -133,7 +133,7 @@ async def test_a_forged_reply_subject_reaches_nobody(
             )
         await settle(client)
         # A request that goes the same way after them has been answered, so they have been handled.
-        await client.request(put_to_self, b"last", timeout=5)
+        await client.request(put_to_self, b"last", timeout=60)
         await settle(victim_client)
 
         assert overheard == []

@@ -195,13 +195,13 @@ async def test_stopping_works_at_every_moment_of_connecting(place: BrokerPlace, 
         for _ in range(turns):
             await asyncio.sleep(0)
         running.cancel()
-        _, left = await asyncio.wait({running}, timeout=20)
+        _, left = await asyncio.wait({running}, timeout=60)
         assert not left
 
 
 async def test_stopping_takes_no_time_even_while_fetching(place: BrokerPlace, pair: Pair) -> None:
     """A link is stopped in the middle of a long fetch, which then returns."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async with LinkedNode(place, pair[0]) as node:
             await node.wait_until_up()
             fetching = asyncio.create_task(

@@ -132,7 +132,7 @@ async def test_over_tls_the_tap_sees_neither_side(place: BrokerPlace) -> None:
     async with tapped_wire(place.server.url) as wire:
         connection = registrar(place, wire.url)
         async with Running(connection.run):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await connection.wait_until_up()
             await connection.request("$SYS.REQ.CLAIMS.LIST")
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from deploy.demo.processes import find_free_port
 from hub.broker.embedded import find_server_binary
 from hub.cli import app
 from hub.settings import HubSettings
@@ -127,9 +127,7 @@ def is_ready(url: str) -> bool:
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_run_serves_and_leaves_no_process_behind(folder: HubFolder, ending: signal.Signals) -> None:
     """The hub becomes ready, and however it ends, its broker ends with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(find_free_port())
     settings = {**folder.environment, "TRM_HUB_PORT": port}
     running = subprocess.Popen(
         [*COMMAND, "run"],

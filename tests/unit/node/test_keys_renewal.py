@@ -142,7 +142,7 @@ async def test_after_publishing_the_registry_is_looked_at(renewing: Renewing) ->
     woken = renewing.context.signals.registry_wanted.listen()
     renewing.show(replace(make_directory([STORE]), keys={}))
     await renewing.worker.run_round()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await woken.wait()
 
 
@@ -170,7 +170,7 @@ async def test_a_refusal_shows_as_trouble_and_is_tried_again(
         done.set()
 
     tasks.add_round("keys_renewal", work, every=timedelta(hours=1))
-    async with tasks, asyncio.timeout(20):
+    async with tasks, asyncio.timeout(60):
         await done.wait()
     assert troubles[0] == []
     assert "keys_renewal: failed 1 time in a row: HostAwayError" in troubles[1][0]
