@@ -10,9 +10,10 @@ import argparse
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from contact_registry.exporting.wording import PrintLanguage
 from hub.web.registry.exports import ExportFormat, export_file
@@ -112,12 +113,15 @@ def take_sheet(browser: Browser, hub: Hub, folder: Path, place: Path) -> None:
     file.write_bytes(printed.data)
     page = browser.new_page(viewport={"width": SHEET[0], "height": SHEET[1]})
     page.goto(f"{file.as_uri()}#toolbar=0&page=2&view=Fit", wait_until="commit")
-    picture = b""
+    before = picture = b""
     for _ in range(_TRIES):  # the reader tells nobody when it has drawn the sheet
-        before, picture = picture, page.screenshot()
+        with suppress(Error):  # nor is there anything to take before it begins
+            before, picture = picture, page.screenshot()
         if len(picture) > _DRAWN and picture == before:
             break
         page.wait_for_timeout(100)
+    else:
+        raise AssertionError("The browser's reader did not draw the sheet: run this again.")
     (folder / "contact-list-pdf.png").write_bytes(picture)
 
 
