@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +13,11 @@ from fastapi import FastAPI
 
 from console.forgery import HEADER, derive_form_token
 from console.guard import KIT_FORMS
+from node.service.tokens import TokenScope
 from protocol.policy.facts import Role
+from tests.support.node_console import NodeSite, PageReader, Pair
 from tests.support.page_reader import OWN
+from tests.support.people import token_of
 
 TABLE: Final = Path(__file__).resolve().parents[1] / "unit" / "node_web" / "access.csv"
 ROLES: Final = tuple(Role)
@@ -100,6 +104,32 @@ class Answer:
     is_let_in: bool
     status: int
     text: str
+
+
+async def no_refresh() -> None:
+    """Do nothing: the registry is what the test says."""
+
+
+@dataclass
+class Faces:
+    """Pages and interface of the node AL."""
+
+    pair: Pair
+    pages: FastAPI
+    api: FastAPI
+
+    async def open(self, stack: AsyncExitStack, name: str) -> tuple[PageReader, httpx.AsyncClient]:
+        """Sign somebody in on the pages, and give them a token of their own for the interface."""
+        site = NodeSite(context=self.pair.al.context, console=self.pair.al.console, app=self.pages)
+        reader = await stack.enter_async_context(PageReader(site))
+        await reader.sign_in(name)
+        token = token_of(site.context, f"of-{name}", scope=TokenScope.PERSON, person=name)
+        program = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.api),
+            base_url="http://node",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return reader, await stack.enter_async_context(program)
 
 
 async def probe(client: httpx.AsyncClient, route: Route, known: Mapping[str, str]) -> Answer:

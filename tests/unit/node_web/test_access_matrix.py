@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from contact_registry.changes.sql_store import SqlChangeStore
 from node.api.app import create_api
 from node.service.composing import handle_send
-from node.service.tokens import TokenScope
 from node.store.change_tables import CHANGES
 from node.web.router import create_web_router
 from protocol.identifiers import Channel
@@ -22,16 +19,18 @@ from protocol.policy.facts import Role
 from tests.support.access import (
     ROLES,
     Answer,
+    Faces,
     Route,
     list_api,
     list_pages,
+    no_refresh,
     probe,
     read_table,
 )
 from tests.support.changes import open_desk_world
 from tests.support.node import NOTIFICATION_BODY, make_draft
-from tests.support.node_console import NodeSite, PageReader, Pair, add_person, build_pair
-from tests.support.people import STAFF, token_of
+from tests.support.node_console import add_person, build_pair
+from tests.support.people import STAFF
 from tests.support.registry import AL
 
 MARK = "MARK7731"
@@ -39,34 +38,12 @@ MARK = "MARK7731"
 KEPT_OUT = (Role.NODE_ADMIN, Role.AUDITOR, Role.DIRECTORY_EDITOR)
 
 
-async def no_refresh() -> None:
-    """Do nothing."""
-
-
 @dataclass
-class Scene:
+class Scene(Faces):
     """AL's faces, with one sent message of the channel ``assistance`` and its identifiers."""
 
-    pair: Pair
-    pages: FastAPI
-    api: FastAPI
     known: dict[str, str]
     reference: str
-
-    async def open(
-        self, stack: AsyncExitStack, name: str
-    ) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-        """Sign somebody in on the pages, and give them a token of their own for the interface."""
-        site = NodeSite(context=self.pair.al.context, console=self.pair.al.console, app=self.pages)
-        reader = await stack.enter_async_context(PageReader(site))
-        await reader.sign_in(name)
-        token = token_of(site.context, f"of-{name}", scope=TokenScope.PERSON, person=name)
-        program = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.api),
-            base_url="http://node",
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        return reader.http, await stack.enter_async_context(program)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +88,9 @@ async def _ask_all(scene: Scene, name: str) -> dict[Route, Answer]:
     async with AsyncExitStack() as stack:
         browser, program = await scene.open(stack, name)
         return {
-            route: await probe(browser if route.face == "page" else program, route, scene.known)
+            route: await probe(
+                browser.http if route.face == "page" else program, route, scene.known
+            )
             for route in sorted(read_table())
         }
 

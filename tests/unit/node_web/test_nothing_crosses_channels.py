@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from pypdf import PdfReader
 from sqlmodel import Session
 
@@ -22,19 +20,18 @@ from node.service.consent.exceptions import ExceptionDraft, handle_record_except
 from node.service.consent.records import ConsentDraft, handle_record_consent
 from node.service.followers import follow_all
 from node.service.returns import handle_record_return
-from node.service.tokens import TokenScope
 from node.service.withdrawals import WithdrawalDraft, handle_withdraw
 from node.web.router import create_web_router
 from protocol.identifiers import Channel
 from protocol.messages.head import ConsentGiver, ExceptionGround
 from protocol.policy.facts import Role
-from tests.support.access import Route, list_api, list_pages, probe
+from tests.support.access import Faces, Route, list_api, list_pages, no_refresh, probe
 from tests.support.case_world import agree
 from tests.support.consent import ON_FILE
 from tests.support.messages import CONSENT
 from tests.support.node import make_draft
-from tests.support.node_console import NodeSite, PageReader, Pair, add_person, build_pair
-from tests.support.people import STAFF, acting, token_of
+from tests.support.node_console import Pair, add_person, build_pair
+from tests.support.people import STAFF, acting
 
 OF: Final[Mapping[str, Channel]] = {
     "care": Channel.ASSISTANCE,
@@ -58,31 +55,11 @@ def mark(name: str, kind: str) -> str:
     return f"MARK{name}{kind}".upper()
 
 
-async def no_refresh() -> None:
-    """Do nothing."""
-
-
 @dataclass
-class Scene:
+class Scene(Faces):
     """Both faces of a node with that case, and what addresses name of it, by channel."""
 
-    pair: Pair
-    pages: FastAPI
-    api: FastAPI
     known: Mapping[str, Mapping[str, str]]
-
-    async def open(self, stack: AsyncExitStack, name: str) -> tuple[PageReader, httpx.AsyncClient]:
-        """Sign somebody in on the pages, and give them a token of their own for the interface."""
-        site = NodeSite(context=self.pair.al.context, console=self.pair.al.console, app=self.pages)
-        reader = await stack.enter_async_context(PageReader(site))
-        await reader.sign_in(name)
-        token = token_of(site.context, f"of-{name}", scope=TokenScope.PERSON, person=name)
-        program = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.api),
-            base_url="http://node",
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        return reader, await stack.enter_async_context(program)
 
 
 @pytest.fixture(scope="module")
