@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
@@ -124,11 +124,17 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         options = connection.get_execution_options()
         wanted = "FULL" if options.get("sqlite_durable", True) else "NORMAL"
-        if connection.info.get("synchronous", "FULL") != wanted:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
-            connection.info["synchronous"] = wanted
-        kind = options.get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {kind}")
+        driver = connection.connection.driver_connection
+        begin = f"BEGIN {options.get('sqlite_begin', 'DEFERRED')}"
+        try:
+            if connection.info.get("synchronous", "FULL") != wanted:
+                driver.execute(f"PRAGMA synchronous = {wanted}").close()
+                connection.info["synchronous"] = wanted
+            driver.execute(begin).close()
+        except sqlite3.Error as error:  # mostly that somebody else writes for too long
+            raise DBAPIError.instance(
+                begin, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+            ) from error
 
 
 def _switch_to_wal(connection: Any) -> None:

@@ -26,6 +26,7 @@ from node.service.outbox_rows import find_due, record_confirmed
 from node.service.records import add_event, lock_message, open_signed
 from node.store.attachment_tables import SentFileRow
 from node.store.bulk import in_parts, table_of, update_rows
+from node.store.prepared import Prepared
 from node.store.tables import MessageRow, OutboxRow
 from protocol.envelope import SignedPayload
 from protocol.errors import ProtocolError
@@ -37,7 +38,7 @@ from protocol.subjects import AccountId, parse_account_id
 _ERROR_LENGTH: Final = 200
 _DAMAGED_PAUSE: Final = timedelta(hours=1)
 _FILE = table_of(SentFileRow).c
-_WITH_FILES: Final = (
+_WITH_FILES: Final = Prepared(
     sql_select(_FILE.file_id)
     .where(_FILE.message_id.in_(bindparam("message_ids", expanding=True)))
     .limit(1)
@@ -286,10 +287,7 @@ def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:
 
 
 def _have_files(session: Session, message_ids: Sequence[str]) -> bool:
-    return any(
-        session.connection().execute(_WITH_FILES, {"message_ids": part}).first()
-        for part in in_parts(message_ids)
-    )
+    return any(_WITH_FILES.ask(session, {"message_ids": part}) for part in in_parts(message_ids))
 
 
 def _is_anothers(outbox: OutboxRow, attempt: Attempt) -> bool:

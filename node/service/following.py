@@ -17,16 +17,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import bindparam
+from sqlalchemy import BindParameter, and_, bindparam, func, or_
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, select
 
 from console.i18n import Message, nmsg
 from console.process.tasks import describe_failure
 from node.service.context import NodeContext
 from node.service.records import IN, open_signed
-from node.store.bulk import delete_rows, in_parts, insert_rows, table_of
+from node.store.bulk import delete_rows, in_parts, insert_rows, table_of, update_rows
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, MessageRow
 from node.store.work_tables import MessageToFollowRow
 from protocol.identifiers import Channel
@@ -35,16 +36,51 @@ from protocol.messages.head import CaseMessage, Head
 
 log = structlog.get_logger(__name__)
 
-_MESSAGE, _CASE = table_of(MessageRow), table_of(CaseRow)
-_SEALED: Final = (
+_MESSAGE, _CASE, _NOTE = (table_of(each) for each in (MessageRow, CaseRow, MessageToFollowRow))
+_NAMED: Final = _MESSAGE.c.message_id.in_(bindparam("message_ids", expanding=True))
+_OF_CASES: Final = _MESSAGE.outerjoin(_CASE, _CASE.c.case_id == _MESSAGE.c.case_id)
+_THERE: Final = Prepared(
     sql_select(
         _MESSAGE.c.message_id,
-        _MESSAGE.c.signed_payload_sealed,
-        _CASE.c.wrapped_key,
         _MESSAGE.c.payload_sha256,
+        # Content of whatever length, under a key that was not thrown away, or under none.
+        and_(
+            func.length(_MESSAGE.c.signed_payload_sealed) > 0,
+            func.coalesce(func.length(_CASE.c.wrapped_key), 1) > 0,
+        ),
     )
-    .outerjoin_from(_MESSAGE, _CASE, _CASE.c.case_id == _MESSAGE.c.case_id)
-    .where(_MESSAGE.c.message_id.in_(bindparam("message_ids", expanding=True)))
+    .select_from(_OF_CASES)
+    .where(_NAMED)
+)
+_SEALED: Final = Prepared(
+    sql_select(_MESSAGE.c.message_id, _MESSAGE.c.signed_payload_sealed, _CASE.c.wrapped_key)
+    .select_from(_OF_CASES)
+    .where(_NAMED)
+)
+_NOW: Final[BindParameter[datetime]] = bindparam("now")
+_QUESTION: Final = (
+    sql_select(_NOTE.c.follow_id, _NOTE.c.message_id)
+    .where(
+        or_(
+            _NOTE.c.next_attempt_at <= _NOW,
+            # Written by a clock that was set back since.
+            _NOTE.c.next_attempt_at > bindparam("beyond"),
+        ),
+        or_(
+            _NOTE.c.claimed_until.is_(None),
+            _NOTE.c.claimed_until < _NOW,
+            _NOTE.c.claimed_until > bindparam("lease_end"),
+        ),
+    )
+    .order_by(_NOTE.c.follow_id)
+    .limit(bindparam("limit"))
+)
+_DUE: Final = Prepared(_QUESTION)
+_TAKEN: Final = Prepared(_QUESTION.with_for_update(skip_locked=True))
+_STILL: Final = Prepared(
+    sql_select(_NOTE.c.follow_id)
+    .where(_NOTE.c.follow_id.in_(bindparam("follow_ids", expanding=True)))
+    .with_for_update()
 )
 #: Messages of one transaction: few, because SQLite has one writer at a time and sending needs it.
 AT_ONCE: Final = 64
@@ -144,38 +180,16 @@ def _follow_alone(context: NodeContext, opened: _Opened, followers: Sequence[Fol
 
 def _claim(context: NodeContext, *, limit: int) -> list[tuple[int, str]]:
     """Claim what is due; looks before it takes the write lock for nothing."""
-    now = context.clock()
-    due = or_(
-        col(MessageToFollowRow.next_attempt_at) <= now,
-        # Written by a clock that was set back since.
-        col(MessageToFollowRow.next_attempt_at) > now + _PAUSES[-1],
-    )
-    free = or_(
-        col(MessageToFollowRow.claimed_until).is_(None),
-        col(MessageToFollowRow.claimed_until) < now,
-        col(MessageToFollowRow.claimed_until) > now + context.rules.lease,
-    )
-    wanted = (
-        select(MessageToFollowRow.follow_id, MessageToFollowRow.message_id)
-        .where(due, free)
-        .order_by(col(MessageToFollowRow.follow_id))
-        .limit(limit)
-    )
+    now, lease = context.clock(), context.rules.lease
+    asked = {"now": now, "lease_end": now + lease, "beyond": now + _PAUSES[-1], "limit": limit}
     with context.database.reading() as session:
-        if session.exec(wanted).first() is None:
+        if not _DUE.ask(session, asked):
             return []
 
     def take(session: Session) -> list[tuple[int, str]]:
-        found = [
-            (follow_id, message_id)
-            for follow_id, message_id in session.exec(wanted.with_for_update(skip_locked=True))
-            if follow_id is not None
-        ]
-        session.exec(
-            update(MessageToFollowRow)
-            .where(col(MessageToFollowRow.follow_id).in_([follow_id for follow_id, _ in found]))
-            .values(claimed_until=now + context.rules.lease)
-        )
+        found = [(follow_id, message_id) for follow_id, message_id in _TAKEN.ask(session, asked)]
+        changes = {follow_id: {"claimed_until": now + lease} for follow_id, _ in found}
+        update_rows(session, MessageToFollowRow, changes)
         return found
 
     return context.transact(take, durable=False)
@@ -183,27 +197,28 @@ def _claim(context: NodeContext, *, limit: int) -> list[tuple[int, str]]:
 
 def _open_all(context: NodeContext, claimed: Sequence[tuple[int, str]]) -> list[_Opened]:
     """Open messages; without those that do not open now, or are not there any more."""
+    names = [message_id for _, message_id in claimed]
     sealed: dict[str, tuple[bytes, bytes | None]] = {}
-    digests: dict[str, str] = {}
     with context.database.reading() as session:
-        for part in in_parts([message_id for _, message_id in claimed]):
-            found = session.connection().execute(_SEALED, {"message_ids": part})
-            for message_id, payload, key, digest in found:
-                sealed[message_id] = (payload, key)
-                if payload and key != b"":  # not erased meanwhile
-                    digests[message_id] = digest
-    read = context.leaving.read.take(digests, at=context.clock())
-    gone = [follow_id for follow_id, message_id in claimed if message_id not in sealed]
+        there: dict[str, str | None] = {}
+        for part in in_parts(names):
+            for name, digest, is_kept in _THERE.ask(session, {"message_ids": part}):
+                there[name] = digest if is_kept else None
+        digests = {name: digest for name, digest in there.items() if digest is not None}
+        read = context.leaving.read.take(digests, at=context.clock())
+        for part in in_parts([name for name in there if name not in read]):
+            for name, payload, key in _SEALED.ask(session, {"message_ids": part}):
+                sealed[name] = (payload, key)
+    gone = [follow_id for follow_id, message_id in claimed if message_id not in there]
     if gone:  # erased meanwhile: nothing follows from them any more
         context.transact(
             lambda session: delete_rows(session, MessageToFollowRow, gone), durable=False
         )
     opened = []
     for follow_id, message_id in claimed:
-        if message_id not in sealed:
-            continue
         if message_id in read:
             opened.append(_Opened(follow_id, message_id, read[message_id]))
+        if message_id not in sealed:
             continue
         payload, key = sealed[message_id]
         try:
@@ -223,11 +238,8 @@ def _apply(
     """Let every follower work on messages whose notes are still there; take the notes away."""
     notes, rows = set[int](), dict[str, MessageRow]()
     for part in in_parts(opened):
-        still = select(MessageToFollowRow.follow_id).where(
-            col(MessageToFollowRow.follow_id).in_([each.follow_id for each in part])
-        )
-        kept = session.exec(still.with_for_update()).all()
-        notes.update(name for name in kept if name is not None)
+        asked = {"follow_ids": [each.follow_id for each in part]}
+        notes.update(follow_id for (follow_id,) in _STILL.ask(session, asked))
         found = session.exec(
             select(MessageRow)
             .options(defer(MessageRow.signed_payload_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values

@@ -13,25 +13,26 @@ from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import DeliveryRules, NodeContext
 from node.store.bulk import in_parts, insert_rows, table_of, update_rows
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, EventRow, MessageRow, OutboxRow
 
 _MESSAGE, _OUTBOX = table_of(MessageRow).c, table_of(OutboxRow).c
 
 # Made once: putting a question together costs more than asking it. Rows are locked in one order by
 # all, messages before their outbox rows, so that no two wait for each other.
-_MESSAGES: Final = (
+_MESSAGES: Final = Prepared(
     sql_select(_MESSAGE.message_id, _MESSAGE.dispatch, _MESSAGE.case_id)
     .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
     .order_by(_MESSAGE.message_id)
     .with_for_update()
 )
-_WAITING: Final = (
+_WAITING: Final = Prepared(
     sql_select(_OUTBOX.message_id, _OUTBOX.transport_id, _OUTBOX.handed_over, _OUTBOX.once_until)
     .where(_OUTBOX.message_id.in_(bindparam("message_ids", expanding=True)))
     .order_by(_OUTBOX.message_id)
     .with_for_update()
 )
-_MOVE: Final = (
+_MOVE: Final = Prepared(
     update(table_of(MessageRow))
     .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
     .values(dispatch=Dispatch.ON_ITS_WAY, row_version=_MESSAGE.row_version + 1)
@@ -178,16 +179,15 @@ def record_confirmed(
 def _record_part(
     context: NodeContext, session: Session, confirmed: Mapping[str, A], *, at: datetime
 ) -> list[A]:
-    connection = session.connection()
     messages = {
         message_id: (Dispatch(dispatch or Dispatch.QUEUED), case_id)
-        for message_id, dispatch, case_id in connection.execute(
-            _MESSAGES, {"message_ids": list(confirmed)}
+        for message_id, dispatch, case_id in _MESSAGES.ask(
+            session, {"message_ids": list(confirmed)}
         )
     }
     if not messages:
         return []
-    rows = connection.execute(_WAITING, {"message_ids": list(messages)}).all()
+    rows = _WAITING.ask(session, {"message_ids": list(messages)})
     left: list[A] = []
     changes: dict[str, dict[str, Any]] = {}
     on_their_way: list[str] = []
@@ -220,7 +220,7 @@ def _note_on_their_way(session: Session, cases: Mapping[str, str | None], *, at:
     """Move messages, given with their cases, and say so in the timeline."""
     if not cases:
         return
-    session.connection().execute(_MOVE, {"message_ids": list(cases)})
+    _MOVE.do(session, [{"message_ids": list(cases)}])
     insert_rows(
         session,
         EventRow,

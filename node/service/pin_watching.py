@@ -19,6 +19,7 @@ from node.service.machine_mail import owe_machine_mail
 from node.service.records import OUT, add_event, find_message
 from node.store.bulk import table_of
 from node.store.pin_tables import RegistryAlarmRow, RegistryNamedRow, RegistryVerifiedRow
+from node.store.prepared import Prepared
 from node.store.tables import MessageRow, ReceiptRow
 from protocol.identifiers import ParticipantCode
 from protocol.messages.head import Head, RegistryPin
@@ -27,8 +28,8 @@ from protocol.registry_pins import REMEMBERED, PinBook, PinConflict
 
 _VERIFIED_ROW: Final = table_of(RegistryVerifiedRow).c
 #: Asked for each fetch. Made once: that costs more than asking it.
-_VERIFIED: Final = sql_select(_VERIFIED_ROW.sha256).where(
-    _VERIFIED_ROW.version == bindparam("version")
+_VERIFIED: Final = Prepared(
+    sql_select(_VERIFIED_ROW.sha256).where(_VERIFIED_ROW.version == bindparam("version"))
 )
 
 #: Alarms about one peer, and of one peer, that are kept: the first ones are the proof.
@@ -42,8 +43,8 @@ def note_verified(context: NodeContext, session: Session) -> bool:
     """
     directory = context.directory.current()
     asked = {"version": directory.version}
-    held: str | None = session.connection().execute(_VERIFIED, asked).scalar_one_or_none()
-    if held is not None:
+    held: str
+    for (held,) in _VERIFIED.ask(session, asked):
         if held != directory.sha256:
             _blame_ourselves(context, session, directory, held=held)
         return held == directory.sha256

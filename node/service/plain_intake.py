@@ -27,6 +27,7 @@ from node.service.records import IN, find_joined
 from node.store.bulk import in_parts, insert_rows, table_of
 from node.store.link_tables import LinkGapRow, LinkGoneRow
 from node.store.pin_tables import RegistryVerifiedRow
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, EventRow, MessageRow, ReceiptDueRow
 from protocol.links import FIRST_PREVIOUS, LinkVerdict
 from protocol.messages.catalogue import get_entry
@@ -42,17 +43,21 @@ _VERIFIED_ROW: Final = table_of(RegistryVerifiedRow).c
 # Made once: putting a question together costs more than asking it.
 _NAMES: Final[BindParameter[Any]] = bindparam("names", expanding=True)
 _PEERS: Final[BindParameter[Any]] = bindparam("peers", expanding=True)
-_TAKEN: Final = union_all(
-    select(_MESSAGE.message_id).where(_MESSAGE.message_id.in_(_NAMES)),
-    select(_MESSAGE.wire_id).where(
-        _MESSAGE.direction == IN, _MESSAGE.peer.in_(_PEERS), _MESSAGE.wire_id.in_(_NAMES)
-    ),
-    select(_DUE.wire_id).where(_DUE.peer.in_(_PEERS), _DUE.wire_id.in_(_NAMES)),
+_TAKEN: Final = Prepared(
+    union_all(
+        select(_MESSAGE.message_id).where(_MESSAGE.message_id.in_(_NAMES)),
+        select(_MESSAGE.wire_id).where(
+            _MESSAGE.direction == IN, _MESSAGE.peer.in_(_PEERS), _MESSAGE.wire_id.in_(_NAMES)
+        ),
+        select(_DUE.wire_id).where(_DUE.peer.in_(_PEERS), _DUE.wire_id.in_(_NAMES)),
+    )
 )
-_CASES: Final = select(_CASE.reference, _CASE.case_id, _CASE.wrapped_key).where(
-    _CASE.reference.in_(bindparam("references", expanding=True))
+_CASES: Final = Prepared(
+    select(_CASE.reference, _CASE.case_id, _CASE.wrapped_key).where(
+        _CASE.reference.in_(bindparam("references", expanding=True))
+    )
 )
-_LAST: Final = (
+_LAST: Final = Prepared(
     select(_MESSAGE.link_generation, _MESSAGE.link_seq, _MESSAGE.payload_sha256)
     .where(
         _MESSAGE.direction == IN,
@@ -63,18 +68,22 @@ _LAST: Final = (
     .order_by(_MESSAGE.link_generation.desc(), _MESSAGE.link_seq.desc())
     .limit(1)
 )
-_BEHIND: Final = union_all(
-    *(
-        select(table.peer).where(
-            table.peer == bindparam("peer"),
-            table.generation >= bindparam("generation"),
-            table.last > bindparam("seq"),
+_BEHIND: Final = Prepared(
+    union_all(
+        *(
+            select(table.peer).where(
+                table.peer == bindparam("peer"),
+                table.generation >= bindparam("generation"),
+                table.last > bindparam("seq"),
+            )
+            for table in (_GAP, _GONE)
         )
-        for table in (_GAP, _GONE)
+    ).limit(1)
+)
+_VERIFIED: Final = Prepared(
+    select(_VERIFIED_ROW.version, _VERIFIED_ROW.sha256).where(
+        _VERIFIED_ROW.version.in_(bindparam("versions", expanding=True))
     )
-).limit(1)
-_VERIFIED: Final = select(_VERIFIED_ROW.version, _VERIFIED_ROW.sha256).where(
-    _VERIFIED_ROW.version.in_(bindparam("versions", expanding=True))
 )
 
 
@@ -155,7 +164,10 @@ class PlainIntake:
         if self._claimed_until is None:
             insert_rows(self._session, ReceiptDueRow, rows.receipts)
         else:
-            self.owed += owe_claimed(self._session, rows.receipts, until=self._claimed_until)
+            channels = [row["channel"] for row in rows.messages]  # one receipt for each message
+            self.owed += owe_claimed(
+                self._session, rows.receipts, channels=channels, until=self._claimed_until
+            )
         names = [str(row["message_id"]) for row in rows.messages]
         note_to_follow(self._session, names, at=self._context.clock())
 
@@ -286,30 +298,28 @@ def _find_taken(session: Session, names: list[str], peers: list[str]) -> set[str
     taken: set[str] = set()
     for part in in_parts(names):
         asked = {"names": part, "peers": peers}
-        taken.update(name for (name,) in session.connection().execute(_TAKEN, asked))
+        taken.update(name for (name,) in _TAKEN.ask(session, asked))
     return taken
 
 
 def _find_cases(session: Session, references: set[str]) -> dict[str, tuple[str, bytes]]:
     found: dict[str, tuple[str, bytes]] = {}
     for part in in_parts(sorted(references)):
-        for reference, case_id, key in session.connection().execute(_CASES, {"references": part}):
+        for reference, case_id, key in _CASES.ask(session, {"references": part}):
             found[reference] = (case_id, key)
     return found
 
 
 def _find_verified(session: Session, versions: set[int]) -> dict[int, str]:
-    rows = session.connection().execute(_VERIFIED, {"versions": sorted(versions)})
-    return {row.version: row.sha256 for row in rows}
+    return dict(_VERIFIED.ask(session, {"versions": sorted(versions)}))
 
 
 def _find_end(session: Session, peer: str) -> _LinkEnd | None:
     """Return the last message held of the newest generation; None if anything is odd behind it."""
-    connection = session.connection()
-    last = connection.execute(_LAST, {"peer": peer}).first()
-    end = _LinkEnd(0, 0, FIRST_PREVIOUS) if last is None else _LinkEnd(*last)
+    last = _LAST.ask(session, {"peer": peer})
+    end = _LinkEnd(*last[0]) if last else _LinkEnd(0, 0, FIRST_PREVIOUS)
     behind = {"peer": peer, "generation": end.generation, "seq": end.seq}
-    return None if connection.execute(_BEHIND, behind).first() else end
+    return None if _BEHIND.ask(session, behind) else end
 
 
 def _event(  # noqa: PLR0913 - the columns of one entry

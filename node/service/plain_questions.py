@@ -13,6 +13,7 @@ from node.service.permitting import is_case_seen
 from node.service.records import IN
 from node.service.storing import begin_links
 from node.store.bulk import in_parts, table_of
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow
 from protocol.conversation.history import Place
 from protocol.identifiers import ParticipantCode
@@ -20,13 +21,15 @@ from protocol.links import LinkHead
 
 _CASE, _MESSAGE, _HEAD = (table_of(each) for each in (CaseRow, MessageRow, LinkHeadRow))
 # Made once: putting a question together costs more than asking it.
-_SUBMITTED: Final = sql_select(_MESSAGE.c.submission_key).where(
-    _MESSAGE.c.submission_key.in_(bindparam("keys", expanding=True))
+_SUBMITTED: Final = Prepared(
+    sql_select(_MESSAGE.c.submission_key).where(
+        _MESSAGE.c.submission_key.in_(bindparam("keys", expanding=True))
+    )
 )
-_CASES: Final = select(CaseRow).where(
-    col(CaseRow.reference).in_(bindparam("references", expanding=True))
+_CASES: Final = Prepared(
+    sql_select(_CASE).where(_CASE.c.reference.in_(bindparam("references", expanding=True)))
 )
-_HEADS: Final = (
+_HEADS: Final = Prepared(
     sql_select(_HEAD.c.peer, _HEAD.c.generation, _HEAD.c.seq, _HEAD.c.digest)
     .where(_HEAD.c.peer.in_(bindparam("peers", expanding=True)))
     .order_by(_HEAD.c.peer)
@@ -45,7 +48,7 @@ _NEWEST: Final = (
     .correlate(_CASE)
     .scalar_subquery()
 )
-_PLACES: Final = (
+_PLACES: Final = Prepared(
     sql_select(_CASE.c.case_id, _MESSAGE.c.link_generation, _MESSAGE.c.link_seq)
     .join(_MESSAGE, _MESSAGE.c.message_id == _NEWEST)
     .where(_CASE.c.case_id.in_(bindparam("case_ids", expanding=True)))
@@ -56,7 +59,7 @@ def find_submitted(session: Session, keys: Iterable[str]) -> set[str]:
     """Return which of these submissions were queued before."""
     found: set[str] = set()
     for part in in_parts(sorted(set(keys))):
-        found.update(key for (key,) in session.connection().execute(_SUBMITTED, {"keys": part}))
+        found.update(key for (key,) in _SUBMITTED.ask(session, {"keys": part}))
     return found
 
 
@@ -73,7 +76,7 @@ def lock_heads(
 
 
 def _lock_known(session: Session, peers: Sequence[str]) -> dict[ParticipantCode, LinkHead]:
-    rows = session.connection().execute(_HEADS, {"peers": peers}) if peers else ()
+    rows = _HEADS.ask(session, {"peers": [*peers]}) if peers else ()
     return {
         ParticipantCode(peer): LinkHead(generation=generation, seq=seq, digest=digest)
         for peer, generation, seq, digest in rows
@@ -81,10 +84,11 @@ def _lock_known(session: Session, peers: Sequence[str]) -> dict[ParticipantCode,
 
 
 def find_cases(session: Session, references: Iterable[str]) -> dict[str, CaseRow]:
-    """Return the cases of these references that this node knows."""
+    """Return the cases of these references that this node knows: copies, not to be changed."""
     found: dict[str, CaseRow] = {}
     for part in in_parts(sorted(set(references))):
-        for case in session.exec(_CASES, params={"references": part}):
+        for row in _CASES.ask(session, {"references": part}):
+            case = CaseRow(**dict(zip(_CASE.c.keys(), row, strict=True)))
             found[case.reference] = case
     return found
 
@@ -118,7 +122,7 @@ def find_newest_places(
     for peer in peers:
         for part in in_parts(case_ids):
             asked = {"case_ids": part, "peer": peer}
-            for case_id, generation, seq in session.connection().execute(_PLACES, asked):
+            for case_id, generation, seq in _PLACES.ask(session, asked):
                 if generation is not None and seq is not None:
                     found[(case_id, peer)] = Place(generation, seq)
     return found

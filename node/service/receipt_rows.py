@@ -12,6 +12,7 @@ from node.domain.states import NOT_HELD, Dispatch, DispatchEvent, advance_dispat
 from node.service.context import NodeContext
 from node.service.records import IN, OUT
 from node.store.bulk import delete_rows, in_parts, insert_rows, table_of
+from node.store.prepared import Prepared
 from node.store.tables import (
     EventRow,
     EvidenceRow,
@@ -27,19 +28,30 @@ from protocol.messages.system import ReceiptItem, ReceiptStatus
 _MESSAGE, _EVIDENCE = table_of(MessageRow).c, table_of(EvidenceRow).c
 
 # Made once: putting a question together costs more than asking it.
-_HELD: Final = select(_MESSAGE.message_id, _MESSAGE.wire_id, _MESSAGE.payload_sha256).where(
-    _MESSAGE.direction == IN,
-    _MESSAGE.peer == bindparam("peer"),
-    _MESSAGE.wire_id.in_(bindparam("wire_ids", expanding=True)),
+_HELD: Final = Prepared(
+    select(_MESSAGE.message_id, _MESSAGE.wire_id, _MESSAGE.payload_sha256).where(
+        _MESSAGE.direction == IN,
+        _MESSAGE.peer == bindparam("peer"),
+        _MESSAGE.wire_id.in_(bindparam("wire_ids", expanding=True)),
+    )
 )
-_KEPT: Final = select(_EVIDENCE.message_id, _EVIDENCE.status).where(
-    _EVIDENCE.message_id.in_(bindparam("message_ids", expanding=True)),
-    _EVIDENCE.given == bindparam("given"),
+_KEPT: Final = Prepared(
+    select(_EVIDENCE.message_id, _EVIDENCE.status).where(
+        _EVIDENCE.message_id.in_(bindparam("message_ids", expanding=True)),
+        _EVIDENCE.given == bindparam("given"),
+    )
 )
-_RECEIPTS: Final = select(table_of(ReceiptRow).c.receipt_id).where(
-    table_of(ReceiptRow).c.receipt_id.in_(bindparam("receipt_ids", expanding=True))
+_RECEIPTS: Final = Prepared(
+    select(table_of(ReceiptRow).c.receipt_id).where(
+        table_of(ReceiptRow).c.receipt_id.in_(bindparam("receipt_ids", expanding=True))
+    )
 )
-_OURS: Final = (
+_OWE: Final = Prepared(
+    insert(table_of(ReceiptDueRow)).returning(table_of(ReceiptDueRow).c.receipt_due_id)
+)
+#: So few are quicker one by one than together.
+_FEW: Final = 4
+_OURS: Final = Prepared(
     select(
         _MESSAGE.message_id,
         _MESSAGE.wire_id,
@@ -55,7 +67,7 @@ _OURS: Final = (
     .order_by(_MESSAGE.message_id)
     .with_for_update()
 )
-_MOVE: Final = (
+_MOVE: Final = Prepared(
     update(table_of(MessageRow))
     .where(_MESSAGE.message_id.in_(bindparam("message_ids", expanding=True)))
     .values(dispatch=Dispatch.DELIVERED, row_version=_MESSAGE.row_version + 1)
@@ -66,7 +78,7 @@ def keep_receipts(session: Session, receipts: Sequence[SignedPayload]) -> None:
     """Keep receipts as they were signed, each once; each is named by its digest."""
     by_name = {signed.digest: signed for signed in receipts}
     for part in in_parts(by_name):
-        kept = {name for (name,) in session.connection().execute(_RECEIPTS, {"receipt_ids": part})}
+        kept = {name for (name,) in _RECEIPTS.ask(session, {"receipt_ids": part})}
         insert_rows(
             session,
             ReceiptRow,
@@ -91,8 +103,10 @@ def find_evidence(
     """Return for which messages which status is kept already."""
     found: set[tuple[str, str]] = set()
     for part in in_parts(message_ids):
-        rows = session.connection().execute(_KEPT, {"message_ids": part, "given": given})
-        found.update((message_id, status) for message_id, status in rows)
+        found.update(
+            (message_id, status)
+            for message_id, status in _KEPT.ask(session, {"message_ids": part, "given": given})
+        )
     return found
 
 
@@ -136,24 +150,35 @@ def _describe_evidence(
 
 
 class Owed(NamedTuple):
-    """A receipt that is owed and claimed: the number of its row, to whom, and what it says."""
+    """A receipt that is owed and claimed: the number of its row, to whom, and what it says.
+
+    With the channel of the message, if this node knows it.
+    """
 
     due_id: int
     peer: str
     item: ReceiptItem
+    channel: str | None
 
 
 def owe_claimed(
-    session: Session, rows: Sequence[Mapping[str, Any]], *, until: datetime
+    session: Session,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    channels: Sequence[str | None],
+    until: datetime,
 ) -> list[Owed]:
-    """Insert receipts that are owed as claimed ``until`` then; none is owed already."""
+    """Insert receipts that are owed as claimed ``until`` then; none is owed already.
+
+    ``channels``: those of the messages, in the same order.
+    """
     if not rows:
         return []
-    table = table_of(ReceiptDueRow)
-    numbers = session.connection().execute(
-        insert(table).returning(table.c.receipt_due_id, sort_by_parameter_order=True),
-        [{**row, "claimed_until": until, "attempts": 1} for row in rows],
-    )
+    claimed = [{**row, "claimed_until": until, "attempts": 1} for row in rows]
+    if len(claimed) <= _FEW:
+        numbers = [_OWE.ask(session, row)[0] for row in claimed]
+    else:
+        numbers = _insert_many(session, claimed)
     return [
         Owed(
             number,
@@ -165,9 +190,17 @@ def owe_claimed(
                 at=row["at"],
                 readable=row["readable"],
             ),
+            channel,
         )
-        for (number,), row in zip(numbers, rows, strict=True)
+        for (number,), row, channel in zip(numbers, rows, channels, strict=True)
     ]
+
+
+def _insert_many(session: Session, claimed: Sequence[Mapping[str, Any]]) -> list[tuple[int]]:
+    """Insert them with few statements; returns their numbers, in order."""
+    table = table_of(ReceiptDueRow)
+    statement = insert(table).returning(table.c.receipt_due_id, sort_by_parameter_order=True)
+    return [(number,) for (number,) in session.connection().execute(statement, claimed)]
 
 
 class Given(NamedTuple):
@@ -206,9 +239,7 @@ def _find_held(session: Session, given: Sequence[Given]) -> dict[tuple[str, str]
         by_peer.setdefault(each.peer, set()).update(item.message_id for item in each.items)
     for peer, names in by_peer.items():
         for part in in_parts(sorted(names)):
-            for message_id, wire_id, digest in session.connection().execute(
-                _HELD, {"peer": peer, "wire_ids": part}
-            ):
+            for message_id, wire_id, digest in _HELD.ask(session, {"peer": peer, "wire_ids": part}):
                 held[(peer, wire_id)] = (message_id, digest)
     return held
 
@@ -310,7 +341,7 @@ def _lock_ours(
 
     Another digest than that of what we sent proves nothing about our message: it is left out.
     """
-    rows = session.connection().execute(_OURS, {"peer": peer, "wire_ids": list(wanted)})
+    rows = _OURS.ask(session, {"peer": peer, "wire_ids": list(wanted)})
     return {
         row.message_id: row
         for row in (_Ours(*columns) for columns in rows)
@@ -320,7 +351,7 @@ def _lock_ours(
 
 def _move(session: Session, message_ids: Sequence[str]) -> None:
     if message_ids:
-        session.connection().execute(_MOVE, {"message_ids": list(message_ids)})
+        _MOVE.do(session, [{"message_ids": list(message_ids)}])
 
 
 def _tell(row: _Ours, *, at: datetime, peer: str, changes: bool) -> dict[str, Any]:

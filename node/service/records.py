@@ -17,6 +17,7 @@ from node.service.context import NodeContext, NotFoundError
 from node.service.permitting import find_seen_message
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.bulk import in_parts, table_of
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, EventRow, MessageRow
 from protocol.conversation.history import Place
 from protocol.envelope import SignedPayload
@@ -34,9 +35,11 @@ IN = "in"
 
 _CASE, _MESSAGE = table_of(CaseRow).c, table_of(MessageRow).c
 # Made once: putting a question together costs more than asking it.
-_JOINED: Final = sql_select(_CASE.case_id).where(
-    _CASE.case_id.in_(bindparam("case_ids", expanding=True)),
-    exists().where(_MESSAGE.case_id == _CASE.case_id, _MESSAGE.peer == bindparam("peer")),
+_JOINED: Final = Prepared(
+    sql_select(_CASE.case_id).where(
+        _CASE.case_id.in_(bindparam("case_ids", expanding=True)),
+        exists().where(_MESSAGE.case_id == _CASE.case_id, _MESSAGE.peer == bindparam("peer")),
+    )
 )
 
 
@@ -217,9 +220,7 @@ def find_joined(
     for peer in peers:
         for part in in_parts(wanted):
             asked = {"case_ids": part, "peer": peer}
-            joined.update(
-                (case_id, peer) for (case_id,) in session.connection().execute(_JOINED, asked)
-            )
+            joined.update((case_id, peer) for (case_id,) in _JOINED.ask(session, asked))
     return joined
 
 

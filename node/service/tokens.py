@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from node.domain.access import ABOUT_CONTENT, Permission, Principal
@@ -23,7 +24,8 @@ from node.service.context import NodeContext, NodeError, NotFoundError
 from node.service.permitting import require
 from node.service.principals import is_local, load_people, split_channels, write_channels
 from node.store.account_tables import AccountRow, ApiTokenRow
-from node.store.bulk import in_parts
+from node.store.bulk import in_parts, table_of
+from node.store.prepared import Prepared
 from protocol.identifiers import Channel
 
 _TOKEN_BYTES = 32
@@ -89,8 +91,9 @@ ONLY_OF_PEOPLE: Final = frozenset({Permission.READ_CONFIDENTIAL, Permission.APPR
 """What no program has by itself: only where it is bound to a person who may."""
 
 #: Asked for each message of a program. Made once: that costs more than asking it.
-_BY_HASH: Final = select(ApiTokenRow).where(
-    col(ApiTokenRow.token_hash).in_(bindparam("hashes", expanding=True))
+_TOKEN: Final = table_of(ApiTokenRow)
+_BY_HASH: Final = Prepared(
+    sql_select(_TOKEN).where(_TOKEN.c.token_hash.in_(bindparam("hashes", expanding=True)))
 )
 PROGRAM: Final = "api:"
 """How a program stands in timelines and in the audit log, before its label."""
@@ -340,12 +343,12 @@ def find_callers(
     """
     by_hash = {_hash(token): token for token in tokens}
     now = context.clock()
-    rows = [
-        row
+    found = (
+        ApiTokenRow(**dict(zip(_TOKEN.c.keys(), row, strict=True)))
         for part in in_parts(sorted(by_hash))
-        for row in session.exec(_BY_HASH, params={"hashes": part})
-        if row.revoked_at is None and row.expires_at > now
-    ]
+        for row in _BY_HASH.ask(session, {"hashes": part})
+    )
+    rows = [row for row in found if row.revoked_at is None and row.expires_at > now]
     bound = {row.account_id for row in rows if row.account_id is not None}
     people = load_people(session, bound) if bound else {}
     return {

@@ -13,16 +13,15 @@ from sqlalchemy import (
     BindParameter,
     Column,
     ColumnElement,
-    Delete,
-    Insert,
     Table,
-    Update,
     bindparam,
     delete,
     insert,
     update,
 )
 from sqlmodel import Session, SQLModel
+
+from node.store.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -43,26 +42,26 @@ def table_of(model: type[SQLModel]) -> Table:
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; all name the same columns. What they leave out takes the table's default."""
     if rows:
-        session.connection().execute(_insert_into(model), rows)
+        _insert_into(model).do(session, rows)
 
 
 # Each is made once: putting a statement together costs more than having it done.
 
 
 @cache
-def _insert_into(model: type[SQLModel]) -> Insert:
-    return insert(table_of(model))
+def _insert_into(model: type[SQLModel]) -> Prepared:
+    return Prepared(insert(table_of(model)))
 
 
 @cache
-def _delete_from(model: type[SQLModel]) -> Delete:
+def _delete_from(model: type[SQLModel]) -> Prepared:
     keys: BindParameter[Any] = bindparam(_KEYS, expanding=True)
-    return delete(table_of(model)).where(_find_key(model).in_(keys))
+    return Prepared(delete(table_of(model)).where(_find_key(model).in_(keys)))
 
 
 @cache
-def _update_of(model: type[SQLModel], names: tuple[str, ...]) -> Update:
-    return (
+def _update_of(model: type[SQLModel], names: tuple[str, ...]) -> Prepared:
+    return Prepared(
         update(table_of(model))
         .where(_find_key(model) == bindparam(_KEY))
         .values({name: bindparam(name) for name in names})
@@ -76,15 +75,13 @@ def update_rows(
     if not changes:
         return
     statement = _update_of(model, tuple(next(iter(changes.values()))))
-    session.connection().execute(
-        statement, [{_KEY: row, **change} for row, change in changes.items()]
-    )
+    statement.do(session, [{_KEY: row, **change} for row, change in changes.items()])
 
 
 def delete_rows(session: Session, model: type[SQLModel], keys: Collection[Any]) -> None:
     """Delete rows by primary key (of one column)."""
     for some in in_parts(keys):
-        session.connection().execute(_delete_from(model), {_KEYS: some})
+        _delete_from(model).do(session, [{_KEYS: some}])
 
 
 def _find_key(model: type[SQLModel]) -> Column[Any]:

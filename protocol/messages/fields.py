@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Final
 
 from pydantic import (
@@ -179,6 +180,12 @@ def get_sensitivity(model: type[BaseModel], field: str) -> Sensitivity | None:
     return None
 
 
+@cache
+def _list_marks(model: type[BaseModel]) -> tuple[tuple[str, Sensitivity | None], ...]:
+    """Return the class of each field; worked out once, it is asked for with each message."""
+    return tuple((name, get_sensitivity(model, name)) for name in model.model_fields)
+
+
 class StatedClass(Model):
     """A part of a message whose class its sender states, because no annotation can know it.
 
@@ -197,11 +204,10 @@ def find_classified(model: BaseModel) -> Iterator[tuple[str, Sensitivity]]:
     and an empty list hold nothing. A :class:`StatedClass` counts as one field, of the class that it
     states.
     """
-    for name in type(model).model_fields:
+    for name, mark in _list_marks(type(model)):
         value = getattr(model, name)
         if value is None or value in ("", ()):
             continue
-        mark = get_sensitivity(type(model), name)
         if mark is not None:
             yield name, mark
         elif isinstance(value, BaseModel):

@@ -4,7 +4,7 @@ Classes come from the annotations of the fields, and from nothing else; what a r
 comes from the gates that its body states.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
@@ -38,7 +38,8 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
     basis, body = message.legal_basis, message.body
     answer, child = getattr(body, "answer", None), getattr(body, "child", None)
     classes = {mark for _, mark in message.list_classified()}
-    forwarded = sorted(_find_texts(body, _FORWARDED_TO))
+    parts = tuple(_find_parts(body))
+    forwarded = sorted(_find_texts(parts, _FORWARDED_TO))
     return MessageFacts(
         type=message.type,
         kind=message.kind,
@@ -61,9 +62,9 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
         guardian=child.guardian if isinstance(child, ChildSituation) else None,
         has_unclassed_file=any(f.sensitivity is Sensitivity.NONE for f in message.attachments),
         names_suspected_relative=any(
-            part.points_at_relative for part in _find_parts(body) if isinstance(part, Suspect)
+            part.points_at_relative for part in parts if isinstance(part, Suspect)
         ),
-        shelter_codes=find_shelter_codes(message),
+        shelter_codes=frozenset(_find_texts(parts, _SHELTER_CODE)),
         forwarded_to=AuthorityId(forwarded[0]) if forwarded else None,
         unmet_gates=_list_unmet_gates(body),
         is_under_way=getattr(body, "stage", None) is NoticeStage.UNDER_WAY,
@@ -72,7 +73,7 @@ def gather_message_facts(message: CaseMessage) -> MessageFacts:
 
 def find_shelter_codes(message: CaseMessage) -> frozenset[str]:
     """Return the codes of shelters that a message names."""
-    return frozenset(_find_texts(message.body, _SHELTER_CODE))
+    return frozenset(_find_texts(_find_parts(message.body), _SHELTER_CODE))
 
 
 def _list_unmet_gates(body: Body) -> frozenset[ReturnGate]:
@@ -93,16 +94,15 @@ def _read_claim(basis: ConsentBasis) -> ConsentClaim:
 def _find_parts(model: BaseModel) -> Iterator[BaseModel]:
     """Yield the model and every model inside it."""
     yield model
-    for name in type(model).model_fields:
-        value = getattr(model, name)
+    for _, value in model:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, BaseModel):
                 yield from _find_parts(item)
 
 
-def _find_texts(model: BaseModel, wanted: str) -> Iterator[str]:
-    """Yield the texts of all fields of this name, nested models included."""
-    for part in _find_parts(model):
+def _find_texts(parts: Iterable[BaseModel], wanted: str) -> Iterator[str]:
+    """Yield the texts of all fields of this name."""
+    for part in parts:
         value = getattr(part, wanted, None)
         if isinstance(value, str):
             yield value

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlmodel
 from sqlalchemy import (
     BindParameter,
     CompoundSelect,
-    Row,
     String,
     bindparam,
     literal,
@@ -40,6 +39,7 @@ from node.store.consent_tables import (
     ExceptionRow,
     ReturnJourneyRow,
 )
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow
 from protocol.identifiers import Channel
 from protocol.messages.head import ExceptionGround
@@ -84,9 +84,9 @@ def load_known(
 ) -> dict[str, Known]:
     """Return what is recorded of these cases; one of which nothing is recorded is not in it."""
     by_id = {case.case_id: case for case in cases if not is_erased(case)}
-    found: dict[str, list[Row[Any]]] = {}
+    found: dict[str, list[_Row]] = {}
     for part in in_parts(sorted(by_id)):
-        for row in session.connection().execute(_QUESTION, {"case_ids": part}):
+        for row in map(_Row._make, _QUESTION.ask(session, {"case_ids": part})):
             found.setdefault(row.case_id, []).append(row)
     return {case_id: _read(context, by_id[case_id], rows) for case_id, rows in found.items()}
 
@@ -121,6 +121,18 @@ def hold_consents(session: Session, found: Mapping[str, Known]) -> dict[str, Kno
         )
         for case_id, known in found.items()
     }
+
+
+class _Row(NamedTuple):
+    """A consent, an exception, circumstances, or a return, as its table has it."""
+
+    kind: int
+    case_id: str
+    own_id: str
+    sealed: bytes
+    at: datetime
+    withdrawn_at: datetime | None
+    channel: str | None
 
 
 def _make_question() -> CompoundSelect[Any]:
@@ -169,10 +181,10 @@ def _make_question() -> CompoundSelect[Any]:
 
 
 #: Made once: putting a question together costs more than asking it.
-_QUESTION: Final = _make_question()
+_QUESTION: Final = Prepared(_make_question())
 
 
-def _read(context: NodeContext, case: CaseRow, rows: Iterable[Row[Any]]) -> Known:
+def _read(context: NodeContext, case: CaseRow, rows: Iterable[_Row]) -> Known:
     consents, protected = list[ConsentRecord](), set[str]()
     exceptions = dict[tuple[str, ExceptionGround], ExceptionRecord]()
     circumstances, journey = NOTHING_KNOWN, NOTHING_PREPARED

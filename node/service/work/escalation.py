@@ -33,7 +33,7 @@ from protocol.messages.codes import Urgency
 log = structlog.get_logger(__name__)
 
 #: Items of one transaction: few, because SQLite has one writer at a time and sending needs it.
-AT_ONCE: Final = 25
+AT_ONCE: Final = 64
 _PUT_OFF: Final = timedelta(minutes=5)
 #: Whatever nobody was told of for so long, the ladders would have told somebody of it by then.
 _FIRST_TOLD_WITHIN: Final = timedelta(minutes=15)
