@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 from typing import Final
 
 from sqlmodel import Session, col, func, select
@@ -21,6 +20,7 @@ from node.domain.states import (
 from node.service.context import NodeContext
 from node.service.due_rows import claim, is_due, try_later
 from node.service.machine_mail import Parcel, make_head, sign_machine_message
+from node.service.receipt_company import MOST, find_channels, gather_company
 from node.service.receipt_rows import (
     Given,
     Owed,
@@ -31,7 +31,7 @@ from node.service.receipt_rows import (
 )
 from node.service.records import OUT, add_event, find_message
 from node.service.settling import recount, resettle
-from node.store.bulk import delete_rows, in_parts
+from node.store.bulk import delete_rows
 from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.envelope import SignedPayload
 from protocol.errors import RejectionCode
@@ -41,10 +41,6 @@ from protocol.messages.system import Receipt, ReceiptBody, ReceiptItem, ReceiptS
 #: Rejections that say nothing about the message itself: sealing it again, for the newest key, may
 #: well succeed.
 _WORTH_ANOTHER_TRY: Final = frozenset({RejectionCode.UNOPENABLE, RejectionCode.UNKNOWN_SENDER})
-
-#: Messages that one receipt confirms at most: its envelope still travels in the class of receipts,
-#: not in that of large ones, of which the broker keeps few.
-_PARCEL: Final = 128
 
 #: Rejections owed to one peer of what nobody signed; beyond, none is added. A broker can invent as
 #: many envelopes as it likes, and refuse to carry the answers: it must not fill the disk.
@@ -224,69 +220,65 @@ def _add_evidence(
 
 @dataclass(frozen=True, slots=True)
 class ReceiptParcel(Parcel):
-    """One signed receipt for many messages of one peer, ready to be sealed."""
+    """One signed receipt for messages of one peer and one channel, ready to be sealed."""
 
     items: tuple[ReceiptItem, ...]
 
 
 def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
-    """Claim what is due, oldest first, and sign one receipt per peer."""
+    """Claim what is due, oldest first, and sign one receipt per peer and channel."""
     now = context.clock()
     # What a power cut gives back is signed and sent again.
     due = context.transact(partial(_claim, context, now=now), durable=False)
-    by_peer = sorted(due, key=lambda row: row.peer)
-    return [
-        _sign_parcel(context, ParticipantCode(peer), list(rows), now=now)
-        for peer, rows in groupby(by_peer, key=lambda row: row.peer)
-    ]
+    return sign_owed(context, due)
 
 
-def _claim(context: NodeContext, session: Session, *, now: datetime) -> Sequence[ReceiptDueRow]:
+def _claim(context: NodeContext, session: Session, *, now: datetime) -> list[Owed]:
     due = session.exec(
         select(ReceiptDueRow)
         .where(*is_due(ReceiptDueRow, now=now, rules=context.rules))
         .order_by(col(ReceiptDueRow.receipt_due_id))
-        .limit(_PARCEL)
+        .limit(MOST)
         .with_for_update(skip_locked=True)
     ).all()
     for row in due:
         claim(row, now=now, rules=context.rules)
     session.flush()
-    return due
-
-
-def _sign_parcel(
-    context: NodeContext, peer: ParticipantCode, rows: Sequence[ReceiptDueRow], *, now: datetime
-) -> ReceiptParcel:
-    items = [
-        (
-            row.receipt_due_id or 0,
-            ReceiptItem(
-                message_id=row.wire_id,
-                payload_sha256=row.payload_sha256,
-                status=ReceiptStatus(row.status),
-                at=row.at,
-                reason=RejectionCode(row.reason) if row.reason else None,
-                readable=row.readable,
-            ),
-        )
-        for row in rows
+    names = [(row.peer, row.wire_id, row.payload_sha256) for row in due]
+    channels = find_channels(session, names)
+    return [
+        Owed(row.receipt_due_id or 0, row.peer, _read_item(row), channels.get(name))
+        for row, name in zip(due, names, strict=True)
     ]
-    return _sign_items(context, peer, items, now=now)
 
 
-def _sign_items(
-    context: NodeContext,
-    peer: ParticipantCode,
-    numbered: Sequence[tuple[int, ReceiptItem]],
-    *,
-    now: datetime,
-) -> ReceiptParcel:
-    items = tuple(item for _, item in numbered)
+def _read_item(row: ReceiptDueRow) -> ReceiptItem:
+    return ReceiptItem(
+        message_id=row.wire_id,
+        payload_sha256=row.payload_sha256,
+        status=ReceiptStatus(row.status),
+        at=row.at,
+        reason=RejectionCode(row.reason) if row.reason else None,
+        readable=row.readable,
+    )
+
+
+def sign_owed(context: NodeContext, owed: Sequence[Owed]) -> list[ReceiptParcel]:
+    """Sign what is owed and claimed, one receipt per peer and channel.
+
+    They are in no order: whoever carries them must not learn from it which one is of which channel.
+    """
+    now = context.clock()
+    parcels = [_sign(context, company, now=now) for company in gather_company(owed)]
+    return sorted(parcels, key=lambda parcel: parcel.transport_id)
+
+
+def _sign(context: NodeContext, owed: Sequence[Owed], *, now: datetime) -> ReceiptParcel:
+    peer, items = ParticipantCode(owed[0].peer), tuple(each.item for each in owed)
     receipt = Receipt(**make_head(context, peer, now=now), body=ReceiptBody(items=items))
     return ReceiptParcel(
         peer=peer,
-        due_ids=tuple(due_id for due_id, _ in numbered),
+        due_ids=tuple(each.due_id for each in owed),
         items=items,
         signed=sign_machine_message(context, receipt),
         transport_id=context.random(16).hex(),
@@ -313,17 +305,6 @@ def record_parcels_sent(context: NodeContext, parcels: Sequence[ReceiptParcel]) 
 
     # What a power cut gives back is owed again, and kept when it has been sent again.
     context.transact(record, durable=False)
-
-
-def sign_owed(context: NodeContext, owed: Sequence[Owed]) -> list[ReceiptParcel]:
-    """Sign what was claimed as it was stored, one receipt per peer and some more."""
-    now = context.clock()
-    parcels: list[ReceiptParcel] = []
-    for peer, some in groupby(sorted(owed, key=lambda each: each.peer), key=lambda each: each.peer):
-        for part in in_parts(some, _PARCEL):
-            items = [(each.due_id, each.item) for each in part]
-            parcels.append(_sign_items(context, ParticipantCode(peer), items, now=now))
-    return parcels
 
 
 def record_receipts_failed(context: NodeContext, parcel: ReceiptParcel) -> None:
