@@ -9,12 +9,17 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
 _BUSY_SECONDS = 30.0
 _BUSY_PAUSE = 0.01
+#: A connection that was not used for so long is tried first: the server may have been restarted.
+_RESTS_SECONDS = 1.0
+_RESTED_SINCE = "rested since"
+#: Statements that the driver keeps prepared on a connection: more than a node has.
+_PREPARED = 400
 
 
 class UnkeepableValueError(Exception):
@@ -55,7 +60,8 @@ class Database:
             )
             _prepare_sqlite(self.engine)
         else:
-            self.engine = create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+            self.engine = create_engine(self.url, hide_parameters=True)
+            _prepare_postgresql(self.engine)
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Session]:
@@ -95,9 +101,21 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Run a reading transaction: one consistent view."""
-        with _naming_values(), Session(self.engine, expire_on_commit=False) as session:
+        """Run a reading transaction: one consistent view. Objects that are changed are not kept.
+
+        On PostgreSQL the driver is told to commit, not the session: after a rollback it throws away
+        every statement that it had prepared on the connection, and after a commit the session
+        would tell those who wait for something to be done.
+        """
+        with (
+            _naming_values(),
+            Session(self.engine, expire_on_commit=False, autoflush=False) as session,
+        ):
             yield session
+            if not self.is_sqlite and session.in_transaction():
+                driver = session.connection().connection.driver_connection
+                if driver is not None:
+                    driver.commit()
 
     def close(self) -> None:
         """Give all connections back."""
@@ -135,6 +153,32 @@ def _prepare_sqlite(engine: Engine) -> None:
             raise DBAPIError.instance(
                 begin, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
             ) from error
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    """Let a connection that rested be tried before it is used, and keep what was prepared on it.
+
+    Where there is much to do, connections do not rest, and to try each would be a question more
+    for each transaction. What fails all the same is repeated by whoever repeats transactions.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.prepared_max = _PREPARED
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(_connection: Any, record: Any) -> None:
+        record.info[_RESTED_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.get(_RESTED_SINCE)
+        if since is None or time.monotonic() - since < _RESTS_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 def _switch_to_wal(connection: Any) -> None:
