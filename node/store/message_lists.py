@@ -116,9 +116,8 @@ def count_open(session: Session, *, channels: Channels, most: int) -> int:
         return 0
     statement = _compile_count(tuple(channels))
     named = {f"channel{n}": name for n, name in enumerate(channels) if name}
-    counted = session.connection().execute(statement, {**named, "limit": most})
-    found: int = sum(row[0] for row in counted)
-    return min(most, found)
+    found: int = session.connection().execute(statement, {**named, "limit": most}).scalar_one()
+    return found
 
 
 @cache
@@ -127,14 +126,14 @@ def _compile_count(channels: tuple[str | None, ...]) -> TextClause:
         *(f"direction = 'in' AND handling = '{each.value}'" for each in sorted(DECIDABLE)),
         _UNREAD,
     ]
-    return text(
-        " UNION ALL ".join(
-            f"SELECT count(*) FROM (SELECT 1 FROM message WHERE {condition} "  # noqa: S608 - nothing that anybody typed is part of it
-            f"AND {_name(number, channel)} LIMIT :limit) AS part"
-            for condition in conditions
-            for number, channel in enumerate(channels)
-        )
+    parts = " UNION ALL ".join(
+        f"SELECT 1 FROM (SELECT 1 FROM message WHERE {condition} "  # noqa: S608 - nothing that anybody typed is part of it
+        f"AND {_name(number, channel)} LIMIT :limit) AS part"
+        for condition in conditions
+        for number, channel in enumerate(channels)
     )
+    # One limit over all parts: what is beyond it is not counted, however many parts have more.
+    return text(f"SELECT count(*) FROM ({parts} LIMIT :limit) AS counted")  # noqa: S608 - the same
 
 
 def find_followed(session: Session, message_ids: Sequence[str]) -> set[str]:
