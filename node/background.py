@@ -15,9 +15,10 @@ from contact_registry.trust.staleness import DEFAULT_AGE_LIMITS, AgeLimits, grad
 from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.clamd import build_scanner
 from node.adapters.drill_host import DrillHost
-from node.adapters.jetstream import BrokerLink
+from node.adapters.jetstream import BrokerLink, LinkStatus
 from node.adapters.own_keys import OwnKeys
 from node.adapters.registry import KeysPublisher, TakenFiles
+from node.adapters.two_lines import TwoLines
 from node.adapters.webhook_post import WebhookPoster, build_http
 from node.domain.file_intake import FileIntakeRules
 from node.parts import NodeParts, read_unlock, utc_now
@@ -59,7 +60,7 @@ _KEYS_AHEAD: Final = timedelta(days=10)
 class NodeTasks:
     """The background tasks of a running node; enter ``owner`` to run them."""
 
-    link: BrokerLink
+    link: TwoLines
     owner: BackgroundTasks
     refresh: RegistryRefresh
     #: The way to receivers of webhooks: to be closed when the tasks have ended.
@@ -69,7 +70,7 @@ class NodeTasks:
     def build(cls, parts: NodeParts) -> "NodeTasks":
         """Compose them; call inside the event loop."""
         settings, context = parts.settings, parts.context
-        link = _build_link(parts)
+        link = _build_lines(parts)
         refresh = RegistryRefresh(
             context, refresh=parts.directory.refresh, interval=settings.registry_refresh
         )
@@ -93,8 +94,8 @@ class NodeTasks:
     def find_troubles(self, parts: NodeParts) -> list[Message]:
         """Say what is not as it should be; empty if the node is ready."""
         troubles = self.owner.find_troubles()
-        if not self.link.is_up:
-            state = self.link.state
+        state = self.link.state
+        if state.status is not LinkStatus.UP:
             said = msg("broker link: %(state)s", state=state.status.value)
             if state.last_error:
                 said = msg(
@@ -118,20 +119,20 @@ def _add_waiting(owner: BackgroundTasks, tasks: Mapping[str, Work]) -> None:
 
 
 def _add_delivery_tasks(
-    owner: BackgroundTasks, parts: NodeParts, link: BrokerLink, *, refresh: RegistryRefresh
+    owner: BackgroundTasks, parts: NodeParts, link: TwoLines, *, refresh: RegistryRefresh
 ) -> None:
     """Add what brings messages, receipts and files out and in."""
     settings, context = parts.settings, parts.context
     intake = add_file_tasks(
         owner,
         context,
-        link,
+        link.large,
         scanner=build_scanner(
             settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
         ),
         rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
     )
-    owner.add_service("chunk_relay", ChunkRelay(context, link).run)
+    owner.add_service("chunk_relay", ChunkRelay(context, link.large).run)
     # Receipts never wait for messages that are on their way.
     relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
     relays = {
@@ -220,20 +221,22 @@ def _add_registry_tasks(
     )
 
 
-def _build_link(parts: NodeParts) -> BrokerLink:
+def _build_lines(parts: NodeParts) -> TwoLines:
     settings, keys = parts.settings, parts.keystore
     tls = ssl.create_default_context(cafile=str(settings.broker_ca) if settings.broker_ca else None)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    return BrokerLink(
-        servers=settings.broker_servers,
-        tls=tls,
-        identity=NodeBrokerIdentity(
-            account=AccountId(keys.account_key.public),
-            account_signing_key=keys.account_signing_key,
-            user_key=keys.user_key,
-        ),
-        clock=utc_now,
+    identity = NodeBrokerIdentity(
+        account=AccountId(keys.account_key.public),
+        account_signing_key=keys.account_signing_key,
+        user_key=keys.user_key,
     )
+    small, large = (
+        BrokerLink(
+            servers=settings.broker_servers, tls=tls, identity=identity, clock=utc_now, line=line
+        )
+        for line in ("small", "large")
+    )
+    return TwoLines(small, large)
 
 
 def find_registry_troubles(

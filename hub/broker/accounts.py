@@ -36,8 +36,9 @@ from protocol.subjects import (
 SYSTEM_ACCOUNT_NAME: Final = "SYS"
 HUB_ACCOUNT_NAME: Final = "HUB"
 
-#: One node needs one connection, two while it renews its token; two processes may share the work.
-_CONNECTIONS: Final = 4
+#: One process of a node needs two connections, for small and for large things, and twice as many
+#: while it renews its tokens; two processes may share the work.
+_CONNECTIONS: Final = 8
 _SUBSCRIPTIONS: Final = 64
 HUB_INBOX: Final = "_INBOX.hub"
 

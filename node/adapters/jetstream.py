@@ -125,7 +125,9 @@ class BrokerLink:
         clock: Clock,
         credential_lifetime: timedelta = timedelta(hours=24),
         on_state: Callable[[LinkState], None] | None = None,
+        line: str | None = None,
     ) -> None:
+        """``line`` names it in the log, where a node has several."""
         if not servers or not all(server.startswith("tls://") for server in servers):
             raise ValueError("Give the broker's addresses as tls://host:port, at least one.")
         self._servers = list(servers)
@@ -134,6 +136,7 @@ class BrokerLink:
         self._clock = clock
         self._lifetime = credential_lifetime
         self._on_state = on_state
+        self._log = _log if line is None else _log.bind(line=line)
         self._state = LinkState(LinkStatus.DOWN, clock())
         self._session: BrokerSession | None = None
         self._up = asyncio.Event()
@@ -183,7 +186,7 @@ class BrokerLink:
                 try:
                     successor = await self._connect()
                 except LinkDownError as error:
-                    _log.warning("broker_link_not_renewed", error=str(error))
+                    self._log.warning("broker_link_not_renewed", error=str(error))
                     wait = life * _RENEWAL_RETRY
                 else:
                     retiring, session = session, successor
@@ -233,7 +236,7 @@ class BrokerLink:
             return
         since = self._state.since if status is self._state.status else self._clock()
         self._state = LinkState(status, since, last_error)
-        _log.info("broker_link_changed", status=status.value, error=last_error)
+        self._log.info("broker_link_changed", status=status.value, error=last_error)
         if self._on_state is not None:
             self._on_state(self._state)
 

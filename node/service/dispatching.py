@@ -175,6 +175,7 @@ def _claim(context: NodeContext, session: Session, *, limit: int) -> list[Consig
                 signed=signed,
                 first=not waiting.tried,
                 claimed_until=now + context.rules.lease,
+                priority=waiting.priority,
             )
         )
     for part in in_parts([each.message_id for each in claimed]):

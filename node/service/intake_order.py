@@ -18,10 +18,11 @@ def put_immediate_first(outcomes: Sequence[Opened | Refused]) -> list[int]:
     Only ``immediate`` overtakes; everything else keeps the order in which it came, because each
     message that overtakes an earlier one of its link leaves a gap until that is stored, too.
     """
-    return sorted(range(len(outcomes)), key=lambda place: not _is_immediate(outcomes[place]))
+    return sorted(range(len(outcomes)), key=lambda place: not is_immediate(outcomes[place]))
 
 
-def _is_immediate(outcome: Opened | Refused) -> bool:
+def is_immediate(outcome: Opened | Refused) -> bool:
+    """Say whether what came is a message that asks for an answer within hours."""
     return (
         isinstance(outcome, Opened)
         and isinstance(outcome.message, CaseMessage)

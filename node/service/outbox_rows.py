@@ -49,6 +49,7 @@ class Waiting:
     tried: bool
     signed_payload_sealed: bytes
     wrapped_key: bytes | None
+    priority: int
 
 
 def find_due(session: Session, *, now: datetime, rules: DeliveryRules, limit: int) -> list[Waiting]:
@@ -68,7 +69,7 @@ def find_due(session: Session, *, now: datetime, rules: DeliveryRules, limit: in
         found += _ask(session, [is_beyond], now=now, rules=rules, limit=limit - len(found))
     # Of what was written at the same moment, in the order of the link: nothing looks like a gap.
     found.sort(key=lambda row: (row.priority, row.next_attempt_at, row.link_seq or 0))
-    return [Waiting(*row[1:-2]) for row in found]
+    return [Waiting(*row[:-2]) for row in found]
 
 
 def _ask_by_urgency(
@@ -98,18 +99,18 @@ def _ask(
     rules: DeliveryRules,
     limit: int,
 ) -> list[Any]:
-    """Return priority, the columns of :class:`Waiting`, and what orders them; longest due first."""
+    """Return the columns of :class:`Waiting`, and what orders them; longest due first."""
     table = OutboxRow
     return list(
         session.exec(
             select(  # type: ignore[call-overload]  # SQLModel has overloads for four columns only
-                table.priority,
                 table.message_id,
                 table.peer,
                 table.transport_id,
                 table.tried,
                 MessageRow.signed_payload_sealed,
                 CaseRow.wrapped_key,
+                table.priority,
                 table.next_attempt_at,
                 MessageRow.link_seq,
             )

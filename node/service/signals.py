@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+from node.service.rush import Rush
+
 
 class Signal:
     """Tells listeners that something changed. Notifying is safe from any thread."""
@@ -41,6 +43,8 @@ class Signals:
     def __init__(self) -> None:
         #: Something waits to leave, whatever it is.
         self.outbox = Signal()
+        #: Whether something immediate moves: not waited for, looked at.
+        self.rush = Rush()
         #: A message waits to leave, and nothing else.
         self.messages = Signal()
         #: Receipts wait to leave, and nothing else.

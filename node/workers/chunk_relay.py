@@ -3,8 +3,9 @@
 It has a window of its own, beside the relay of messages: nothing it does holds a message up. How
 many chunks are on the line at a time follows the line: one while the broker takes long to confirm
 it, up to eight while it is quick, of all files together. So an urgent message waits for one chunk
-at most on a slow line, and memory holds at most eight. Each recipient is served by itself: one
-whose mailbox is full, or whose file is large, keeps nobody else waiting.
+at most on a slow line, and memory holds at most eight. While something immediate moves, one chunk
+goes at a time, with pauses: nothing else keeps both ends from it. Each recipient is served by
+itself: one whose mailbox is full, or whose file is large, keeps nobody else waiting.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from node.service.attachments.chunk_sending import PAUSES, PUBLISH_SECONDS, Clai
 from node.service.attachments.sweeping import sweep_files
 from node.service.context import NodeContext
 from node.service.dispatching import NoRecipientKeyError
+from node.service.rush import Rush
 from node.workers.waiting import wait_for_event
 from protocol.attachment import Chunk
 from protocol.errors import ProtocolError
@@ -44,6 +46,9 @@ _TURN: Final = 5.0
 #: Chunks that the broker confirms within this widen the window; beyond the other they narrow it.
 _QUICK: Final = 0.5
 _SLOW: Final = 2.0
+#: The pause after a chunk while something immediate moves, in seconds: both ends, the broker and
+#: the line are there for it then, and a file still goes on at some ten megabytes a second.
+_ROOM: Final = 0.05
 #: Looks at the clock at least this often, so that a jump of the clock cannot stall it.
 _LONGEST_WAIT: Final = 2.0
 #: What the broker has is noted after so many chunks or seconds: a crash makes as much go again.
@@ -58,6 +63,7 @@ class Window:
     """How many chunks are on the line at a time; who waits for a place gets it by priority."""
 
     largest: int
+    rush: Rush = field(default_factory=Rush)
     size: int = 1
     taken: int = 0
     _waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
@@ -65,7 +71,7 @@ class Window:
 
     async def take(self, priority: int) -> None:
         """Wait for a place; lower goes first. Whoever has one calls :meth:`give_back`."""
-        if self.taken < self.size and not self._waiting:
+        if self._has_room() and not self._waiting:
             self.taken += 1
             return
         place = asyncio.get_running_loop().create_future()
@@ -80,11 +86,14 @@ class Window:
     def give_back(self) -> None:
         """Free a place."""
         self.taken -= 1
-        while self._waiting and self.taken < self.size:
+        while self._waiting and self._has_room():
             *_, place = heapq.heappop(self._waiting)
             if not place.done():
                 self.taken += 1
                 place.set_result(None)
+
+    def _has_room(self) -> bool:
+        return self.taken < (1 if self.rush.is_on else self.size)
 
     def note(self, *, seconds: float, failed: bool) -> None:
         """Follow the line after a chunk that took so long."""
@@ -101,7 +110,7 @@ class ChunkRelay:
         self._context = context
         self._link = link
         self._wake = context.signals.chunks.listen()
-        self._window = Window(largest=context.file_rules.window)
+        self._window = Window(largest=context.file_rules.window, rush=context.signals.rush)
         self._moving: dict[str, asyncio.Task[None]] = {}
         self._full: dict[str, _FullMailbox] = {}
 
@@ -268,6 +277,8 @@ class _Turn:
         try:
             if self._left and not self._has_ended():
                 await self._hand_over(self._left.popleft(), account)
+                if self._window.rush.is_on:
+                    await asyncio.sleep(_ROOM)
         finally:
             self._window.give_back()
 

@@ -13,7 +13,7 @@ from contact_registry.errors import RegistryError
 from node.domain.ports import Delivery, LinkDownError, MailboxLink
 from node.service.context import NodeContext
 from node.service.gathering import Gathering
-from node.service.intake_order import put_immediate_first
+from node.service.intake_order import is_immediate, put_immediate_first
 from node.service.opening import Arrival, Opened, Refused, is_unknown_sender, open_arrivals
 from node.service.receiving import IntakeResult, handle_stumble, store_arrivals
 from protocol.subjects import TrafficClass
@@ -85,6 +85,8 @@ class Consumer:
                 await self._handle_alone(delivery, arrival)
             return
         self._gathering.note(len(opened))
+        if any(is_immediate(outcome) for outcome in opened):
+            self._context.signals.rush.note()
         order = put_immediate_first(opened)
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]

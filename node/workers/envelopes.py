@@ -7,6 +7,7 @@ import structlog
 
 from node.domain.ports import LinkDownError, MailboxFullError, MailboxLink, NoMailboxError
 from node.service import dispatching
+from node.service.composing import PRIORITY
 from node.service.context import NodeContext
 from node.service.dispatching import (
     Attempt,
@@ -18,6 +19,7 @@ from node.service.dispatching import (
 from node.service.machine_mail import Parcel
 from protocol.envelope import SignedPayload
 from protocol.identifiers import ParticipantCode
+from protocol.messages.codes import Urgency
 from protocol.signing import KeyId
 from protocol.subjects import TrafficClass
 
@@ -42,6 +44,8 @@ class EnvelopeSender:
         error: str | None = None
         outcome = AttemptOutcome.UNKNOWN
         sealed_for: KeyId | None = None
+        if message.priority == PRIORITY[Urgency.IMMEDIATE]:
+            self._context.signals.rush.note()
         try:
             sealed_for = await self._publish(
                 peer=message.peer,

@@ -125,9 +125,11 @@ def test_the_rule_of_paths_tells_good_from_bad(text: str, *, found: bool) -> Non
 
 #: Files that may sleep, and why; nothing in them waits for anything that way.
 SLEEPERS = {
+    "tests/bench/delivery/beside_files.py": "as path.py, at a known pace",
     "tests/bench/delivery/floor.py": "a server that starts has no event; up to a number of tries",
     "tests/bench/delivery/path.py": "a node's database has no event for a receipt that was kept",
     "tests/bench/size/idle.py": "a node that is left alone is what is measured",
+    "tests/bench/delivery/thin_line.py": "a slow line is slow",
     "tests/bench/delivery/transfers.py": "the same: it is looked for, at a known pace",
     "tests/chaos/files.py": "a program asks a node that is away again",
     "tests/chaos/proxy.py": "a slow link is slow",

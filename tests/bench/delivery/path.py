@@ -51,6 +51,9 @@ _DURABLE: Final = {
 FindReceipted = Callable[[int], list[tuple[int, str]]]
 """Receipts in the sender's store after a number: their numbers, and the messages they confirm."""
 
+Lead = Callable[[ParticipantCode, str], str]
+"""Says at which address a node finds the broker that has the given one: behind a line, say."""
+
 _QUESTION: Final = (
     "SELECT evidence_id, message_id FROM evidence WHERE evidence_id > {} ORDER BY evidence_id"
 )
@@ -112,11 +115,13 @@ class NodePath:
     desks: Mapping[ParticipantCode, str]
     #: The database server's process, if there is one.
     database: int | None
+    source: ParticipantCode = SENDER
+    recipient: ParticipantCode = RECIPIENT
 
     @property
     def sender(self) -> DemoNode:
         """The node that sends."""
-        return self.world.nodes[SENDER]
+        return self.world.nodes[self.source]
 
     def measure(self, size: int, *, count: int, in_flight: int) -> Measured:
         """Post ``count`` messages of ``size`` bytes, ``in_flight`` without receipt at a time."""
@@ -208,10 +213,10 @@ class NodePath:
         on_file = {"consent": dict(ON_FILE)} if case is None else {}
         return on_file | {
             "type": "general.message",
-            "recipient": RECIPIENT,
+            "recipient": self.recipient,
             "case": case,
-            "from_authority": self.desks[SENDER],
-            "to_authority": self.desks[RECIPIENT],
+            "from_authority": self.desks[self.source],
+            "to_authority": self.desks[self.recipient],
             "legal_basis": {
                 "kind": "consent",
                 "given_by": "person",
@@ -219,7 +224,7 @@ class NodePath:
                 "explained_in": "sq",
                 "classes": ["protection"],
                 "phases": ["identification"],
-                "recipients": [RECIPIENT],
+                "recipients": [self.recipient],
             },
             "body": {
                 "text": ("An invented case. " * (size // 18 + 1))[: size - _HEAD_BYTES].strip()
@@ -234,13 +239,16 @@ def _subtract(after: Mapping[str, float], before: Mapping[str, float]) -> dict[s
 class _World(DemoWorld):
     """The network of the demo, with its nodes' stores where they are to be measured."""
 
-    def __init__(self, folder: Path, server: PostgresCluster | None) -> None:
+    def __init__(self, folder: Path, server: PostgresCluster | None, lead: Lead | None) -> None:
         self._server = server
+        self._lead = lead
         super().__init__(folder)
 
     def choose_settings(self, code: ParticipantCode) -> dict[str, str]:
         """Put the store into a database of the node's own."""
         chosen = super().choose_settings(code)
+        if self._lead is not None:
+            chosen["broker_servers"] = self._lead(code, chosen["broker_servers"])
         if self._server is not None:
             name = f"node_{code.lower()}"
             with psycopg.connect(self._server.conninfo("postgres"), autocommit=True) as connection:
@@ -259,13 +267,13 @@ def _find_process(server: PostgresCluster) -> int:
 
 
 @contextmanager
-def open_path(folder: Path, *, database: str) -> Iterator[NodePath]:
+def open_path(folder: Path, *, database: str, lead: Lead | None = None) -> Iterator[NodePath]:
     """Start a network whose nodes keep their stores in ``sqlite`` or ``postgresql``."""
     with ExitStack() as running:
         server = None
         if database == "postgresql":
             server = running.enter_context(running_cluster(_DURABLE))
-        world = running.enter_context(_World(folder / "world", server))
+        world = running.enter_context(_World(folder / "world", server, lead))
         world.start([SENDER, RECIPIENT])
         settings = world.nodes[SENDER].settings
         find = running.enter_context(

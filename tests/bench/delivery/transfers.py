@@ -7,7 +7,7 @@ receipt in the sender's store, which is owed once the recipient's node has opene
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import httpx
 
+from protocol.identifiers import ParticipantCode
 from tests.bench.delivery.floor import start_program, start_server
-from tests.bench.delivery.path import RECIPIENT, NodePath, StalledError
+from tests.bench.delivery.path import NodePath, StalledError
 
 _PIECE: Final = 4 * 1024**2
 _SECONDS: Final = 300.0
@@ -70,19 +71,22 @@ class Transfer:
     delivered: float
 
 
-def measure_transfer(path: NodePath, file: Path) -> Transfer:
-    """Send a file from node to node."""
+def measure_transfer(
+    path: NodePath, file: Path, *, when_sent: Callable[[], None] = lambda: None
+) -> Transfer:
+    """Send a file from node to node; ``when_sent`` is called once its message was accepted."""
     headers = {"Authorization": f"Bearer {path.sender.api_token}"}
     with httpx.Client(
         base_url=f"{path.sender.url}/api/v1", headers=headers, timeout=_SECONDS
     ) as http:
         began = time.perf_counter()
-        file_id = _bring_in(http, file)
+        file_id = _bring_in(http, file, recipient=path.recipient)
         brought_in = time.perf_counter() - began
         newest = max((number for number, _ in path.find(0)), default=0)
         began = time.perf_counter()
         draft = path.make_draft(2_048) | {"files": [file_id]}
         message_id = _ask(http, "POST", "/messages", json=draft)["message_id"]
+        when_sent()
         deadline = began + _SECONDS
         while message_id not in {name for _, name in path.find(newest)}:
             if time.perf_counter() > deadline:
@@ -91,9 +95,9 @@ def measure_transfer(path: NodePath, file: Path) -> Transfer:
         return Transfer(brought_in, time.perf_counter() - began)
 
 
-def _bring_in(http: httpx.Client, file: Path) -> str:
+def _bring_in(http: httpx.Client, file: Path, *, recipient: ParticipantCode) -> str:
     size = file.stat().st_size
-    draft = {"name": file.name, "sensitivity": "protection", "size": size, "recipient": RECIPIENT}
+    draft = {"name": file.name, "sensitivity": "protection", "size": size, "recipient": recipient}
     file_id: str = _ask(http, "POST", "/files", json=draft)["file_id"]
 
     def read() -> Iterator[bytes]:

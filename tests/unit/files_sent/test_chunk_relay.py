@@ -15,8 +15,10 @@ from node.service.attachments import chunk_sending
 from node.service.attachments.states import SentState
 from node.service.composing import handle_send
 from node.service.context import NodeContext
+from node.service.rush import Rush
 from node.store.attachment_tables import SentFileRow
 from node.store.tables import MessageRow
+from node.workers import chunk_relay
 from node.workers.chunk_relay import ChunkRelay, Window
 from node.workers.relay import Relay
 from protocol.attachment import Chunk
@@ -148,6 +150,21 @@ async def test_a_message_does_not_wait_for_chunks(node: NodeContext) -> None:
     line.hold_chunks.set()
     await stuck
     assert len(line.chunks()) == 3
+
+
+async def test_a_file_goes_on_while_something_immediate_moves(
+    node: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One chunk after the other, for as long as the rush lasts."""
+    monkeypatch.setattr(chunk_relay, "_ROOM", 0)
+    node.signals.rush = Rush(lambda: 1.0)
+    node.signals.rush.note()
+    send_file(node, make_picture(8_000_000))
+    leave(node)
+    line = Line()
+    await finish(ChunkRelay(node, line))
+    assert sorted(chunk.index for chunk in line.chunks()) == list(range(16))
+    assert line.most_on_the_line == 1
 
 
 @pytest.mark.parametrize("problem", [MailboxFullError("full"), LinkDownError("down")])
