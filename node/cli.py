@@ -33,7 +33,7 @@ from node.adapters.keystore import (
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
 from node.bootstrap import create_app
 from node.cli_backup import mount_backup
-from node.cli_keys import mount_write_keys
+from node.cli_keys import mount_replace_keys, mount_write_keys
 from node.cli_people import find_reader, mount_people
 from node.cli_search import mount_rebuild_search
 from node.parts import (
@@ -154,6 +154,7 @@ def _with_parts(use: Callable[[NodeParts], None]) -> None:
 
 
 mount_rebuild_search(app, with_parts=_with_parts)
+mount_replace_keys(app, with_parts=_with_parts)
 mount_backup(app, with_parts=_with_parts, clear_errors=_clear_errors)
 
 

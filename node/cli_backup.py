@@ -41,7 +41,7 @@ def _mount_making(
     def backup(
         folder: Annotated[Path, typer.Argument(help="A new folder for this backup.")],
     ) -> None:
-        r"""Copy database and key store into a new folder, while the node runs or not.
+        """Copy database and key store into a new folder, while the node runs or not.
 
         The page 'Backups' then says when that was. Two things are not in it: what opens the key
         store (keep it elsewhere), and the folder 'files' (copy it besides). For PostgreSQL the

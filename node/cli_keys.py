@@ -1,4 +1,4 @@
-"""The command of ``trm-node`` that takes part in a ceremony of the registry."""
+"""The commands of ``trm-node`` for ceremonies of the registry, and for keys that were stolen."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,14 @@ from typing import Annotated
 import typer
 
 from contact_registry.files import using
-from node.adapters.keystore import FileKeyStore
+from contact_registry.trust.storage import exclusive
+from node.adapters.keystore import FileKeyStore, save_keystore
+from node.adapters.new_keys import make_anew
 from node.adapters.registry import sign_keys
-from node.parts import utc_now
+from node.cli_people import find_local
+from node.parts import NodeParts, read_unlock, utc_now
+from node.service.replacing_keys import give_up_what_is_open
+from protocol.epochs import EpochPolicy, plan_first_keys
 
 
 def mount_write_keys(
@@ -40,3 +45,40 @@ def mount_write_keys(
             with using(file), file.open("x", encoding="ascii") as opened:
                 json.dump(signed.to_json(), opened)
             typer.echo(f"{file}: version {version}, signed with key {store.registry_key.key_id}.")
+
+
+def mount_replace_keys(
+    app: typer.Typer, *, with_parts: Callable[[Callable[[NodeParts], None]], None]
+) -> None:
+    """Add the command; the port is that of the other commands."""
+
+    @app.command()
+    def replace_keys() -> None:
+        """Make all keys anew, because somebody may have a copy of the key store.
+
+        Stop the node first. Signing, encryption, registry and broker keys are new, and so is the
+        broker account. What was sealed for the old encryption keys opens until it has expired;
+        cases stay readable. What this node signed and nobody has confirmed yet would be refused:
+        it is given up now, and stands in its desk's inbox, to be written again.
+
+        \b
+        Then, with whoever holds the directory key (docs/ceremonies.md, "Stolen node key"):
+          trm-node registry-key AL-node-2.pub
+          trm-node write-keys AL-keys.json --version 4
+          trm-registry ceremony prepare node-key AL --node-key AL-node-2.pub --keys AL-keys.json ...
+        and start the node once that is published.
+        """
+
+        def replace(parts: NodeParts) -> None:
+            # First what people have to know: broken off in between, all of it is done again.
+            count = give_up_what_is_open(parts.context, actor=find_local().actor)
+            path, now = parts.settings.keystore_path, utc_now()
+            with exclusive(path.resolve().parent):
+                fresh = make_anew(parts.keystore, validities=plan_first_keys(now, EpochPolicy()))
+                unlock = read_unlock(parts.settings)
+                save_keystore(fresh, path, unlock=unlock, overwrite=True)
+            typer.echo(f"{path}: all keys are new. Nobody knows them before they are published.")
+            typer.echo(f"Given up, to be written again: {count} messages.")
+            typer.echo("Make a new backup, and destroy the old ones: they hold the stolen keys.")
+
+        with_parts(replace)

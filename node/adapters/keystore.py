@@ -97,6 +97,7 @@ class _OpeningKeyRecord(BaseModel):
     private: str
     valid_from: datetime
     valid_to: datetime
+    withdrawn: bool = False
 
 
 class _Content(BaseModel):
@@ -123,6 +124,8 @@ class Epoch:
     key: OpeningKey
     valid_from: datetime
     valid_to: datetime
+    #: It was replaced before its time: it opens what was sealed for it, and is listed no more.
+    withdrawn: bool = False
 
     @classmethod
     def make(cls, validity: Validity) -> "Epoch":
@@ -200,7 +203,7 @@ class FileKeyStore:
         return tuple(
             epoch
             for epoch in self.epochs
-            if self._listed is None or epoch.key.key_id in self._listed
+            if not epoch.withdrawn and (self._listed is None or epoch.key.key_id in self._listed)
         )
 
     def use_epochs(self, epochs: Sequence[Epoch], *, listed: Collection[KeyId]) -> None:
@@ -314,13 +317,16 @@ def save_keystore(
                 private=_text(epoch.key.private),
                 valid_from=epoch.valid_from,
                 valid_to=epoch.valid_to,
+                withdrawn=epoch.withdrawn,
             )
             for epoch in store.epochs
         ),
         signing_since=store.signing_since,
     )
     sealed = _seal(
-        _derive(unlock, sealing), content.model_dump_json().encode(), context=_outside(sealing)
+        _derive(unlock, sealing),
+        content.model_dump_json(exclude_defaults=True).encode(),
+        context=_outside(sealing),
     )
     data = _File(unlock=sealing, sealed=_text(sealed)).model_dump_json().encode()
     if len(data) > _LARGEST_FILE:
@@ -358,7 +364,8 @@ def load_keystore(path: Path, *, unlock: Unlock) -> FileKeyStore:
     except (ValidationError, ValueError) as error:
         raise KeyStoreError(f"{path} is no key store of this version.") from error
     epochs = tuple(
-        Epoch(OpeningKey(_data(k.private)), k.valid_from, k.valid_to) for k in content.opening_keys
+        Epoch(OpeningKey(_data(k.private)), k.valid_from, k.valid_to, k.withdrawn)
+        for k in content.opening_keys
     )
     return FileKeyStore(
         participant=parse_participant_code(content.participant),

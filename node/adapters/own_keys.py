@@ -46,12 +46,7 @@ class OwnKeys:
         with exclusive(self.path.resolve().parent):
             self._take_in_what_others_wrote()
             store = self.store
-            plan = plan_keys(
-                now=now,
-                confirmed=confirmed,
-                held=[epoch.held for epoch in store.epochs],
-                policy=self.policy,
-            )
+            plan = self._plan(now=now, confirmed=confirmed)
             made = [Epoch.make(validity) for validity in plan.make]
             kept = [epoch for epoch in store.epochs if epoch.key.key_id not in plan.erase]
             epochs = tuple(sorted([*kept, *made], key=lambda epoch: epoch.valid_from))
@@ -62,6 +57,19 @@ class OwnKeys:
                 self._seen = self._look()
             store.use_epochs(epochs, listed={*plan.publish, *(each.key.key_id for each in made)})
         return plan
+
+    def _plan(self, *, now: datetime, confirmed: datetime | None) -> KeyPlan:
+        """Plan as if what was withdrawn were not held; it is erased when its time comes."""
+        current, withdrawn = (
+            plan_keys(
+                now=now,
+                confirmed=confirmed,
+                held=[each.held for each in self.store.epochs if each.withdrawn is is_withdrawn],
+                policy=self.policy,
+            )
+            for is_withdrawn in (False, True)
+        )
+        return replace(current, erase=(*current.erase, *withdrawn.erase))
 
     def describe(self, *, at: datetime) -> KeysDocument:
         """Return what the registry should say."""

@@ -5,17 +5,22 @@ effect here does so because it was published, or because the hub was started.
 """
 
 import asyncio
+import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from nats.errors import Error as NatsError
 
 from contact_registry.trust.signers import RegistrySigner
-from contact_registry.trust.submitting import build_keys_submission
+from contact_registry.trust.submitting import Submission, build_keys_submission
 from deploy.demo.processes import ServiceProcess, find_free_port
 from node.adapters import jetstream
+from node.adapters.broker_identity import node_permissions
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
 from tests.support.broker import (
@@ -26,6 +31,7 @@ from tests.support.broker import (
     running_broker,
 )
 from tests.support.ceremonies import Stage
+from tests.support.intrusion import connect_with
 from tests.support.registry import Timepiece, serve
 
 READY_SECONDS = 60.0
@@ -52,16 +58,35 @@ class Scene:
         await asyncio.to_thread(self._publish_keys, member)
 
     def _publish_keys(self, member: TestParticipant) -> None:
-        stage, role = self.stage, f"{member.code}-node"
+        self.stage.submit(self.sign_keys(member, signer=f"{member.code}-node"))
+
+    def sign_keys(self, member: TestParticipant, *, signer: str) -> Submission:
+        """Return the next version of what a Participant's node says of its keys."""
+        stage = self.stage
         document = member.keys().model_copy(update={"issued_at": stage.clock()})
         stage.clock.move(timedelta(seconds=1))
-        submission = build_keys_submission(
+        return build_keys_submission(
             document,
-            previous_version=stage.host.repository.role_status(role).version,
-            signer=RegistrySigner(stage.key(role)),
+            previous_version=stage.host.repository.role_status(f"{member.code}-node").version,
+            signer=RegistrySigner(stage.key(signer)),
             expires=stage.clock() + timedelta(days=7),
         )
-        stage.submit(submission)
+
+    async def replace_stolen_keys(self, member: TestParticipant, *, node_key: str) -> None:
+        """Let a Participant alone put another node, and its keys, in the place of a stolen one."""
+
+        def replace_them() -> None:
+            stage, code = self.stage, member.code
+            stage.make_key(node_key)
+            keys = self.sign_keys(member, signer=node_key)
+            (stage.folder / "new-keys.json").write_text(json.dumps(keys.to_json()))
+            words = ["node-key", code, "--node-key", f"public/{node_key}.pub"]
+            words += ["--keys", "new-keys.json"]
+            file = stage.prepare("stolen", *words, signers=[f"{code}-directory"])
+            outcome = stage.publish(file)
+            assert outcome.code == 0, outcome.err
+
+        await asyncio.to_thread(replace_them)
 
     async def publish_contacts(self, code: ParticipantCode, *, node_keys: list[str]) -> None:
         """Publish a Participant's contacts, and which keys speak for its node."""
@@ -198,3 +223,53 @@ async def test_the_broker_follows_the_registry_at_once(
             await scene.publish_keys(account_changed)
             await exchange(partner, fourth, word=b"back")
         assert partner.link.is_up
+
+
+async def test_a_thief_of_all_keys_is_thrown_out_and_stays_out(scene: Scene) -> None:
+    """Connected with each stolen key he is cut off at once; the honest node is back with new ones.
+
+    What waited for it in the old mailbox its senders hand over to the new one.
+    """
+    al, mk = TestParticipant(AL), TestParticipant(MK)
+    await scene.start_hub()
+    for member in (al, mk):
+        await scene.publish_contacts(member.code, node_keys=[f"{member.code}-node"])
+        await scene.publish_keys(member)
+    place = scene.place
+    # With the key store he has the key of the account itself, too, which issues credentials, too.
+    stolen = [
+        mk,
+        replace(mk, user_key=Nkey.generate(NkeyKind.USER)),
+        replace(mk, signing_key=mk.account_key, user_key=Nkey.generate(NkeyKind.USER)),
+    ]
+    new = TestParticipant(MK)
+    async with LinkedNode(place, al) as partner, AsyncExitStack() as stack:
+        thieves = [await stack.enter_async_context(LinkedNode(place, each)) for each in stolen]
+        for link in (partner, *thieves):
+            await link.wait_until_up()
+        await partner.put(mk, b"waits")
+
+        await scene.replace_stolen_keys(new, node_key="MK-node-2")
+
+        for thief in thieves:
+            await thief.wait_for(lambda link: not link.is_up)
+        async with LinkedNode(place, new) as honest:
+            await partner.put(new, b"waits")
+            (delivery,) = await honest.take()
+            await delivery.ack()
+            await exchange(partner, honest, word=b"with new keys")
+            # The thief publishes once more with the node key that he has, and knocks again.
+            late = scene.sign_keys(mk, signer="MK-node")
+            answer = await asyncio.to_thread(
+                httpx.post,
+                f"{scene.stage.address}/registry/submissions",
+                json=late.to_json(),
+                trust_env=False,
+            )
+            assert answer.json()["code"] == "not_signed"
+            for each in stolen:
+                with pytest.raises(NatsError, match=r"(?i)authorization"):
+                    async with connect_with(place, each, node_permissions(mk.account)):
+                        pytest.fail("The thief is in again.")
+            await exchange(partner, honest, word=b"still with new keys")
+            assert not any(thief.link.is_up for thief in thieves)
