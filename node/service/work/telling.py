@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col, select
 
+from console.process.tasks import describe_failure
 from contact_registry.models import Authority
 from node.domain.access import Permission, Principal
 from node.domain.events import SYSTEM_ACTOR, EventKind
@@ -37,6 +40,8 @@ from node.store.work_tables import (
 )
 from protocol.identifiers import Channel
 from protocol.messages.codes import Urgency
+
+log = structlog.get_logger(__name__)
 
 ROUTE: Final = "route:"
 """How a mailbox of a desk's out-of-hours route stands as a recipient: this, the desk, ``#0``."""
@@ -100,25 +105,44 @@ class Hall:
         self.history.pop(item_id, None)
         self.mail.pop(item_id, None)
 
-    def write(self) -> None:
-        """Write the history of all items that were looked at, and queue what is to be mailed."""
-        self.session.flush()  # what was done with an item comes before who was told of it
-        rows = [row for rows in self.history.values() for row in rows]
-        insert_rows(self.session, WorkEventRow, rows)
-        waiting = self._list_waiting_mail()
-        letters = [
-            row
-            for item_id, readers in self.mail.items()
-            for reader, row in readers.items()
-            if (item_id, reader) not in waiting
-        ]
-        insert_rows(self.session, NoticeRow, letters)
+    def write(self) -> set[str]:
+        """Write the history of all items that were looked at, and queue what is to be mailed.
 
-    def _list_waiting_mail(self) -> set[tuple[str, str]]:
-        """Return item and reader of notices that wait, about any of the items looked at."""
+        Returns the items of which the store refuses that: each is tried alone then, so that one
+        keeps nobody from being told of the others. What another transaction is in the way of is
+        raised: all of it is tried again.
+        """
+        self.session.flush()  # what was done with an item comes before who was told of it
+        items = [*self.history]
+        if not items or self._write_of(items):
+            return set()
+        return {item_id for item_id in items if not self._write_of([item_id])}
+
+    def _write_of(self, items: Sequence[str]) -> bool:
+        try:
+            with self.session.begin_nested():
+                rows = [row for item_id in items for row in self.history[item_id]]
+                insert_rows(self.session, WorkEventRow, rows)
+                waiting = self._list_waiting_mail(items)
+                letters = [
+                    row
+                    for item_id in items
+                    for reader, row in self.mail.get(item_id, {}).items()
+                    if (item_id, reader) not in waiting
+                ]
+                insert_rows(self.session, NoticeRow, letters)
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            log.warning("items_not_told", count=len(items), error=describe_failure(error))
+            return False
+        return True
+
+    def _list_waiting_mail(self, items: Sequence[str]) -> set[tuple[str, str]]:
+        """Return item and reader of notices that wait, about any of these items."""
         return {
             (item_id, reader)
-            for part in in_parts(self.mail)
+            for part in in_parts(items)
             for item_id, reader in self.session.exec(
                 select(NoticeRow.item_id, NoticeRow.recipient).where(
                     col(NoticeRow.item_id).in_(part), NoticeRow.state == NoticeState.WAITING

@@ -94,6 +94,49 @@ def test_a_damaged_row_silences_no_other(network: Network, xk: NodeContext) -> N
     assert any("failed to tell anybody of" in line for line in list_notices(xk))
 
 
+def test_who_was_told_is_written_for_the_others_when_the_store_refuses_one(
+    network: Network, xk: NodeContext
+) -> None:
+    """One history that cannot be written costs the others nothing; it is tried again, and told."""
+    refused, sound = receive(network), receive(network)
+    number = {item.message_id: item.item_id for item in load_items(xk)}
+    refuse, accept = refusal(xk, number[refused])
+
+    def order(statement: str) -> None:
+        xk.transact(lambda session: session.connection().exec_driver_sql(statement))
+
+    order(refuse)
+    keep_deadlines(xk)
+    items = {item.message_id: item for item in load_items(xk)}
+    assert (items[refused].told_at, items[refused].rung) == (None, 0)
+    assert items[sound].told_at == network.clock()
+    assert (told(xk, number[refused]), bool(told(xk, number[sound]))) == ([], True)
+    network.clock.advance(minutes=16)
+    keep_deadlines(xk)
+    assert any("failed to tell anybody of" in line for line in list_notices(xk))
+
+    order(accept)
+    network.clock.advance(minutes=6)
+    keep_deadlines(xk)
+    assert told(xk, number[refused])
+
+
+def refusal(context: NodeContext, item_id: str) -> tuple[str, str]:
+    """Return what makes the store refuse the history of an item, and what ends that."""
+    if context.database.is_sqlite:
+        return (
+            (
+                "CREATE TRIGGER refuse_it BEFORE INSERT ON work_event "
+                f"WHEN NEW.item_id = '{item_id}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            ),
+            "DROP TRIGGER refuse_it",
+        )
+    return (
+        f"ALTER TABLE work_event ADD CONSTRAINT refuse_it CHECK (item_id <> '{item_id}') NOT VALID",
+        "ALTER TABLE work_event DROP CONSTRAINT refuse_it",
+    )
+
+
 def test_a_source_that_fails_stops_neither_others_nor_the_ladder(
     network: Network, xk: NodeContext
 ) -> None:
