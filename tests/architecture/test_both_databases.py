@@ -16,6 +16,7 @@ ON_SQLITE_ALONE: Final = {
     "tests/support/hub_console.py": "the hub's; its migrations and store have both",
     "tests/unit/hub/test_operators_cli.py": "refused addresses of the hub's database",
     "tests/unit/node/test_backup_folder.py": "a copy of a file that is written, and damaged copies",
+    "tests/unit/node/test_commands_say_no_word.py": "the file that holds the store is searched",
     "tests/unit/node/test_message_lists.py": "how SQLite plans a statement",
     "tests/unit/node/test_write_turns.py": "SQLite alone has one writer",
 }
@@ -33,6 +34,7 @@ CHOOSES: Final = {
     "tests/unit/changes/test_change_store.py",
     "tests/unit/node/conftest.py",
     "tests/unit/node/test_access.py",
+    "tests/unit/node/test_prepared_statements.py",
     "tests/unit/node_api/conftest.py",
     "tests/unit/node_web/test_accounts_store.py",
 }

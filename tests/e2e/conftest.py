@@ -27,7 +27,7 @@ def world(tmp_path: Path) -> Iterator[DemoWorld]:
 @pytest.fixture
 def directory(world: DemoWorld) -> Directory:
     """Return the registry, verified from its root."""
-    with httpx.Client(timeout=10.0) as http:
+    with httpx.Client(timeout=60.0) as http:
         return RegistryClient(
             base_url=world.hub.url,
             cache_dir=world.folder / "test-registry",

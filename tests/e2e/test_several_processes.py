@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -324,6 +324,14 @@ def count_intakes(lines: list[MutableMapping[str, Any]]) -> dict[str, int]:
     return {intake: count for intake, count in counted.items() if intake != "receipt"}
 
 
+def wait_until_logged(read: Callable[[], list[MutableMapping[str, Any]]]) -> None:
+    """Wait until a node says that it stored all: the line follows the rows by a moment."""
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while (found := count_intakes(read())).get("stored", 0) < COUNT:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
 #: Receipts that AL was given, and those that it gave.
 GIVEN_TO_US = "SELECT count(*) FROM evidence WHERE NOT given"
 GIVEN_BY_US = "SELECT count(*) FROM evidence WHERE given"
@@ -401,8 +409,9 @@ async def test_two_processes_share_the_work_and_take_over_from_each_other(
             await back
             await asyncio.to_thread(shared.wait_for, GIVEN_TO_US, COUNT)
             await asyncio.to_thread(shared.wait_for, GIVEN_BY_US, COUNT)
-            for lines in (world.read_logs(), partner_says):
-                assert count_intakes(lines) == {"stored": COUNT}
+            for read in (world.read_logs, partner_says.copy):
+                await asyncio.to_thread(wait_until_logged, read)
+                assert count_intakes(read()) == {"stored": COUNT}
             kinds = dict(shared.ask(KINDS))
             # A receipt may be here before the broker's word is written down: then there is no step.
             assert kinds.pop("message_on_its_way", 0) <= COUNT

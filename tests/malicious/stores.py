@@ -20,7 +20,7 @@ from protocol.subjects import (
     mailbox_subject,
 )
 from tests.malicious.workers import CODES, Workers
-from tests.support.broker import BrokerPlace, Hub, Running, connected_hub
+from tests.support.broker import PATIENCE, BrokerPlace, Hub, Running, connected_hub
 from tests.support.intrusion import connect_with, operators_hand
 from tests.support.node import Network, make_network
 
@@ -51,7 +51,7 @@ class Stores(Workers):
     async def ask(self, question: str, **details: Any) -> dict[str, Any]:
         """Order something of the broker as nobody else can; it must be done."""
         answer = await self.admin.request(
-            f"$JS.API.{question}", json.dumps(details).encode(), timeout=10
+            f"$JS.API.{question}", json.dumps(details).encode(), timeout=PATIENCE
         )
         told: dict[str, Any] = json.loads(answer.data)
         assert "error" not in told, told
@@ -81,7 +81,7 @@ class Stores(Workers):
         subject = mailbox_subject(
             recipient=self.account(to), sender=self.account(sender), traffic=_MESSAGE
         )
-        answer = json.loads((await self.admin.request(subject, envelope, timeout=10)).data)
+        answer = json.loads((await self.admin.request(subject, envelope, timeout=PATIENCE)).data)
         assert "seq" in answer, answer
 
     async def change_consumer(self, code: str, **changes: Any) -> None:

@@ -97,8 +97,9 @@ def run_clamd(path: Path | None = None) -> Iterator[Clamd]:
         server.server_close()
 
 
-def find_free_address() -> str:
-    """Return an address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp:127.0.0.1:{probe.getsockname()[1]}"
+@contextmanager
+def silent_address() -> Iterator[str]:
+    """Give an address where nobody listens, nor can: the port is taken meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield f"tcp:127.0.0.1:{holder.getsockname()[1]}"

@@ -1,6 +1,7 @@
 """A mail server on this machine for tests: it speaks as much SMTP (RFC 5321) as a sender needs."""
 
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +21,14 @@ class MailServer:
     answers: dict[str, str] = field(default_factory=dict)
 
 
+def _encrypt(server: socketserver.TCPServer, tls: ssl.SSLContext | None) -> None:
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+
+
 @contextmanager
-def serve_mail() -> Iterator[MailServer]:
-    """Listen on a free port of the loopback interface."""
+def serve_mail(*, tls: ssl.SSLContext | None = None) -> Iterator[MailServer]:
+    """Listen on a free port of the loopback interface; ``tls``: encrypted from the first byte."""
     state = MailServer()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -60,6 +66,7 @@ def serve_mail() -> Iterator[MailServer]:
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         state.port = server.server_address[1]
+        _encrypt(server, tls)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

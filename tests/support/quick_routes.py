@@ -1,25 +1,35 @@
 """Apps that are built quickly: hundreds of tests build one with two hundred routes.
 
 FastAPI looks at the parameters of an endpoint where its route is made, again where the route's
-router is included, and builds a validator for each parameter each time. The endpoints of a face are
-made anew for each test, from the same lines: what was found of one is true of the next, as long as
-its parameters are annotated with the very same objects. Otherwise FastAPI looks again.
+router is included, and builds a validator for each parameter and a model for each form each time.
+The endpoints of a face are made anew for each test, from the same lines: what was found of one is
+true of the next, as long as its parameters are annotated with the very same objects. Otherwise
+FastAPI looks again.
+
+It also remembers of thousands of functions what kind they are, and with them the nodes of tests
+that are over; the kind of a plain function stands in its code.
 
 Nothing else of FastAPI changes. The programs that tests start do not know this module.
 """
 
+import inspect
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import cache
 from types import FunctionType
 from typing import Any, Final
 
 import fastapi.routing
 from fastapi._compat import v2
+from fastapi.dependencies import models
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from pydantic import TypeAdapter
 
 _make_validator: Final = v2.ModelField.__post_init__
+_routing: Final[Any] = fastapi.routing  # it imports the names that it uses
+_make_form: Final = _routing._get_body_field
+_read_return: Final = _routing.get_typed_return_annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +46,56 @@ class _Found:
 
 _found: Final[dict[Hashable, _Found]] = {}
 _validators: Final[dict[Hashable, TypeAdapter[Any]]] = {}
+#: The newest of each name, with the fields that it was made of.
+_forms: Final[dict[Hashable, tuple[list[v2.ModelField], v2.ModelField | None]]] = {}
 
 
 def keep_what_routes_need() -> None:
     """Let FastAPI look at each kind of endpoint once, and build each kind of validator once."""
-    fastapi.routing.get_dependant = _look_once  # type: ignore[attr-defined] # it imports this name
-    v2.ModelField.__post_init__ = _make_validator_once  # type: ignore[method-assign] # see above
+    _routing.get_dependant = _look_once
+    _routing._get_body_field = _make_form_once
+    _routing.get_typed_return_annotation = _read_return_quickly
+    _routing.compile_path = cache(_routing.compile_path)
+    v2.ModelField.__post_init__ = _make_validator_once  # type: ignore[method-assign] # FastAPI's
+    _tell_by_code("_is_gen_callable_cached", inspect.CO_GENERATOR)
+    _tell_by_code("_is_async_gen_callable_cached", inspect.CO_ASYNC_GENERATOR)
+    _tell_by_code("_is_coroutine_callable_cached", inspect.CO_COROUTINE)
+
+
+def _is_plain(call: object) -> bool:
+    """Tell whether something is a function that wraps none and that nobody marked."""
+    return isinstance(call, FunctionType) and not call.__dict__
+
+
+def _tell_by_code(name: str, flag: int) -> None:
+    """Let what FastAPI asks of a callable be read from its code, if it is a plain function."""
+    ask = getattr(models, name)
+
+    def tell(identity: Any) -> bool:
+        call = identity.call
+        return bool(call.__code__.co_flags & flag) if _is_plain(call) else ask(identity)
+
+    setattr(models, name, tell)
+
+
+def _read_return_quickly(call: Callable[..., Any]) -> Any:
+    """Give what FastAPI reads as the annotation of what a callable returns."""
+    said = call.__annotations__.get("return") if _is_plain(call) else ""
+    return _read_return(call) if said is None or isinstance(said, str) else said
+
+
+def _make_form_once(
+    *, body_params: list[v2.ModelField], name: str, embed_body_fields: bool
+) -> v2.ModelField | None:
+    known = _forms.get((name, embed_body_fields))
+    if (
+        known is None
+        or len(known[0]) != len(body_params)
+        or not all(map(_is_same, known[0], body_params))
+    ):
+        made = _make_form(body_params=body_params, name=name, embed_body_fields=embed_body_fields)
+        known = _forms[name, embed_body_fields] = (list(body_params), made)
+    return known[1]
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -71,7 +71,7 @@ BESIDE = {
 
 async def wait_for_readiness(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
     """Ask until the hub answers with this status."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while True:
             answer = await client.get("/readyz")
             if answer.status_code == status:

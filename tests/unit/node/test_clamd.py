@@ -23,7 +23,7 @@ from node.domain.scanning import (
     ScanOutcome,
     ScanVerdict,
 )
-from tests.support.clamd import MARKER, SIGNATURE, Clamd, find_free_address, run_clamd
+from tests.support.clamd import MARKER, SIGNATURE, Clamd, run_clamd, silent_address
 
 
 @pytest.fixture(params=["unix", "tcp"])
@@ -99,10 +99,11 @@ def test_every_answer_is_a_verdict_or_has_the_file_wait(
 
 def test_a_scanner_that_is_not_there_has_the_file_wait(tmp_path: Path) -> None:
     """Nobody listens, or there is no such socket: the message says what to do."""
-    for address in (find_free_address(), f"unix:{tmp_path / 'none'}"):
-        scanner = ClamdScanner(ClamdAddress.parse(address), max_bytes=100)
-        with pytest.raises(ScannerAwayError, match="start clamd"):
-            scanner.scan([b"content"], size=7)
+    with silent_address() as silent:
+        for address in (silent, f"unix:{tmp_path / 'none'}"):
+            scanner = ClamdScanner(ClamdAddress.parse(address), max_bytes=100)
+            with pytest.raises(ScannerAwayError, match="start clamd"):
+                scanner.scan([b"content"], size=7)
 
 
 def test_a_scanner_that_hangs_has_the_file_wait(tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ def load_cases(context: NodeContext) -> list[str]:
 
 def _take_and_escalate(network: Network, item_id: str) -> None:
     """Let people take an item while both processes escalate everything."""
+    # Whoever may not sign in loses an item where the escalation looks at it after they took it.
+    add_person(network.node("XK"), "ben")
     network.clock.advance(hours=1)
     answers = at_once(
         network,
