@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import (
     BindParameter,
     Column,
-    ColumnElement,
     Table,
     bindparam,
     delete,
@@ -87,11 +86,6 @@ def delete_rows(session: Session, model: type[SQLModel], keys: Collection[Any]) 
 def _find_key(model: type[SQLModel]) -> Column[Any]:
     (key,) = table_of(model).primary_key.columns
     return key
-
-
-def is_among(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Return the condition that a column has one of these values."""
-    return column.in_(values)
 
 
 def in_parts(values: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:

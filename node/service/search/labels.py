@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, select
+from sqlmodel import Session
 
-from node.store.bulk import in_parts
+from node.store.bulk import in_parts, table_of
+from node.store.prepared import Prepared
 from node.store.search_tables import SearchWordRow
 
 _MASK: Final = (1 << 63) - 1
@@ -29,6 +31,11 @@ _LADDER: Final = tuple(4**step - 1 for step in range(16))
 _FEW_AT_ONCE, _MANY_AT_ONCE = 3, 15
 _MANY_TERMS: Final = 32
 _SHORT_BYTES: Final = 4
+_WORD: Final = table_of(SearchWordRow).c
+#: Asked some times for each message. Made once: that costs more than asking it.
+_USED: Final = Prepared(
+    select(_WORD.label, _WORD.document).where(_WORD.label.in_(bindparam("labels", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,5 @@ def find_used(session: Session, labels: Sequence[int]) -> Mapping[int, int | Non
     """Return those of these labels that are in the index, with their documents."""
     found: dict[int, int | None] = {}
     for part in in_parts(labels):
-        statement = select(SearchWordRow.label, SearchWordRow.document).where(
-            col(SearchWordRow.label).in_(part)
-        )
-        found.update(session.exec(statement).all())
+        found.update((label, document) for label, document in _USED.ask(session, {"labels": part}))
     return found

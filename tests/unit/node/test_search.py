@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -25,6 +26,7 @@ from node.service.search.finding import SearchPage, search
 from node.service.search.indexing import (
     Document,
     forget_case,
+    forget_note,
     index_confidential,
     index_documents,
 )
@@ -347,3 +349,40 @@ async def test_programs_ask_in_a_body(network: Network) -> None:
     assert first["complete"]
     assert refused.status_code == 422
     assert refused.json()["type"] == "urn:trm:problem:not-searchable"
+
+
+def test_what_words_have_in_common_is_found_whatever_else_they_are_in(network: Network) -> None:
+    """Nothing is missed, twice there, or out of order, after erasures and renewals, page by page.
+
+    Two are about as frequent, one is rare, one is everywhere, one in nothing with another.
+    """
+    al = network.node("AL")
+    random = Random(11)  # noqa: S311 - always the same
+    case = handle_open_case(al, who=STAFF)
+    chances = {"alfa": 0.5, "beta": 0.4, "gama": 0.3, "delta": 0.02, "omega": 1.0}
+    words: dict[int, set[str]] = {}
+
+    def write(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            words.pop(number, None)  # what is written anew is the newest
+            words[number] = {word for word, often in chances.items() if random.random() < often}
+        new = ((number, " ".join(words[number])) for number in numbers)
+        index(al, (replace(document(*each), case_id=case.case_id) for each in new))
+
+    write(range(400))
+    for number in random.sample(range(400), 60):
+        al.transact(partial(forget_note, note_id=f"{number:032x}"))
+        del words[number]
+    write([*random.sample(sorted(words), 50), *range(400, 500)])
+    for asked in ("alfa beta", "gama beta", "alfa delta", "omega gama beta", "omega alfa"):
+        expected = [n for n in reversed(words) if words[n] >= set(asked.split())]
+        for limit in (50, 7):
+            found: list[str] = []
+            after: str | None = None
+            while True:
+                page: SearchPage = search(al, asked, who=STAFF, limit=limit, after=after)
+                found += [hit.note_id or "" for hit in page.hits]
+                after = page.after
+                if after is None:
+                    break
+            assert found == [f"{n:032x}" for n in expected], asked
