@@ -155,7 +155,11 @@ def build_parts(settings: NodeSettings) -> NodeParts:
     keystore = load_keystore(settings.keystore_path, unlock=read_unlock(settings))
     trusted_root = _read_trusted_root(settings.trusted_root)
     database = Database(settings.effective_database_url)
-    verify_schema(database)
+    try:
+        verify_schema(database)
+    except BaseException:
+        database.close()
+        raise
     tls = httpx.create_ssl_context()
     http, reading = (httpx.Client(timeout=HTTP_TIMEOUT, verify=tls) for _ in range(2))
     archive = RegistryArchive(database, trusted_root=trusted_root, clock=utc_now)
