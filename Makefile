@@ -28,7 +28,7 @@ demo: ## Run a hub and six Participants on this machine; ONCE=1: one scripted ca
 test: ## Run all tests; TESTS=path for some of them
 	@scripts/bootstrap dev
 	@scripts/system-packages
-	@exec $(PYTHON) -m pytest -q $(PARALLEL) $(TESTS)
+	@exec $(PYTHON) -m pytest -q -rfER $(PARALLEL) $(TESTS)
 
 .PHONY: coverage
 coverage: ## Run all tests and count which lines they reach, with its floor: half as long again
