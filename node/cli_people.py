@@ -3,14 +3,16 @@
 import getpass
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from console.accounts.models import AccountId
 from console.audit.chain import AuditBrokenError, AuditHead
 from console.refusals import say_refusal
+from node.adapters.keystore import Passphrase, load_keystore
 from node.domain.access import SYSTEM, Principal
+from node.domain.standing import Access
 from node.parts import NodeParts
 from node.service.audit import verify_audit
 from node.service.context import NodeContext, NodeError, NotFoundError
@@ -27,7 +29,9 @@ from node.service.people import (
     list_people,
 )
 from node.service.principals import describe_local, describe_person
+from node.service.second_word import handle_confirm_locally
 from node.service.tokens import TokenScope, TokenWish, handle_make_token, handle_revoke_tokens
+from node.settings import KeyStoreSettings
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 
@@ -43,6 +47,12 @@ _Channels = Annotated[
 _Confidential = Annotated[
     bool, typer.Option("--confidential", help="Open the strictly confidential part to them.")
 ]
+
+_ACCESS_WORDS: Final = {
+    Access.CONFIRMED: "",
+    Access.WAITING: "  waits for the word of a second person",
+    Access.REFUSED: "  access refused",
+}
 
 
 def find_local() -> Principal:
@@ -71,10 +81,19 @@ def _find(context: NodeContext, name: str) -> Person:
     raise NotFoundError(f"There is no account {name}: 'trm-node users' lists them.")
 
 
+def _say_if_waiting(context: NodeContext, name: str) -> None:
+    if _find(context, name).access is Access.WAITING:
+        typer.echo(
+            "What they may see counts once a colleague who may see the same has confirmed it in "
+            "the console. Nobody left who could: trm-node confirm-access NAME"
+        )
+
+
 def mount_people(app: typer.Typer, use_parts: UseParts) -> None:
     """Add the commands."""
     _mount_adding(app, use_parts)
     _mount_changing(app, use_parts)
+    _mount_confirming(app, use_parts)
     _mount_tokens(app, use_parts)
     _mount_audit(app, use_parts)
 
@@ -100,6 +119,7 @@ def _mount_adding(app: typer.Typer, use_parts: UseParts) -> None:
             )
             handle_add_account(parts.context, person, who=find_local())
             typer.echo(f"Added {name}. Next: trm-node sign-in-link {name}")
+            _say_if_waiting(parts.context, name)
 
         use_parts(use)
 
@@ -136,6 +156,7 @@ def _print_people(parts: NodeParts) -> None:
         channels = ", ".join(sorted(person.standing.channels))
         marked = f"  [{channels}]" if channels else ""
         marked += "  confidential part" if person.standing.confidential else ""
+        marked += _ACCESS_WORDS[person.access]
         typer.echo(f"{person.account.sign_in_name:{width}}  {state:10}  {roles}{marked}")
     if not people:
         typer.echo("Nobody yet: add the first person with 'trm-node add-user NAME --role ...'.")
@@ -159,6 +180,7 @@ def _mount_changing(app: typer.Typer, use_parts: UseParts) -> None:
             )
             handle_change_standing(parts.context, person.account.id, standing, who=find_local())
             typer.echo(f"Changed {name}: it counts from their next request on.")
+            _say_if_waiting(parts.context, name)
 
         use_parts(use)
 
@@ -186,6 +208,31 @@ def _mount_changing(app: typer.Typer, use_parts: UseParts) -> None:
             lambda context, account: handle_let_in(context, account, who=find_local()),
             f"{name} may sign in again.",
         )
+
+
+def _mount_confirming(app: typer.Typer, use_parts: UseParts) -> None:
+    @app.command()
+    def confirm_access(name: _Name) -> None:
+        """Confirm a person's access to cases where nobody is left in the console who could.
+
+        Access that somebody was given, or took up again by a one-time link, waits for a colleague
+        who has the same. For whoever holds the passphrase of the key store, which is asked for.
+        """
+
+        def use(parts: NodeParts) -> None:
+            person = _find(parts.context, name)
+            _prove_passphrase(parts.settings)
+            handle_confirm_locally(parts.context, person.account.id, who=find_local())
+            typer.echo(f"Confirmed {name}: it counts from their next request on.")
+
+        use_parts(use)
+
+
+def _prove_passphrase(settings: KeyStoreSettings) -> None:
+    """Ask for the passphrase; where a key file opens the key store, whoever runs this holds it."""
+    if settings.unlock_key_file is None:
+        typed = typer.prompt("Passphrase of the key store", hide_input=True)
+        load_keystore(settings.keystore_path, unlock=Passphrase(typed))
 
 
 def _mount_tokens(app: typer.Typer, use_parts: UseParts) -> None:

@@ -45,15 +45,26 @@ The strictly confidential part of a case is opened person by person (`confidenti
 who reads cases. Nobody changes their own roles or clearance; one active node administrator always
 stays; who administers or audits the node never has a role that shows content.
 
-**What this does not stop.** Whoever administers people makes one-time links, and a link replaces a
-password and second factor: an administrator who follows one meant for somebody else is that person,
-until that person finds that nothing of theirs works any more: password, code, passkeys, recovery
-codes and national login all end with it, so that it cannot go unnoticed. The audit log names who
-made the link and when it was followed: let an auditor look who is not the administrator. So it does
-for accounts that an administrator adds and signs in to. Whoever holds the
-machine, its key store and what opens it can read everything, without this software. `trm-node
-export-evidence` therefore asks for whom it is (`--for`), gives what this person may see, and stands
-in the audit log under the login's name.
+**Nobody lets themselves in.** Access to content that an administrator gives (a role, a channel, the
+confidential part), a one-time link that was followed, and an account that is opened again count
+once a second person has confirmed them: somebody who can sign in, has every channel in question
+(and the confidential part), and neither gave it nor gets it. Until then the account signs in and
+reads nothing. Colleagues see it in their inbox, telephone, and confirm or refuse it, on the page or
+by `/api/v1/waiting-access`; after 14 days it is refused. On a node where nobody ever had access
+nobody is asked: its first people come in at once, until one of them has set up a password. Where
+nobody is left who could confirm, `trm-node confirm-access NAME` does it on the machine, for whoever
+holds what opens the key store ([why, and each
+door](decisions/0037-access-waits-for-a-second-person.md)).
+
+**What this does not stop.** Two people who act together; a colleague who confirms without asking;
+an administrator who, at the first set-up, gives themselves a second account before anybody else has
+one, and keeps it: let an auditor, who is not the administrator, compare the list of people with
+reality then. A link replaces a password and second factor: password, code, passkeys, recovery codes
+and national login of before all end with it, so that it cannot go unnoticed. The audit log names
+who made a link, when it was followed, and who confirmed. Whoever holds the machine, its key store
+and what opens it can read everything, without this software. `trm-node export-evidence` therefore
+asks for whom it is (`--for`), gives what this person may see, and stands in the audit log under the
+login's name.
 
 ## Ways in
 

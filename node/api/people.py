@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from console.accounts.models import AccountId
-from node.api.conditional import SeenVersion, tag
+from node.api.conditional import RequiredVersion, SeenVersion, tag
 from node.api.doors import Doors
 from node.api.people_bodies import (
     DeviceBody,
@@ -19,10 +19,11 @@ from node.api.people_bodies import (
     TokenAsked,
     TokenBody,
     TokenMade,
+    WaitingBody,
 )
 from node.api.shapes import Id
 from node.domain.access import Permission, Principal
-from node.service import devices, people, tokens
+from node.service import devices, people, second_word, tokens
 from node.service.context import NodeContext
 
 
@@ -32,6 +33,7 @@ def create_people(context: NodeContext, doors: Doors) -> APIRouter:
     router.include_router(_create_people(context, doors))
     router.include_router(_create_ways_in(context, doors))
     router.include_router(_create_devices(context, doors))
+    router.include_router(_create_second_words(context, doors))
     router.include_router(_create_tokens(context, doors))
     return router
 
@@ -130,6 +132,28 @@ def _create_devices(context: NodeContext, doors: Doors) -> APIRouter:
     def end_device(account_id: Id, device_id: Id, who: Anybody) -> None:
         """Sign somebody out in one browser."""
         devices.handle_end_device(context, account_id, device_id, who=who)
+
+    return router
+
+
+def _create_second_words(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter(prefix="/waiting-access")
+    Colleague = Annotated[Principal, Depends(doors.who(*second_word.MAY_CONFIRM))]  # noqa: N806 - a type, in FastAPI's idiom
+
+    @router.get("")
+    def list_waiting(who: Colleague) -> list[WaitingBody]:
+        """List the people whose access waits for the word of the person behind this token."""
+        return [WaitingBody.of(each) for each in second_word.list_waiting(context, who=who)]
+
+    @router.post("/{account_id}/confirm", status_code=HTTPStatus.NO_CONTENT)
+    def confirm(account_id: Id, who: Colleague, seen: RequiredVersion) -> None:
+        """Say that somebody's access is right: ask them before, another way. It counts at once."""
+        second_word.handle_confirm(context, account_id, who=who, row_version=seen)
+
+    @router.post("/{account_id}/refuse", status_code=HTTPStatus.NO_CONTENT)
+    def refuse(account_id: Id, who: Colleague, seen: RequiredVersion) -> None:
+        """Say that somebody's access is not right: it has to be given anew."""
+        second_word.handle_refuse(context, account_id, who=who, row_version=seen)
 
     return router
 

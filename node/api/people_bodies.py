@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field
 
 from node.api.shapes import Asked
 from node.domain.access import Permission, Principal
+from node.domain.standing import Access
 from node.service.devices import Device
 from node.service.people import NewPerson, Person, Standing
+from node.service.second_word import Waiting
 from node.service.tokens import TokenScope, TokenView, TokenWish
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
@@ -62,6 +64,9 @@ class PersonBody(BaseModel):
     confidential: bool
     active: bool
     set_up: bool = Field(description="Whether they have set up a password and a second factor.")
+    access: Access = Field(
+        description="'waiting': what it shows counts once a second person has confirmed it."
+    )
     row_version: int
 
     @classmethod
@@ -77,7 +82,37 @@ class PersonBody(BaseModel):
             confidential=person.standing.confidential,
             active=account.is_active,
             set_up=account.password_hash is not None and account.totp_secret is not None,
+            access=person.access,
             row_version=person.row_version,
+        )
+
+
+class WaitingBody(BaseModel):
+    """Somebody whose access waits for the word of a second person."""
+
+    account_id: str
+    sign_in_name: str
+    display_name: str
+    roles: list[Role]
+    channels: list[Channel]
+    confidential: bool
+    asked_by: str = Field(description="Who gave it, or made their last sign-in link.")
+    asked_at: datetime
+    row_version: int
+
+    @classmethod
+    def of(cls, waiting: Waiting) -> "WaitingBody":
+        """Make it from what the service says."""
+        return cls(
+            account_id=waiting.account_id,
+            sign_in_name=waiting.sign_in_name,
+            display_name=waiting.display_name,
+            roles=sorted(waiting.roles),
+            channels=sorted(waiting.channels),
+            confidential=waiting.confidential,
+            asked_by=waiting.asked_by,
+            asked_at=waiting.asked_at,
+            row_version=waiting.row_version,
         )
 
 

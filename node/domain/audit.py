@@ -46,6 +46,8 @@ class Act(StrEnum):
     ACCOUNT_ADDED = "account_added"
     ROLES_CHANGED = "roles_changed"
     CLEARANCE_CHANGED = "clearance_changed"
+    ACCESS_CONFIRMED = "access_confirmed"
+    ACCESS_REFUSED = "access_refused"
     SHUT_OUT = "shut_out"
     LET_IN = "let_in"
     LINK_MADE = "link_made"

@@ -12,6 +12,7 @@ from node.domain.access import Principal
 from node.domain.audit import Act
 from node.service.audit import lock_chain, record
 from node.service.context import NodeContext
+from node.service.second_word import note_deed
 from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions
 from node.store.factor_tables import FACTOR_TABLES
 
@@ -28,6 +29,7 @@ def witness_for(
         actor = who or str(done.account_id)
         act, detail = Act(done.deed.value), dict(done.detail)
         record(context, session, actor, act, subject=str(done.account_id), detail=detail)
+        note_deed(context, session, done, who=who)
         if also is not None:
             also(session, done)
 

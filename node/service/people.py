@@ -1,7 +1,8 @@
 """The people of a node: who they are, what they may do and see, and their way in.
 
 Administrators decide it and never see what it opens: nobody has a role that shows content and one
-that administers or audits, and nobody changes their own roles or clearance.
+that administers or audits, nobody changes their own roles or clearance, and what they give counts
+only when a second person has confirmed it (``node.service.second_word``).
 """
 
 import re
@@ -24,11 +25,13 @@ from console.accounts.models import (
 from console.storage.witness import Done
 from node.domain.access import GRANTS, KEEPS_OUT, Permission, Principal
 from node.domain.audit import Act
+from node.domain.standing import Access
 from node.service.accounts import lock_people, open_accounts, open_sessions
 from node.service.audit import record
 from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
 from node.service.permitting import require
 from node.service.principals import split_channels, write_channels
+from node.service.second_word import held_names, note_gain
 from node.service.tokens import take_back_tokens_of
 from node.store.account_tables import AccountRow, ClearanceRow
 from node.store.kept_form_tables import KeptFormRow
@@ -101,6 +104,7 @@ class Person:
     account: Account
     standing: Standing
     row_version: int
+    access: Access = Access.CONFIRMED
 
 
 def handle_add_account(context: NodeContext, person: NewPerson, *, who: Principal) -> AccountId:
@@ -132,7 +136,8 @@ def handle_add_account(context: NodeContext, person: NewPerson, *, who: Principa
     )
 
     def clear(session: Session, _done: Done) -> None:
-        _set_clearance(context, session, account.id, person.standing, who=who)
+        row = _set_clearance(context, session, account.id, person.standing, who=who)
+        note_gain(context, session, row, had=frozenset(), who=who)
 
     if not open_accounts(context, who, also=clear).add_account(account, at=context.clock()):
         raise AccountError(
@@ -167,10 +172,11 @@ def handle_change_standing(
         account = session.get(AccountRow, account_id)
         if account is None:
             raise NotFoundError("There is no such account: list the people.")
-        clearance = session.get(ClearanceRow, account_id)
+        clearance = session.get(ClearanceRow, account_id, with_for_update=True)
         seen = 0 if clearance is None else clearance.row_version
         if row_version is not None and row_version != seen:
             raise StaleError("Somebody changed this person meanwhile: look at them again.")
+        had = held_names(account.roles.split(), clearance)
         was, account.roles = account.roles, " ".join(sorted(standing.roles))
         if was != account.roles:
             detail = {"was": was, "now": account.roles}
@@ -178,7 +184,8 @@ def handle_change_standing(
         session.add(account)
         session.flush()
         keep_an_administrator(session, was)
-        _set_clearance(context, session, account_id, standing, who=who)
+        row = _set_clearance(context, session, account_id, standing, who=who)
+        note_gain(context, session, row, had=had, who=who)
         _forget_kept_form(session, account_id)
 
     context.transact(change)
@@ -302,12 +309,13 @@ def _describe(account: Account, clearance: ClearanceRow | None) -> Person:
             confidential=clearance.confidential if clearance else False,
         ),
         row_version=clearance.row_version if clearance else 0,
+        access=Access(clearance.access) if clearance else Access.CONFIRMED,
     )
 
 
 def _set_clearance(
     context: NodeContext, session: Session, account_id: str, standing: Standing, *, who: Principal
-) -> None:
+) -> ClearanceRow:
     shows = bool(standing.roles & _SHOW_CONTENT)
     channels = write_channels(standing.channels) if shows else ""
     row = session.get(ClearanceRow, account_id)
@@ -323,6 +331,7 @@ def _set_clearance(
     row.channels, row.confidential = channels, standing.confidential
     row.row_version += 1
     session.add(row)
+    return row
 
 
 def _forget_kept_form(session: Session, account_id: str) -> None:

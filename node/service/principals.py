@@ -6,7 +6,8 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from console.accounts.models import Account
-from node.domain.access import Permission, Principal, list_permissions
+from node.domain.access import ABOUT_CONTENT, Permission, Principal, list_permissions
+from node.domain.standing import Access
 from node.service.context import NodeContext
 from node.store.account_tables import AccountRow, ClearanceRow
 from node.store.bulk import in_parts
@@ -61,6 +62,8 @@ def is_local(who: Principal) -> bool:
 def _describe(account_id: str, roles: Iterable[str], clearance: ClearanceRow | None) -> Principal:
     held = frozenset(Role(role) for role in roles)
     permissions = list_permissions(held, confidential=bool(clearance and clearance.confidential))
+    if clearance is not None and clearance.access != Access.CONFIRMED:
+        permissions -= ABOUT_CONTENT  # until a second person has confirmed it
     reads = Permission.READ_CASES in permissions
     return Principal(
         actor=account_id,

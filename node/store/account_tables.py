@@ -54,8 +54,24 @@ class ClearanceRow(SQLModel, table=True):
     channels: str = Field(max_length=100)
     #: Whether the strictly confidential part was opened to them by name.
     confidential: bool = False
-    #: Counts changes of roles and clearance: a stale page changes nothing.
+    #: Counts changes of roles, clearance and access: a stale page changes nothing.
     row_version: int = 1
+    #: Whether it counts: see ``node.domain.standing``.
+    access: str = Field(default="confirmed", max_length=12)
+    #: Who gave it, or made the last link: an actor, and the person behind it if there is one.
+    given_by: str | None = Field(default=None, max_length=120)
+    giver: str | None = Field(default=None, max_length=32)
+    #: Since when it waits for somebody's word.
+    asked_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class HeldRow(SQLModel, table=True):
+    """A channel, or the confidential part, that somebody of this node had: kept for good."""
+
+    __tablename__: ClassVar[str] = "access_held"
+
+    name: str = Field(primary_key=True, max_length=30)
+    since: datetime = Field(sa_type=Moment)
 
 
 class ApiTokenRow(SQLModel, table=True):

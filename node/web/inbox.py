@@ -19,6 +19,7 @@ from node.service.context import NotFoundError
 from node.service.permitting import ForbiddenError
 from node.service.reading import PAGE, Item, list_items
 from node.service.records import IN, OUT
+from node.service.second_word import list_waiting
 from node.service.work.listing import Place, list_lines
 from node.web.alerts import describe_alerts
 from node.web.item_words import describe_line
@@ -68,8 +69,8 @@ def _find_home(roles: Container[str]) -> str:
     return "/audit" if Role.AUDITOR in roles else "/directory"
 
 
-def _has_items(signed_in: SignedIn) -> bool:
-    return may(signed_in, Permission.WORK_CASES) or may(signed_in, Permission.APPROVE)
+def _has_items(who: Principal) -> bool:
+    return who.may(Permission.WORK_CASES) or who.may(Permission.APPROVE)
 
 
 def create_inbox_router(site: Site) -> APIRouter:
@@ -78,13 +79,15 @@ def create_inbox_router(site: Site) -> APIRouter:
 
     @router.get("/")
     def show_waiting(request: Request, who: ActiveSession, after: str = "") -> Response:
-        if not _has_items(who):
-            return go_to(_find_home(who.account.roles))
-        return _show_items(site, request, who, after=after)
+        if _has_items(site.principal(who)):
+            return _show_items(site, request, who, after=after)
+        if may(who, Permission.READ_CASES):  # by their role, and not confirmed yet
+            return site.page(request, "access_waits.html")
+        return go_to(_find_home(who.account.roles))
 
     @router.get("/mine")
     def show_mine(request: Request, who: ActiveSession, after: str = "") -> Response:
-        if not _has_items(who):
+        if not _has_items(site.principal(who)):
             raise ForbiddenError(
                 msg("Items are looked after by focal points and approvers: ask one.")
             )
@@ -144,6 +147,7 @@ def _show_items(
         next=write_place(page.next),
         can_write=principal.may(Permission.WORK_CASES),
         alerts=describe_alerts(site, who),
+        colleagues_wait=not after and bool(list_waiting(site.context, who=principal)),
         look_of=look_of,
         say_type=say_type,
     )

@@ -47,12 +47,14 @@ from node.web.message import create_message_router
 from node.web.owed import create_owed_router
 from node.web.passing_on import create_passing_on_router
 from node.web.searching import create_searching_router
+from node.web.second_words import create_second_words_router
 from node.web.settings import create_settings_router
 from node.web.shelters import create_shelters_router
 from node.web.site import Site
 
 _ROUTERS: Final = (
     create_inbox_router,
+    create_second_words_router,
     create_items_router,
     create_owed_router,
     create_searching_router,

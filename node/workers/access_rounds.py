@@ -1,12 +1,16 @@
-"""What access needs done again and again: chaining the audit log, noting channels of before."""
+"""What access needs done again and again: the audit log, channels of before, what lapses."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from node.service.audit import chain_due
 from node.service.channel_filling import fill_channels
 from node.service.context import NodeContext
+from node.service.second_word import lapse_waiting
+
+#: How often it looks for access that waited for too long.
+_LAPSES_EVERY: Final = timedelta(hours=1)
 
 
 class AccessRounds:
@@ -17,6 +21,7 @@ class AccessRounds:
     def __init__(self, context: NodeContext) -> None:
         self._context = context
         self._after: str | None = ""
+        self._looked_at: datetime | None = None
 
     async def run_round(self) -> None:
         """Chain what is due, and look through some more of what was stored before."""
@@ -24,3 +29,7 @@ class AccessRounds:
             pass
         if self._after is not None:
             self._after = await asyncio.to_thread(fill_channels, self._context, after=self._after)
+        now = self._context.clock()
+        if self._looked_at is None or now - self._looked_at >= _LAPSES_EVERY:
+            await asyncio.to_thread(lapse_waiting, self._context)
+            self._looked_at = now

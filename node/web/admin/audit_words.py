@@ -45,6 +45,8 @@ ACT_WORDS: Final[Mapping[str, Message]] = {
     Act.ACCOUNT_ADDED: pmsg("audit", "Person added"),
     Act.ROLES_CHANGED: pmsg("audit", "Roles changed"),
     Act.CLEARANCE_CHANGED: pmsg("audit", "Channels changed"),
+    Act.ACCESS_CONFIRMED: pmsg("audit", "Access confirmed"),
+    Act.ACCESS_REFUSED: pmsg("audit", "Access refused"),
     Act.SHUT_OUT: pmsg("audit", "Person shut out"),
     Act.LET_IN: pmsg("audit", "Person let in again"),
     Act.LINK_MADE: pmsg("audit", "Sign-in link made"),

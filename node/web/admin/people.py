@@ -30,7 +30,12 @@ from node.service.people import (
     list_people,
     load_person,
 )
-from node.web.admin.people_words import ROLE_CHOICES, describe_problem, look_at_account
+from node.web.admin.people_words import (
+    ROLE_CHOICES,
+    describe_problem,
+    look_at_access,
+    look_at_account,
+)
 from node.web.labels import explain_codes, say_code
 from node.web.site import (
     Form,
@@ -56,6 +61,8 @@ class PersonFacts:
 
     person: Person
     look: Look
+    #: Said only while what they may see does not count.
+    access: Look | None
 
 
 def create_people_router(site: Site) -> APIRouter:
@@ -68,7 +75,10 @@ def create_people_router(site: Site) -> APIRouter:
         return site.page(
             request,
             "admin/people.html",
-            people=[PersonFacts(each, look_at_account(each.account)) for each in people],
+            people=[
+                PersonFacts(each, look_at_account(each.account), look_at_access(each))
+                for each in people
+            ],
             own_id=who.account.id,
             say_code=say_code,
         )
@@ -198,6 +208,7 @@ def show_person(
         person=person,
         account=person.account,
         look=look_at_account(person.account),
+        access=look_at_access(person),
         devices=list_devices(site.context, account_id, who=principal),
         is_self=account_id == who.account.id,
         has_mail=site.context.postman is not None,

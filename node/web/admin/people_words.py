@@ -6,7 +6,8 @@ from typing import Final
 from console.accounts.models import Account
 from console.i18n import Message, msg, pmsg
 from console.rendering import FormErrors
-from node.service.people import AccountError, AccountProblem
+from node.domain.standing import Access
+from node.service.people import AccountError, AccountProblem, Person
 from node.web.states import Look
 from protocol.policy.facts import Role
 
@@ -87,6 +88,12 @@ PROBLEMS: Final[Mapping[AccountProblem, tuple[str, Message]]] = {
 _NOT_ACTIVE: Final = Look(pmsg("account", "Shut out"), "neutral", "ban")
 _NOT_SET_UP: Final = Look(pmsg("account", "Not set up yet"), "warn", "hourglass")
 _ACTIVE: Final = Look(pmsg("account", "May sign in"), "ok", "circle-check")
+_ACCESS: Final = {
+    Access.WAITING: Look(
+        msg("Waits for the word of a colleague who may read the same"), "warn", "hourglass"
+    ),
+    Access.REFUSED: Look(msg("Access refused, or not confirmed in 14 days"), "danger", "ban"),
+}
 
 
 def look_at_account(account: Account) -> Look:
@@ -94,6 +101,11 @@ def look_at_account(account: Account) -> Look:
     if not account.is_active:
         return _NOT_ACTIVE
     return _NOT_SET_UP if account.password_hash is None else _ACTIVE
+
+
+def look_at_access(person: Person) -> Look | None:
+    """Say that what somebody may see does not count; None: it does, or there is none of it."""
+    return _ACCESS.get(person.access) if person.standing.channels else None
 
 
 def describe_problem(error: AccountError) -> FormErrors:

@@ -101,6 +101,7 @@ def list_commands(machine: Machine) -> Mapping[str, Sequence[Sequence[str]]]:
         "sign-in-link": [("new",)],
         "deactivate-user": [("new",)],
         "reactivate-user": [("new",)],
+        "confirm-access": [("new",)],
         "token": [("program", "--channel", "police")],
         "revoke-token": [("program",)],
         "verify-audit-log": [()],

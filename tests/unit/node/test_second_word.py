@@ -1,0 +1,238 @@
+"""Access to content waits for a second person: when, for whose word, and how it ends."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import pytest
+from sqlmodel import select
+
+from console.accounts.models import AccountId, hash_token, parse_token
+from node.domain.access import ABOUT_CONTENT, Permission, Principal
+from node.domain.standing import STEPS, WAITS_FOR, Access, AccessEvent, AccessStepError, step
+from node.service.accounts import open_accounts
+from node.service.audit import list_audit
+from node.service.context import NodeContext, NotFoundError, StaleError
+from node.service.people import (
+    NewPerson,
+    Standing,
+    handle_add_account,
+    handle_change_standing,
+    handle_let_in,
+    handle_make_sign_in_link,
+    handle_shut_out,
+    load_person,
+)
+from node.service.permitting import ForbiddenError
+from node.service.principals import load_people
+from node.service.second_word import (
+    SomebodyCanError,
+    handle_confirm,
+    handle_confirm_locally,
+    handle_refuse,
+    lapse_waiting,
+    list_waiting,
+)
+from node.store.account_tables import HeldRow
+from node.workers.access_rounds import AccessRounds
+from protocol.identifiers import Channel
+from protocol.policy.facts import Role
+from tests.support.node import FakeClock, Network, make_network
+from tests.support.people import LOCAL, acting
+
+ADMIN = acting("chief", Role.NODE_ADMIN)
+
+
+@pytest.fixture
+def network(url_of: Callable[[str], str]) -> Iterator[Network]:
+    """One node, on each database."""
+    made = make_network(["AL"], url_of=url_of)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def al(network: Network) -> NodeContext:
+    """One node."""
+    return network.node("AL")
+
+
+@pytest.fixture
+def clock(network: Network) -> FakeClock:
+    """Its time."""
+    return network.clock
+
+
+def _standing(
+    *channels: Channel, confidential: bool = False, role: Role = Role.FOCAL_POINT
+) -> Standing:
+    return Standing(
+        roles=frozenset({role}), channels=frozenset(channels), confidential=confidential
+    )
+
+
+def _add(al: NodeContext, name: str, standing: Standing) -> AccountId:
+    person = NewPerson(sign_in_name=name, display_name=name, standing=standing)
+    return handle_add_account(al, person, who=ADMIN)
+
+
+def _follow(al: NodeContext, name: str) -> None:
+    """Follow a link of the administrator's, and set password and second factor."""
+    token = parse_token(handle_make_sign_in_link(al, name, who=ADMIN))
+    assert token is not None
+    store = open_accounts(al)
+    link = store.consume_link(hash_token(token), at=al.clock())
+    assert link is not None
+    store.save_credentials(
+        link.account_id, password_hash="a hash", totp_secret="JBSWY3DP", totp_last_step=0
+    )
+
+
+def _who(al: NodeContext, account_id: str) -> Principal:
+    with al.database.reading() as session:
+        return load_people(session, [account_id])[account_id]
+
+
+def _reads(al: NodeContext, account_id: str) -> bool:
+    """Tell whether they may read anything; what may nothing of content has no channel either."""
+    who = _who(al, account_id)
+    if not who.permissions & ABOUT_CONTENT:
+        assert not who.channels
+        return False
+    return True
+
+
+def _version(al: NodeContext, account_id: AccountId) -> int:
+    return load_person(al, account_id, who=ADMIN).row_version
+
+
+def _set_up(al: NodeContext, name: str, standing: Standing) -> AccountId:
+    """Add the first person of a node, who comes in at once."""
+    account_id = _add(al, name, standing)
+    _follow(al, name)
+    assert _reads(al, account_id)
+    return account_id
+
+
+def test_what_follows_what_is_a_table() -> None:
+    """Whatever shows more asks again; only what waits is confirmed, refused, or lapses."""
+    for state, event in product(Access, AccessEvent):
+        if (state, event) in STEPS:
+            assert step(state, event) is STEPS[state, event]
+        else:
+            with pytest.raises(AccessStepError):
+                step(state, event)
+    settles = {event for (state, event) in STEPS if state is Access.CONFIRMED}
+    assert settles == {AccessEvent.GRANTED, AccessEvent.LINK_FOLLOWED, AccessEvent.LET_IN}
+    assert {found for (_, event), found in STEPS.items() if event in settles} == {Access.WAITING}
+    assert [key for key, found in STEPS.items() if found is Access.CONFIRMED] == [
+        (Access.WAITING, AccessEvent.CONFIRMED)
+    ]
+
+
+def test_the_first_people_of_a_node_come_in_without_a_word(al: NodeContext) -> None:
+    """Nobody ever had anything: there is nobody to ask. Once somebody can sign in, it is over."""
+    first, second = _add(al, "first", _standing(*Channel)), _add(al, "second", _standing(*Channel))
+    assert _reads(al, first)
+    assert _reads(al, second)
+    _follow(al, "first")
+    assert _reads(al, first)
+    with al.database.reading() as session:
+        assert set(session.exec(select(HeldRow.name))) >= set(Channel)
+    third = _add(al, "third", _standing(Channel.TREND))
+    assert not _reads(al, third)
+    _follow(al, "second")
+    assert not _reads(al, second)
+    assert [each.sign_in_name for each in list_waiting(al, who=_who(al, first))] == [
+        "second",
+        "third",
+    ]
+    handle_shut_out(al, first, who=ADMIN)  # what was ever held is kept, though nobody has it now
+    assert not _reads(al, _add(al, "fourth", _standing(Channel.TREND)))
+
+
+def test_a_colleague_with_the_same_access_confirms_what_they_saw(al: NodeContext) -> None:
+    """Not the one who waits, not who gave it, not one of another channel, and not blindly."""
+    whole = _set_up(al, "whole", _standing(*Channel, confidential=True))
+    fresh = _add(al, "fresh", _standing(Channel.POLICE))
+    seen = _version(al, fresh)
+    colleague = _who(al, whole)
+    for other in (
+        acting(fresh, channels=Channel),
+        acting("care", channels=[Channel.ASSISTANCE]),
+        acting("chief", channels=Channel),
+        LOCAL,
+    ):
+        with pytest.raises((NotFoundError, ForbiddenError)):
+            handle_confirm(al, fresh, who=other, row_version=seen)
+    with pytest.raises(StaleError):
+        handle_confirm(al, fresh, who=colleague, row_version=seen + 1)
+    assert not _reads(al, fresh)
+    handle_confirm(al, fresh, who=colleague, row_version=seen)
+    assert _who(al, fresh).channels == {Channel.POLICE}
+    with pytest.raises(NotFoundError):
+        handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    # more waits again, the same and less do not
+    handle_change_standing(al, fresh, _standing(Channel.POLICE), who=ADMIN)
+    assert _reads(al, fresh)
+    handle_change_standing(al, fresh, _standing(Channel.POLICE, confidential=True), who=ADMIN)
+    assert not _reads(al, fresh)
+    with pytest.raises(NotFoundError):  # who confirms has the confidential part as well
+        handle_confirm(
+            al, fresh, who=acting("plain", channels=Channel), row_version=_version(al, fresh)
+        )
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    assert _who(al, fresh).may(Permission.READ_CONFIDENTIAL)
+    auditor = acting("auditor", Role.AUDITOR)
+    told = [each for each in list_audit(al, who=auditor) if each.action == "access_confirmed"]
+    assert {(each.actor, each.subject) for each in told} == {(str(whole), str(fresh))}
+
+
+def test_what_takes_the_place_of_somebody_waits(al: NodeContext) -> None:
+    """A link that was followed, and an account opened again, wait; a link nobody followed not."""
+    whole = _set_up(al, "whole", _standing(*Channel))
+    officer = _add(al, "officer", _standing(Channel.POLICE))
+    _follow(al, "officer")
+    handle_confirm(al, officer, who=_who(al, whole), row_version=_version(al, officer))
+    handle_make_sign_in_link(al, "officer", who=ADMIN)
+    assert _reads(al, officer)
+    _follow(al, "officer")
+    assert not _reads(al, officer)
+    handle_refuse(al, officer, who=_who(al, whole), row_version=_version(al, officer))
+    assert load_person(al, officer, who=ADMIN).access is Access.REFUSED
+    handle_change_standing(al, officer, _standing(Channel.POLICE), who=ADMIN)  # the same again
+    assert not _reads(al, officer)
+    handle_change_standing(al, officer, _standing(role=Role.AUDITOR), who=ADMIN)
+    handle_change_standing(al, officer, _standing(Channel.POLICE), who=ADMIN)
+    assert [each.account_id for each in list_waiting(al, who=_who(al, whole))] == [officer]
+    handle_confirm(al, officer, who=_who(al, whole), row_version=_version(al, officer))
+    handle_shut_out(al, officer, who=ADMIN)
+    handle_let_in(al, officer, who=ADMIN)
+    assert not _reads(al, officer)
+
+
+async def test_what_waits_for_too_long_is_refused(al: NodeContext, clock: FakeClock) -> None:
+    """Also before the round has come that says so; it has to be given anew."""
+    whole = _set_up(al, "whole", _standing(*Channel))
+    fresh = _add(al, "fresh", _standing(Channel.POLICE))
+    clock.advance(days=WAITS_FOR.days)
+    with pytest.raises(NotFoundError):
+        handle_confirm(al, fresh, who=_who(al, whole), row_version=_version(al, fresh))
+    assert list_waiting(al, who=_who(al, whole)) == []
+    await AccessRounds(al).run_round()
+    assert lapse_waiting(al) == 0
+    assert load_person(al, fresh, who=ADMIN).access is Access.REFUSED
+    with pytest.raises(NotFoundError):
+        handle_confirm_locally(al, fresh, who=LOCAL)
+
+
+def test_the_machine_confirms_only_what_nobody_else_can(al: NodeContext) -> None:
+    """It names whom to ask while there is one; an administrator in a browser is refused."""
+    whole = _set_up(al, "whole", _standing(*Channel))
+    fresh = _add(al, "fresh", _standing(Channel.POLICE))
+    with pytest.raises(SomebodyCanError, match="whole"):
+        handle_confirm_locally(al, fresh, who=LOCAL)
+    handle_shut_out(al, whole, who=ADMIN)
+    with pytest.raises(NotFoundError):
+        handle_confirm_locally(al, fresh, who=ADMIN)
+    handle_confirm_locally(al, fresh, who=LOCAL)
+    assert _reads(al, fresh)
