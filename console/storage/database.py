@@ -101,7 +101,10 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Run a reading transaction: one consistent view. Objects that are changed are not kept.
+        """Run a reading transaction: one consistent view. Write nothing in it.
+
+        Objects that are changed are not kept. A server that was restarted within the last second is
+        met by whoever reads first, who is told so: nobody repeats it.
 
         On PostgreSQL the driver is told to commit, not the session: after a rollback it throws away
         every statement that it had prepared on the connection, and after a commit the session
@@ -159,7 +162,8 @@ def _prepare_postgresql(engine: Engine) -> None:
     """Let a connection that rested be tried before it is used, and keep what was prepared on it.
 
     Where there is much to do, connections do not rest, and to try each would be a question more
-    for each transaction. What fails all the same is repeated by whoever repeats transactions.
+    for each transaction. A transaction that fails all the same is repeated by whoever repeats
+    transactions; a reading is not.
     """
 
     @event.listens_for(engine, "connect")

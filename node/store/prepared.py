@@ -10,6 +10,7 @@ hears all of them.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,14 +89,14 @@ class Prepared:
             return [tuple(row) for row in connection.execute(self._statement, dict(values))]
         values = _pad(values)
         form = self._find_form(connection.dialect, values)
-        cursor = driver.cursor()
+        filled = form.fill(values)
         try:
-            cursor.execute(form.sql, form.fill(values))
-            return form.read(cursor.fetchall())
+            with closing(driver.cursor()) as cursor:
+                cursor.execute(form.sql, filled)
+                rows = cursor.fetchall()
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _refuse(connection, form.sql, error) from error
-        finally:
-            cursor.close()
+            raise _refuse(connection, driver, form.sql, error) from error
+        return form.read(rows)
 
     def do(self, session: Session, rows: Sequence[Values]) -> None:
         """Execute it for each of these; all have the same names and lengths of lists."""
@@ -105,16 +106,15 @@ class Prepared:
             return
         padded = [_pad(row) for row in rows]
         form = self._find_form(connection.dialect, padded[0])
-        cursor = driver.cursor()
+        filled = [form.fill(row) for row in padded]
         try:
-            if len(padded) == 1:
-                cursor.execute(form.sql, form.fill(padded[0]))
-            else:
-                cursor.executemany(form.sql, [form.fill(row) for row in padded])
+            with closing(driver.cursor()) as cursor:
+                if len(filled) == 1:
+                    cursor.execute(form.sql, filled[0])
+                else:
+                    cursor.executemany(form.sql, filled)
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _refuse(connection, form.sql, error) from error
-        finally:
-            cursor.close()
+            raise _refuse(connection, driver, form.sql, error) from error
 
     def _find_form(self, dialect: Dialect, values: Values) -> _Form:
         shape = (
@@ -131,6 +131,8 @@ class Prepared:
         state = compiled.construct_expanded_state(dict(values))
         named: dict[str, tuple[str, int | None]] = {name: (name, None) for name in values}
         for name, parts in state.parameter_expansion.items():
+            if type(values[name]) is not list:  # only lists are told apart by their lengths
+                raise TypeError(f"Give {name} as a list.")
             named |= {part: (name, number) for number, part in enumerate(parts)}
         fixed = {**state.parameters, **_find_defaults(compiled)}
         order: Sequence[str] = state.positiontup or list(state.parameters)
@@ -209,12 +211,17 @@ def _find_readers(statement: Statement, dialect: Dialect) -> list[tuple[int, _Pr
     return readers
 
 
-def _refuse(connection: Connection, sql: str, error: Exception) -> BaseException:
-    """Return what SQLAlchemy says of a driver's error; a connection that is lost is given up."""
+def _refuse(connection: Connection, driver: Any, sql: str, error: Exception) -> BaseException:
+    """Return what SQLAlchemy says of a driver's error.
+
+    Where a connection was lost, those that rest in the pool were mostly lost with it: all are given
+    up, so that whoever repeats a transaction does not meet one after another.
+    """
     dialect = connection.dialect
-    lost = dialect.is_disconnect(error, connection.connection, None)  # type: ignore[arg-type]  # an error of this driver
+    lost = dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]  # an error of this driver
     if lost:
         connection.invalidate(error)
+        connection.engine.dispose()
     return DBAPIError.instance(
         sql,
         None,

@@ -1,10 +1,11 @@
 """Statements without SQLAlchemy's execution: the same answers, errors and savepoints."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -188,6 +189,32 @@ def test_a_lost_connection_is_given_up(postgres_cluster: PostgresCluster) -> Non
             assert Prepared(select(CASE.c.case_id)).ask(session, {}) == []
 
 
+def test_all_connections_are_given_up_when_one_was_lost(postgres_cluster: PostgresCluster) -> None:
+    """A server that was restarted under load costs one transaction, not one for each connection."""
+    with postgres_cluster.schemas() as url_of, closing(Database(url_of("AL"))) as made:
+        migrate(made)
+        with ExitStack() as open_now:
+            for _ in range(4):  # as many as are used at once
+                session = open_now.enter_context(made.transaction())
+                Prepared(select(CASE.c.case_id)).ask(session, {})
+        with psycopg.connect(postgres_cluster.conninfo("postgres"), autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE application_name = %s",
+                [made.url.query["application_name"]],
+            )
+        lost = sum(not _is_there(made) for _ in range(5))
+        assert lost <= 1
+
+
+def _is_there(database: Database) -> bool:
+    try:
+        with database.transaction() as session:
+            return Prepared(select(CASE.c.case_id)).ask(session, {}) == []
+    except (OperationalError, InterfaceError):
+        return False
+
+
 def test_who_listens_hears_them(database: Database, session: Session) -> None:
     """A listener of the engine is told each statement, and nothing else changes."""
     heard: list[str] = []
@@ -204,6 +231,12 @@ def test_who_listens_hears_them(database: Database, session: Session) -> None:
     event.remove(database.engine, "before_cursor_execute", note)
     assert len(heard) == 2
     assert listened == changes[1]()
+
+
+def test_a_list_is_given_as_a_list(session: Session) -> None:
+    """A tuple of another length would be taken for the first one."""
+    with pytest.raises(TypeError, match="names as a list"):
+        Prepared(BY_NAME).ask(session, {"names": ("a", "b"), "peer": "XK"})
 
 
 def test_a_default_that_is_made_each_time_is_refused(session: Session) -> None:
