@@ -10,7 +10,7 @@ import typer
 
 from contact_registry.files import using
 from contact_registry.trust.storage import exclusive
-from node.adapters.keystore import FileKeyStore, save_keystore
+from node.adapters.keystore import FileKeyStore, load_unlock_key, save_keystore
 from node.adapters.new_keys import make_anew
 from node.adapters.registry import sign_keys
 from node.cli_people import find_local
@@ -53,7 +53,17 @@ def mount_replace_keys(
     """Add the command; the port is that of the other commands."""
 
     @app.command()
-    def replace_keys() -> None:
+    def replace_keys(
+        new_unlock_key: Annotated[
+            Path | None,
+            typer.Option(
+                help="Seal the key store for this unlock key from now on (made by 'unlock-key'), "
+                "because the old one may be in wrong hands, too.",
+                exists=True,
+                dir_okay=False,
+            ),
+        ] = None,
+    ) -> None:
         """Make all keys anew, because somebody may have a copy of the key store.
 
         Stop the node first. Signing, encryption, registry and broker keys are new, and so is the
@@ -70,13 +80,19 @@ def mount_replace_keys(
         """
 
         def replace(parts: NodeParts) -> None:
+            unlock = (
+                read_unlock(parts.settings)
+                if new_unlock_key is None
+                else load_unlock_key(new_unlock_key)
+            )
             # First what people have to know: broken off in between, all of it is done again.
             count = give_up_what_is_open(parts.context, actor=find_local().actor)
             path, now = parts.settings.keystore_path, utc_now()
             with exclusive(path.resolve().parent):
                 fresh = make_anew(parts.keystore, validities=plan_first_keys(now, EpochPolicy()))
-                unlock = read_unlock(parts.settings)
                 save_keystore(fresh, path, unlock=unlock, overwrite=True)
+            if new_unlock_key is not None:
+                typer.echo(f"It opens with {new_unlock_key} alone: set TRM_NODE_UNLOCK_KEY_FILE.")
             typer.echo(f"{path}: all keys are new. Nobody knows them before they are published.")
             typer.echo(f"Given up, to be written again: {count} messages.")
             typer.echo("Make a new backup, and destroy the old ones: they hold the stolen keys.")

@@ -61,14 +61,14 @@ def look_at_due(context: NodeContext, *, limit: int = AT_ONCE) -> int:
         ).all()
         if rows:
             hall = Hall.enter(context, session)
-            told = {row.item_id: (row.rung, row.told_at) for row in rows}
+            told = {row.item_id: (row.rung, row.due_rung, row.told_at) for row in rows}
             for row, _ in work_on_each(session, rows, lambda row: _look_at(hall, row)):
                 hall.forget(row.item_id)
                 row.look_at = hall.now + _PUT_OFF
                 session.add(row)
             for item_id in hall.write():
                 row = session.get_one(WorkItemRow, item_id)
-                row.rung, row.told_at = told[item_id]  # nobody was, after all
+                row.rung, row.due_rung, row.told_at = told[item_id]  # nobody was, after all
                 row.look_at = hall.now + _PUT_OFF
             if hall.history:
                 log.info("items_told", count=len(hall.history))

@@ -120,6 +120,17 @@ def test_who_was_told_is_written_for_the_others_when_the_store_refuses_one(
     keep_deadlines(xk)
     assert told(xk, number[refused])
 
+    order(refuse)  # as its time runs out: that is to be told later, too
+    network.clock.advance(days=20)
+    keep_deadlines(xk)
+    items = {item.message_id: item for item in load_items(xk)}
+    assert items[sound].due_rung > items[refused].due_rung == 0
+    order(accept)
+    network.clock.advance(minutes=6)
+    keep_deadlines(xk)
+    items = {item.message_id: item for item in load_items(xk)}
+    assert items[refused].due_rung == items[sound].due_rung
+
 
 def refusal(context: NodeContext, item_id: str) -> tuple[str, str]:
     """Return what makes the store refuse the history of an item, and what ends that."""

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from node.adapters.keystore import (
     FileKeyStore,
+    KeyStoreError,
     UnlockKey,
     load_keystore,
     load_unlock_key,
@@ -141,3 +142,9 @@ def test_the_command_replaces_the_keys_and_says_what_follows(
     assert done.exit_code == 0, done.stderr
     assert "to be written again: 0" in done.stdout
     assert load_keystore(path, unlock=unlock).account_key != before.account_key
+    new = tmp_path / "new.key"
+    assert run(app, ["unlock-key", str(new)]).exit_code == 0
+    assert str(new) in run(app, ["replace-keys", "--new-unlock-key", str(new)]).stdout
+    assert load_keystore(path, unlock=load_unlock_key(new)).participant == "AL"
+    with pytest.raises(KeyStoreError):  # whoever has the old one opens nothing any more
+        load_keystore(path, unlock=unlock)
