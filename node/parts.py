@@ -146,6 +146,17 @@ def build_postman(settings: NodeSettings) -> SmtpPostman | None:
     return SmtpPostman(rules, clock=utc_now)
 
 
+def _open_database(url: str) -> Database:
+    """Open a database that has today's tables; raises ``SchemaError``, and leaves nothing open."""
+    database = Database(url)
+    try:
+        verify_schema(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def build_parts(settings: NodeSettings) -> NodeParts:
     """Open key store and database and what is known of the registry. Blocking.
 
@@ -154,12 +165,7 @@ def build_parts(settings: NodeSettings) -> NodeParts:
     """
     keystore = load_keystore(settings.keystore_path, unlock=read_unlock(settings))
     trusted_root = _read_trusted_root(settings.trusted_root)
-    database = Database(settings.effective_database_url)
-    try:
-        verify_schema(database)
-    except BaseException:
-        database.close()
-        raise
+    database = _open_database(settings.effective_database_url)
     tls = httpx.create_ssl_context()
     http, reading = (httpx.Client(timeout=HTTP_TIMEOUT, verify=tls) for _ in range(2))
     archive = RegistryArchive(database, trusted_root=trusted_root, clock=utc_now)
