@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
+import nats.errors
 from nats.aio.msg import Msg
 
 from console.process.tls_transport import TlsClient
@@ -89,7 +90,7 @@ class MailboxPull:
         self._unread_bytes = 0
         self._received_bytes = 0
         self._is_flooded = False
-        #: Where messages come one by one, the next is handed on without asking for others.
+        #: Where messages come one by one, the next is waited for at once, with one request.
         self._came_alone = False
         is_small = traffic is TrafficClass.CHUNK
         self._least_bytes = min(_LEAST_CHUNK_BYTES if is_small else _LEAST_BYTES, _MOST_BYTES)
@@ -130,16 +131,25 @@ class MailboxPull:
         same comes with the next call.
         """
         self._check_orderly()
-        if len(self._ready) < batch:
-            await self._request(batch - len(self._ready), wait=0)
-        if not self._ready and wait > 0:
+        if self._came_alone and wait > 0 and not self._ready:
             await self._request(1, wait=wait)
-            if self._ready and batch > 1 and not self._came_alone:
-                await self._request(batch - 1, wait=0)
+            if self._ready and batch > 1 and _has_company(self._ready[-1]):
+                await self._request(batch - len(self._ready), wait=0)
+        else:
+            await self._gather_company(batch, wait)
         self._came_alone = len(self._ready) <= 1
         found = [self._ready.popleft() for _ in range(min(batch, len(self._ready)))]
         self._unread_bytes -= sum(len(message.data) for message in found)
         return found
+
+    async def _gather_company(self, batch: int, wait: float) -> None:
+        """Ask for what is there, and wait for something where nothing is."""
+        if len(self._ready) < batch:
+            await self._request(batch - len(self._ready), wait=0)
+        if not self._ready and wait > 0:
+            await self._request(1, wait=wait)
+            if self._ready and batch > 1:
+                await self._request(batch - 1, wait=0)
 
     async def _request(self, batch: int, *, wait: float) -> None:
         """Ask for ``batch`` messages and return when they came or the broker ended the request."""
@@ -206,6 +216,14 @@ class MailboxPull:
     async def _next_within(self, seconds: float) -> _Status | None:
         async with asyncio.timeout(seconds):
             return await self._events.get()
+
+
+def _has_company(message: Msg) -> bool:
+    """Say whether the broker had more when it sent this; what cannot be read is judged later."""
+    try:
+        return message.metadata.num_pending > 0
+    except (nats.errors.Error, ValueError):
+        return False
 
 
 def _is_end(event: _Status) -> bool:
