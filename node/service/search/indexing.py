@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Final
 
 from sqlalchemy import insert
@@ -68,11 +69,9 @@ def index_documents(context: NodeContext, session: Session, documents: Sequence[
         return
     generation = lock_state(session).generation
     _take_out(session, [document.subject_id for document in documents], like=documents)
+    find_key = cache(partial(make_key, context, generation=generation))
     keys = [
-        [
-            make_key(context, term, kind=each.kind, channel=each.channel, generation=generation)
-            for term in sorted(each.terms)
-        ]
+        [find_key(term, kind=each.kind, channel=each.channel) for term in sorted(each.terms)]
         for each in documents
     ]
     numbers = _add_rows(context, session, documents, keys, generation=generation)
