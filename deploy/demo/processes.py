@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from hub.broker import tether
+from hub.broker.starting import interrupts_held, start_tethered
 
 _STOP_SECONDS: Final = 15.0
 _COMMAND_SECONDS: Final = 120.0
@@ -108,23 +108,9 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    tether.__file__,
-                    str(os.getpid()),
-                    self._program,
-                    "run",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,  # Ctrl-C is for the demo, which stops its parts in order
-            )
+        command = [self._program, "run"]
+        with self._log.open("ab") as output, interrupts_held():
+            self._process = start_tethered(command, environment=self._environment, output=output)
 
     def wait_until(self, path: str, *, seconds: float) -> None:
         """Return when ``path`` answers 200; raises ``ProcessFailedError`` if it never does."""

@@ -1,7 +1,6 @@
 """A nats-server of our own, as a child process: for the demo, tests, and a pilot on one machine."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from hub.broker import tether
 from hub.broker.config import BrokerConfig, render_server_config
 from hub.broker.operator import OperatorMaterial
+from hub.broker.starting import interrupts_held, start_tethered
 
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 10.0
@@ -93,17 +92,9 @@ class EmbeddedBroker:
             render_server_config(self._config, self._material, issued_at=self._clock()),
             encoding="utf-8",
         )
-        command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
-        command += [str(find_server_binary()), "-c", str(file)]
-        with (state / "broker-start.log").open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program and file, no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,  # Ctrl-C is for the hub, which stops it in order
-            )
+        command = [str(find_server_binary()), "-c", str(file)]
+        with (state / "broker-start.log").open("wb") as output, interrupts_held():
+            self._process = start_tethered(command, environment=self._environment, output=output)
         try:
             port = self._wait_for_port(self._process)
         except EmbeddedBrokerError:
