@@ -111,6 +111,15 @@ class HandedAgainRow(SQLModel, table=True):
     last_at: datetime = Field(sa_type=Moment)
 
 
+class FollowedAccountRow(SQLModel, table=True):
+    """The broker account of a peer that what waits for it was last handed over to."""
+
+    __tablename__: ClassVar[str] = "followed_account"
+
+    peer: str = Field(primary_key=True, max_length=8)
+    account: str = Field(max_length=60)
+
+
 class MachineMailRow(SQLModel, table=True):
     """A machine message that waits to leave; it is signed when it does."""
 

@@ -9,7 +9,7 @@ import structlog
 
 from node.service.context import NodeContext
 from node.service.holding import release_held_back
-from node.service.moved_peers import follow_moved, list_accounts
+from node.service.moved_peers import follow_moved
 from node.workers.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
@@ -65,14 +65,17 @@ class RegistryRefresh:
         now = self._context.clock()
         if timedelta(0) <= now - self._last < _SHORTEST_PAUSE:
             return
-        before = list_accounts(self._context)
+        await self._follow_moved()  # also what somebody else fetched, or what failed the last time
         version = await asyncio.to_thread(self._refresh)
         self._last = self._context.clock()
         self._refreshed.set()
         log.info("registry_refreshed", version=version)
-        moved = await asyncio.to_thread(follow_moved, self._context, before)
-        if moved:
-            log.info("handed_over_again_to_moved", count=moved)
+        await self._follow_moved()
         released = await asyncio.to_thread(release_held_back, self._context)
         if released:
             log.info("held_back_messages_released", count=released)
+
+    async def _follow_moved(self) -> None:
+        moved = await asyncio.to_thread(follow_moved, self._context)
+        if moved:
+            log.info("handed_over_again_to_moved", count=moved)

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from node.service import moved_peers
 from node.service.composing import handle_send
-from node.service.moved_peers import follow_moved, list_accounts
+from node.service.moved_peers import follow_moved
 from node.workers.registry_refresh import RegistryRefresh
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
@@ -45,11 +48,48 @@ async def test_whoever_moved_gets_again_what_waits_at_the_old_place(network: Net
     assert received(network, "XK") == [sent]
 
 
-def test_who_is_new_or_was_unknown_has_not_moved(network: Network) -> None:
-    """Nothing is brought forward for a Participant that had no account before."""
+def test_who_is_new_has_not_moved(network: Network) -> None:
+    """Nothing is brought forward for a Participant that had no account before, nor twice."""
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    assert follow_moved(al, {}) == 0
-    assert follow_moved(al, list_accounts(al)) == 0
-    assert follow_moved(al, {"XK": "another"}) == 1
+    assert follow_moved(al) == 0
+    move(network, "XK")
+    assert follow_moved(al) == 1
+    assert follow_moved(al) == 0
+
+
+async def test_a_move_that_somebody_else_fetched_is_followed(network: Network) -> None:
+    """Signing a change of the directory looked at the registry first; the next look sees it."""
+    al = network.node("AL")
+    handle_send(al, make_draft(), who=acting("u"))
+    network.collect("AL")
+    assert follow_moved(al) == 0
+    version = move(network, "XK")
+    refresh = RegistryRefresh(al, refresh=lambda: version, interval=timedelta(minutes=1))
+    await refresh.refresh_now()
+    assert network.collect("AL") == 1
+
+
+async def test_a_store_that_fails_loses_no_move(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at the registry fails, and the next one follows; also without a hub to ask."""
+    al = network.node("AL")
+    handle_send(al, make_draft(), who=acting("u"))
+    network.collect("AL")
+    assert follow_moved(al) == 0
+    fetch = RegistryRefresh(al, refresh=lambda: move(network, "XK"), interval=timedelta(minutes=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(moved_peers, "_bring_forward", _fail)
+        with pytest.raises(OSError, match="no room"):
+            await fetch.refresh_now()
+    assert network.collect("AL") == 0
+    without_hub = RegistryRefresh(al, refresh=_fail, interval=timedelta(minutes=1))
+    with pytest.raises(OSError, match="no room"):
+        await without_hub.refresh_now()
+    assert network.collect("AL") == 1
+
+
+def _fail(*_: object, **__: object) -> int:
+    raise OSError("no room")
