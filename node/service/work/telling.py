@@ -6,9 +6,10 @@ who learns that something waits and asks a colleague. Only a node without people
 says so among its alarms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -82,6 +83,8 @@ class Hall:
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     #: Notices to be mailed, by item and reader; one that waits already is not queued again.
     mail: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    #: What writes down elsewhere that somebody was told, by item: timelines, notes for webhooks.
+    elsewhere: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
 
     @classmethod
     def enter(cls, context: NodeContext, session: Session) -> "Hall":
@@ -104,19 +107,23 @@ class Hall:
         """Tell nobody of an item after all: its look failed."""
         self.history.pop(item_id, None)
         self.mail.pop(item_id, None)
+        self.elsewhere.pop(item_id, None)
 
     def write(self) -> set[str]:
-        """Write the history of all items that were looked at, and queue what is to be mailed.
+        """Write down who was told of the items that were looked at, and queue what is to be mailed.
 
-        Returns the items of which the store refuses that: each is tried alone then, so that one
-        keeps nobody from being told of the others. What another transaction is in the way of is
-        raised: all of it is tried again.
+        Returns the items of which the store refuses that, and forgets them: each is tried alone
+        then, so that one keeps nobody from being told of the others. What another transaction is in
+        the way of is raised: all of it is tried again.
         """
         self.session.flush()  # what was done with an item comes before who was told of it
         items = [*self.history]
         if not items or self._write_of(items):
             return set()
-        return {item_id for item_id in items if not self._write_of([item_id])}
+        refused = {item_id for item_id in items if not self._write_of([item_id])}
+        for item_id in refused:
+            self.forget(item_id)
+        return refused
 
     def _write_of(self, items: Sequence[str]) -> bool:
         try:
@@ -131,6 +138,9 @@ class Hall:
                     if (item_id, reader) not in waiting
                 ]
                 insert_rows(self.session, NoticeRow, letters)
+                for item_id in items:
+                    for write in self.elsewhere.get(item_id, ()):
+                        write()
         except OperationalError:
             raise
         except DBAPIError as error:
@@ -245,13 +255,15 @@ def _announce(hall: Hall, row: WorkItemRow, audiences: Sequence[Audience]) -> No
     if row.case_id is not None:
         return
     escalates = bool(_ESCALATES & set(audiences))
-    announce(
+    note = partial(
+        announce,
         hall.session,
         NoteKind.ITEM_ESCALATED if escalates else NoteKind.ITEM_REMINDED,
         at=hall.now,
         subject=row.item_id,
         channel=Channel(row.channel) if row.channel else None,
     )
+    hall.elsewhere.setdefault(row.item_id, []).append(note)
 
 
 def _tell_route(hall: Hall, row: WorkItemRow) -> bool:
@@ -298,7 +310,8 @@ def _note_in_case(hall: Hall, row: WorkItemRow, audience: Audience) -> None:
     if row.case_id is None:
         return
     escalates = audience in _ESCALATES
-    add_event(
+    entry = partial(
+        add_event,
         hall.session,
         kind=EventKind.ITEM_ESCALATED if escalates else EventKind.ITEM_REMINDED,
         at=hall.now,
@@ -308,3 +321,4 @@ def _note_in_case(hall: Hall, row: WorkItemRow, audience: Audience) -> None:
         code=audience,
         channel=row.channel,
     )
+    hall.elsewhere.setdefault(row.item_id, []).append(entry)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from node.domain.approvals import ApprovalState
+from node.domain.events import EventKind
 from node.domain.work import LONGEST_DUE, ItemKind, ItemState
 from node.service.composing import handle_send
 from node.service.context import NodeContext
@@ -19,6 +20,7 @@ from node.service.work.items import NewItem, load_item, open_item
 from node.store.account_tables import ClearanceRow
 from node.store.consent_tables import ApprovalRow
 from node.store.link_tables import LinkGapRow
+from node.store.tables import EventRow
 from node.store.work_tables import WorkEventRow, WorkItemRow
 from node.workers.deadlines import keep_deadlines
 from protocol.identifiers import Channel
@@ -121,8 +123,12 @@ def test_who_was_told_is_written_for_the_others_when_the_store_refuses_one(
     assert told(xk, number[refused])
 
     order(refuse)  # as its time runs out: that is to be told later, too
-    network.clock.advance(days=20)
-    keep_deadlines(xk)
+    reminders = {each: list_reminders(xk, each) for each in (refused, sound)}
+    for _ in range(2):
+        network.clock.advance(days=10)
+        keep_deadlines(xk)
+    assert list_reminders(xk, refused) == reminders[refused]  # nobody was reminded of it
+    assert len(list_reminders(xk, sound)) > len(reminders[sound])
     items = {item.message_id: item for item in load_items(xk)}
     assert items[sound].due_rung > items[refused].due_rung == 0
     order(accept)
@@ -130,6 +136,13 @@ def test_who_was_told_is_written_for_the_others_when_the_store_refuses_one(
     keep_deadlines(xk)
     items = {item.message_id: item for item in load_items(xk)}
     assert items[refused].due_rung == items[sound].due_rung
+
+
+def list_reminders(context: NodeContext, message_id: str) -> list[EventKind]:
+    """Return the entries of the case's timeline that say that people were told of a message."""
+    with context.database.reading() as session:
+        kinds = session.exec(select(EventRow.kind).where(EventRow.message_id == message_id))
+        return [EventKind(kind) for kind in kinds if kind.startswith("item_")]
 
 
 def refusal(context: NodeContext, item_id: str) -> tuple[str, str]:
