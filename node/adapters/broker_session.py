@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from console.process.tls_transport import TlsClient
 from node.adapters.mailbox_pull import MailboxPull
-from node.domain.ports import LinkDownError
+from node.domain.ports import LinkDownError, NoLinkError
 from protocol.subjects import AccountId, TrafficClass
 
 _CLOSE_SECONDS: Final = 3.0
@@ -69,11 +69,13 @@ class BrokerSession:
     ) -> Msg:
         """Publish, and return the broker's answer; raises :class:`LinkDownError`.
 
+        :class:`NoLinkError` where the connection had ended before: nothing was published.
+
         What :meth:`run` does for any work, for the two things that are done for every message:
         without tasks of its own, since those cost more than the question.
         """
         if self.over.done():
-            raise LinkDownError(f"The connection to the broker ended: {self.over.result()}")
+            raise NoLinkError(f"The connection to the broker ended: {self.over.result()}")
         self._questions += 1
         reply = f"{self._inbox}.{self._questions}"
         answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()

@@ -30,7 +30,13 @@ from node.adapters.mailbox_pull import (
     BrokerUnrulyError,
     MailboxUnavailableError,
 )
-from node.domain.ports import Clock, LinkDownError, MailboxFullError, NoMailboxError
+from node.domain.ports import (
+    Clock,
+    LinkDownError,
+    MailboxFullError,
+    NoLinkError,
+    NoMailboxError,
+)
 from protocol.errors import LocalProtocolError, MalformedError
 from protocol.limits import LIMITS
 from protocol.subjects import (
@@ -140,6 +146,7 @@ class BrokerLink:
         self._state = LinkState(LinkStatus.DOWN, clock())
         self._session: BrokerSession | None = None
         self._up = asyncio.Event()
+        self._times_up = 0
 
     @property
     def state(self) -> LinkState:
@@ -150,6 +157,11 @@ class BrokerLink:
     def is_up(self) -> bool:
         """Whether publishing has a chance now."""
         return self._state.status is LinkStatus.UP
+
+    @property
+    def times_up(self) -> int:
+        """How often a connection came up, renewals included."""
+        return self._times_up
 
     # ------------------------------------------------------------------------- keeping it up
 
@@ -200,6 +212,7 @@ class BrokerLink:
 
     def _offer(self, session: BrokerSession) -> None:
         self._session = session
+        self._times_up += 1
         self._up.set()
         self._report(LinkStatus.UP, None)
 
@@ -257,8 +270,9 @@ class BrokerLink:
         ``transport_id`` travels in clear and names the attempt to the broker, which takes it once;
         pass the same one when trying again. ``timeout`` in seconds.
 
-        Raises :class:`~node.domain.ports.LinkDownError` (whether it arrived is not known),
-        :class:`~node.domain.ports.MailboxFullError`, :class:`~node.domain.ports.NoMailboxError`.
+        Raises :class:`~node.domain.ports.LinkDownError` (whether it arrived is not known), and
+        :class:`~node.domain.ports.NoLinkError`, :class:`~node.domain.ports.MailboxFullError`,
+        :class:`~node.domain.ports.NoMailboxError` (it did not).
         """
         if len(envelope) > LIMITS.envelope:
             raise LocalProtocolError(
@@ -267,7 +281,7 @@ class BrokerLink:
             )
         session = self._session
         if session is None:
-            raise LinkDownError("There is no connection to the broker now: try again later.")
+            raise NoLinkError("There is no connection to the broker now: try again later.")
         subject = mailbox_subject(
             recipient=recipient,
             sender=self._identity.account,

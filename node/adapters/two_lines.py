@@ -37,6 +37,11 @@ class TwoLines:
         """Whether messages and receipts have a chance now; large things may have to wait."""
         return self._small.is_up
 
+    @property
+    def times_up(self) -> int:
+        """How often either connection came up."""
+        return self._small.times_up + self.large.times_up
+
     async def run(self) -> None:
         """Keep both up until cancelled; raises what ended one unexpectedly, and then ends both."""
         try:

@@ -20,6 +20,10 @@ class LinkDownError(Exception):
     """The broker cannot be reached now: try again with the same transport id."""
 
 
+class NoLinkError(LinkDownError):
+    """There was no connection to the broker: nothing left. Try again with the same transport id."""
+
+
 class MailboxFullError(Exception):
     """The recipient's mailbox takes no more from us now: try again later.
 
@@ -94,6 +98,11 @@ class MailboxLink(Protocol):
         """Say whether publishing has a chance now."""
         ...
 
+    @property
+    def times_up(self) -> int:
+        """How often a connection came up: what failed for want of one has a chance again."""
+        ...
+
     async def publish(
         self,
         *,
@@ -105,7 +114,8 @@ class MailboxLink(Protocol):
     ) -> PublishAck:
         """Put an envelope into a mailbox; returns when it is on the broker's disk.
 
-        Raises ``LinkDownError``, ``MailboxFullError``, ``NoMailboxError``.
+        Raises ``LinkDownError`` (whether it arrived is not known), ``NoLinkError``,
+        ``MailboxFullError``, ``NoMailboxError`` (it did not).
         """
         ...
 

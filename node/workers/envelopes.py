@@ -5,7 +5,13 @@ from typing import Final
 
 import structlog
 
-from node.domain.ports import LinkDownError, MailboxFullError, MailboxLink, NoMailboxError
+from node.domain.ports import (
+    LinkDownError,
+    MailboxFullError,
+    MailboxLink,
+    NoLinkError,
+    NoMailboxError,
+)
 from node.service import dispatching
 from node.service.composing import PRIORITY
 from node.service.context import NodeContext
@@ -28,7 +34,7 @@ log = structlog.get_logger(__name__)
 _PUBLISH_SECONDS: Final = 5.0
 
 #: After these the envelope is in no mailbox, as far as the broker can be believed.
-_STAYED: Final = (MailboxFullError, NoMailboxError, NoRecipientKeyError)
+_STAYED: Final = (MailboxFullError, NoLinkError, NoMailboxError, NoRecipientKeyError)
 _EXPECTED: Final = (LinkDownError, FalseDuplicateError, *_STAYED)
 
 

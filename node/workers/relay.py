@@ -89,7 +89,7 @@ class Relay:
             context.signals.messages.listen(self._wake)
         if Kind.RECEIPTS in self._kinds:
             context.signals.receipts.listen(self._wake)
-        self._was_up = False
+        self._times_up = 0
         self._valve = MailboxValve(context)
         self._clock_watch = ClockWatch()
         self._tried_all: tuple[datetime, float] | None = None
@@ -98,12 +98,11 @@ class Relay:
     async def run_round(self) -> None:
         """Wait until something is due and the broker can be reached; hand it over; record it."""
         if not self._link.is_up:
-            self._was_up = False
             await wait_for_event(self._wake, at_most=0.2)
             return
-        if not self._was_up:
+        if self._times_up != (times_up := self._link.times_up):
             await asyncio.to_thread(dispatching.hurry, self._context)
-            self._was_up = True
+            self._times_up = times_up
         thorough = self._is_time_for_all()
         spans: list[timedelta | None] = []
         has_looked = False

@@ -7,7 +7,7 @@ import pytest
 
 from node.adapters.jetstream import LinkStatus
 from node.adapters.two_lines import TwoLines
-from node.domain.ports import LinkDownError
+from node.domain.ports import NoLinkError
 from protocol.limits import LIMITS
 from protocol.subjects import AccountId, TrafficClass
 from tests.support.broker import BrokerPlace, LinkedNode, Running, TestParticipant
@@ -43,7 +43,7 @@ async def test_what_is_small_goes_while_the_other_line_is_down(
             (b"chunk", TrafficClass.CHUNK),
             (LARGE, TrafficClass.MESSAGE),
         ):
-            with pytest.raises(LinkDownError):
+            with pytest.raises(NoLinkError):
                 await put(lines, second.account, envelope, traffic)
         assert lines.is_up
         assert lines.state.status is LinkStatus.DOWN
@@ -64,6 +64,7 @@ async def test_both_lines_run_and_end_together(place: BrokerPlace, pair: Pair) -
     async with LinkedNode(place, second) as other, Running(lines.run):
         await asyncio.gather(small.wait_until_up(), large.wait_until_up())
         assert lines.state.status is LinkStatus.UP
+        assert lines.times_up == 2
         await put(lines, second.account, LARGE, TrafficClass.MESSAGE)
         await put(lines, second.account, b"chunk", TrafficClass.CHUNK)
         for traffic in (TrafficClass.LARGE, TrafficClass.CHUNK):

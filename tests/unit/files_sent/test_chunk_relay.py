@@ -43,6 +43,7 @@ class Line:
 
     judge: Callable[[TrafficClass], Exception | None] = lambda _traffic: None
     is_up: bool = True
+    times_up: int = 1
     taken: list[tuple[TrafficClass, str, bytes]] = field(default_factory=list)
     on_the_line: int = 0
     most_on_the_line: int = 0
@@ -59,7 +60,7 @@ class Line:
         traffic: TrafficClass,
         transport_id: str,
         envelope: bytes,
-        timeout: float,  # noqa: ARG002, ASYNC109 - the port's shape
+        timeout: float,  # noqa:  ASYNC109 - the port's shape
     ) -> Confirmed:
         """Take it, refuse it, or keep whoever asks waiting."""
         self.on_the_line += 1
@@ -82,10 +83,10 @@ class Line:
 
     async def fetch(
         self,
-        traffic: TrafficClass,  # noqa: ARG002 - the port's shape
+        traffic: TrafficClass,
         *,
-        batch: int,  # noqa: ARG002 - the port's shape
-        wait: float,  # noqa: ARG002 - the port's shape
+        batch: int,
+        wait: float,
     ) -> list[Delivery]:
         """Nothing comes."""
         return []

@@ -39,6 +39,7 @@ class Broker:
 
     published: list[dict[str, Any]] = field(default_factory=list)
     is_up: bool = True
+    times_up: int = 1
 
     async def publish(self, **what: Any) -> Ack:
         """Take it."""
@@ -47,7 +48,7 @@ class Broker:
         self.published.append(what)
         return Ack()
 
-    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
         """Give nothing."""
         return []
 

@@ -163,6 +163,7 @@ class ScriptedLink:
     failures: list[Exception] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
     is_up: bool = True
+    times_up: int = 1
 
     async def publish(self, **what: Any) -> Ack:
         """Fail or take it."""
@@ -171,7 +172,7 @@ class ScriptedLink:
         self.published.append(what)
         return Ack()
 
-    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> list[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> list[Any]:
         """Give nothing."""
         return []
 

@@ -65,6 +65,7 @@ class Link:
 
     waiting: Sequence[Any] = ()
     is_up: bool = True
+    times_up: int = 1
     duplicate: bool = False
     sequence: int = 1
 
@@ -72,7 +73,7 @@ class Link:
         """Take it."""
         return self
 
-    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
         """Give what waits."""
         taken, self.waiting = self.waiting, ()
         return taken

@@ -46,6 +46,7 @@ class Broker:
     #: Whether acknowledgements come through.
     hears: bool = True
     is_up: bool = True
+    times_up: int = 1
 
     async def publish(
         self,
@@ -71,7 +72,7 @@ class Broker:
         _traffic: TrafficClass,
         *,
         batch: int,
-        wait: float,  # noqa: ARG002 - the port's
+        wait: float,
     ) -> Sequence[Any]:
         """Give what waits."""
         taken, self.waiting = self.waiting[:batch], self.waiting[batch:]
@@ -139,7 +140,7 @@ def pair(postgres_cluster: PostgresCluster) -> Iterator[Pair]:
             code: replace(
                 context,
                 database=Database(urls[code]),
-                random=Random(f"second {code}").randbytes,  # noqa: S311 - repeatable
+                random=Random(f"second {code}").randbytes,
             )
             for code, context in network.nodes.items()
         }
@@ -184,7 +185,7 @@ def owed(pair: Pair) -> int:
 @pytest.mark.parametrize("stored", [True, False], ids=["after the commit", "before it"])
 async def test_what_a_killed_process_had_fetched_is_taken_in_by_the_other(
     pair: Pair,
-    stored: bool,  # noqa: FBT001 - a row of the table
+    stored: bool,
 ) -> None:
     """Killed before or after its commit, without a word to the broker: all is here, and once."""
     broker = Broker(pair.network)

@@ -61,13 +61,14 @@ class Link:
     published: list[str] = field(default_factory=list)
     waiting: list["Letter"] = field(default_factory=list)
     is_up: bool = True
+    times_up: int = 1
 
     async def publish(self, *, transport_id: str, **_: Any) -> "Link.Ack":
         """Take it."""
         self.published.append(transport_id)
         return self.Ack(duplicate=self.duplicates.pop(0) if self.duplicates else False)
 
-    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
         """Give what waits."""
         taken, self.waiting = self.waiting[:batch], self.waiting[batch:]
         return taken

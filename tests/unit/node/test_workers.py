@@ -11,8 +11,9 @@ from sqlmodel import Session, SQLModel, select
 
 from contact_registry.errors import RegistryUnavailableError
 from contact_registry.models import EncryptionKeyEntry
-from node.domain.ports import LinkDownError, MailboxFullError, NoMailboxError
+from node.domain.ports import LinkDownError, MailboxFullError, NoLinkError, NoMailboxError
 from node.service import plain_intake, quarantine, reading, receiving
+from node.service.cancelling import handle_cancel
 from node.service.composing import handle_send
 from node.store.bulk import insert_rows
 from node.store.tables import MessageRow, OutboxRow, ReceiptDueRow
@@ -49,6 +50,7 @@ class ScriptedLink:
     published: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[Any] = field(default_factory=list)
     is_up: bool = True
+    times_up: int = 1
 
     async def publish(self, **what: Any) -> Ack:
         """Fail or take it."""
@@ -57,7 +59,7 @@ class ScriptedLink:
         self.published.append(what)
         return Ack()
 
-    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, _traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
         """Give what waits."""
         taken, self.waiting = self.waiting[:batch], self.waiting[batch:]
         return taken
@@ -143,14 +145,44 @@ async def test_nothing_is_claimed_while_the_broker_is_away(
     handle_send(network.node("AL"), make_draft(), who=acting("u"))
     link.is_up = False
     await worker.run_round()
-    link.is_up = True
+    link.is_up, link.times_up = True, 2
     link.failures = [LinkDownError("down")]
     await worker.run_round()
     link.is_up = False
     await worker.run_round()
-    link.is_up = True
+    link.is_up, link.times_up = True, 3
     await worker.run_round()
     assert len(link.published) == 1
+
+
+async def test_what_waited_for_the_other_line_goes_when_that_comes_up(
+    network: Network, relay: tuple[Relay, ScriptedLink]
+) -> None:
+    """The line for large things alone was down: with it, what it failed goes, without its pause."""
+    worker, link = relay
+    handle_send(network.node("AL"), make_draft(), who=acting("u"))
+    link.failures = [NoLinkError("the other line is down")]
+    await worker.run_round()
+    await worker.run_round()
+    assert link.published == []
+    link.times_up = 2
+    await worker.run_round()
+    assert len(link.published) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "certain"), [(NoLinkError("no connection"), True), (LinkDownError("lost"), False)]
+)
+async def test_what_had_no_connection_has_not_left(
+    network: Network, relay: tuple[Relay, ScriptedLink], failure: Exception, *, certain: bool
+) -> None:
+    """Taking it back is certain then; where a connection was lost meanwhile, nobody knows."""
+    worker, link = relay
+    al = network.node("AL")
+    sent = handle_send(al, make_draft(), who=acting("u"))
+    link.failures = [failure]
+    await worker.run_round()
+    assert handle_cancel(al, sent.message_id, who=STAFF).certain is certain
 
 
 async def test_the_relay_rests_until_it_is_woken(
