@@ -19,11 +19,11 @@ from typing import Final
 import structlog
 from sqlalchemy import BindParameter, and_, bindparam, func, or_
 from sqlalchemy import select as sql_select
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from console.i18n import Message, nmsg
 from console.process.tasks import describe_failure
+from console.storage.columns import leave_unread
 from node.service.context import NodeContext
 from node.service.records import IN, open_signed
 from node.store.bulk import delete_rows, in_parts, insert_rows, table_of, update_rows
@@ -165,7 +165,8 @@ def follow_due(context: NodeContext, followers: Sequence[Follower], *, limit: in
     opened = _open_all(context, claimed)
     try:
         context.transact(lambda session: _apply(context, session, opened, followers))
-    except Exception:  # noqa: BLE001 - each is tried alone, where what fails is recorded and shown
+    except Exception as error:  # noqa: BLE001 - each is tried alone, where what fails is recorded and shown
+        log.warning("followed_one_by_one", count=len(opened), error=describe_failure(error))
         for each in opened:
             _follow_alone(context, each, followers)
     return len(claimed)
@@ -242,7 +243,7 @@ def _apply(
         notes.update(follow_id for (follow_id,) in _STILL.ask(session, asked))
         found = session.exec(
             select(MessageRow)
-            .options(defer(MessageRow.signed_payload_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .options(leave_unread(MessageRow.signed_payload_sealed))
             .where(col(MessageRow.message_id).in_([each.message_id for each in part]))
         )
         rows.update((row.message_id, row) for row in found)

@@ -23,6 +23,7 @@ from node.service.permitting import require
 from node.service.records import IN, OUT
 from node.store.link_tables import LinkGapRow, LinkGoneRow, RestoreQuestionRow
 from node.store.tables import EvidenceRow, LinkHeadRow, MessageRow, OutboxRow, ReceiptDueRow
+from protocol.identifiers import ParticipantCode
 
 #: A receipt comes in seconds. After this without one, and without any other sign of life since the
 #: message was handed over, the other side does not work.
@@ -188,7 +189,8 @@ def _describe(context: NodeContext, session: Session, peer: str, known: _Known) 
         now=context.clock(),
     )  # fmt: skip
     owed, owed_since = known.sums.owed.get(peer, (0, None))
-    keys = known.directory.keys.get(peer) if known.directory is not None else None  # type: ignore[call-overload]  # a code out of the store is a Participant's
+    listed = known.directory.keys if known.directory is not None else {}
+    keys = listed.get(ParticipantCode(peer))
     return LinkView(
         peer=peer,
         state=state,
