@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.assets import STATIC_PREFIX, StaticAssets
+from console.digits import read_number
 from console.face import ConsoleSettings, RandomBytes
 from console.problems import ProblemPages, record_incident
 
@@ -61,6 +62,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 """On every response, whatever its status."""
 
+_FIT_64_BITS: Final = 18
 _STRICT_TRANSPORT: Final = "max-age=63072000; includeSubDomains"
 
 
@@ -171,8 +173,7 @@ def _is_port_suffix(text: str) -> bool:
 def announced_length(headers: Headers) -> int:
     """Read ``Content-Length``; 0 where there is none or nonsense (the count then decides)."""
     text = headers.get("content-length", "0")
-    is_number = text.isascii() and text.isdecimal() and len(text) <= 18  # noqa: PLR2004  18 digits fit 64 bits
-    return int(text) if is_number else 0
+    return read_number(text, digits=_FIT_64_BITS) or 0
 
 
 def limit_body(receive: Receive, limit: int) -> Receive:

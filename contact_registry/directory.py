@@ -91,9 +91,9 @@ class Directory:
             key=lambda entry: (entry.valid_from, entry.key_id),
         )
 
-    def authority(self, id: AuthorityId) -> Authority | None:  # noqa: A002 - the field's own name
+    def authority(self, authority_id: AuthorityId) -> Authority | None:
         """Return the authority of this identifier, valid or ended, or None."""
-        return self._authorities.get(id)
+        return self._authorities.get(authority_id)
 
     def age(self, now: datetime) -> timedelta:
         """How long ago this view was verified against the registry host."""

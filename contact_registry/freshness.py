@@ -28,7 +28,7 @@ from contact_registry.drills.schedule import RULES, DrillRules, list_desk_phases
 from contact_registry.drills.states import DrillState
 from contact_registry.models import Authority, ListedBy
 from contact_registry.standing_in import find_valid
-from protocol.identifiers import ParticipantCode
+from protocol.identifiers import ParticipantCode, get_participant_of
 
 #: A confirmation without a review date of its own is good for half a year.
 CONFIRMED_FOR: Final = timedelta(days=180)
@@ -192,7 +192,7 @@ def score_participants(
     last = find_last_results(drills)
     pairs: dict[ParticipantCode, list[DeskPhase]] = {}
     for authority, phase in list_desk_phases(directory, at):
-        code = ParticipantCode(authority.id.split("-", 1)[0])
+        code = get_participant_of(authority.id)
         pairs.setdefault(code, []).append((authority.id, phase))
     return tuple(
         ParticipantScore(

@@ -172,11 +172,11 @@ def _spell_out(
 ) -> Iterator[Row]:
     """Describe each field of an entry that came or went as a whole; what it leaves open is not."""
     came = kind is ChangeKind.ADDED if is_new is None else is_new
-    for field, value in content.items():
-        if field in {"format", "participant"} or value is False:
+    for field, found in content.items():
+        if field in {"format", "participant"} or found is False:
             continue
-        if field in _NAMED and isinstance(value, Mapping):
-            value = list(value)  # noqa: PLW2901 - many entries at once are listed by their names
+        # Many entries at once are listed by their names.
+        value = list(found) if field in _NAMED and isinstance(found, Mapping) else found
         if field in {"calendar", "terms"} and isinstance(value, Mapping):
             yield from _spell_out(kind, value, names, is_new=came)
             continue

@@ -4,11 +4,11 @@ Names are the paths of the document, with dots: ``telephones.0.e164``. They are 
 :mod:`contact_registry.editing.forms`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from console.i18n import Message, msg, pmsg
@@ -87,9 +87,8 @@ class EntryChoices:
 _LANGUAGES: Final[Choices] = tuple(LANGUAGES.items())
 
 
-def _named(name: str, **more: object) -> FormField:
-    fields: Mapping[str, object] = {"name": name, "label": FIELD_LABELS[name], **more}
-    return FormField(**fields)  # type: ignore[arg-type]  # the caller's names are those of the class
+def _named(name: str, **more: Any) -> FormField:
+    return FormField(name=name, label=FIELD_LABELS[name], **more)
 
 
 TELEPHONE_FIELDS: Final = (

@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from typing_extensions import override
 
 from console.accounts.models import SignedIn
+from console.digits import read_number
 from console.guard import require_roles
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors, Renderer
@@ -173,8 +174,8 @@ def get_text(form: FormData, name: str) -> str:
 
 def get_seen(form: FormData) -> int:
     """Return the row version that the page showed; one that nobody has if the form has none."""
-    text = get_text(form, "seen")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - more digits than versions
+    seen = read_number(get_text(form, "seen"))
+    return -1 if seen is None else seen
 
 
 def is_one_line(text: str, *, most: int) -> bool:

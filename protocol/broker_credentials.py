@@ -24,6 +24,8 @@ from protocol.signing import SIGNATURE_BYTES
 MAX_TOKEN_CHARACTERS: Final = 64 * 1024
 
 _TOKEN_VERSION: Final = 2
+#: Header, claims, signature (RFC 7515 section 7.1).
+_TOKEN_PARTS: Final = 3
 _TOKEN_HEADER: Final = {"typ": "JWT", "alg": "ed25519-nkey"}
 _UNLIMITED: Final = -1
 
@@ -302,7 +304,7 @@ def parse_token(text: str) -> Token:
     if len(text) > MAX_TOKEN_CHARACTERS:
         raise _malformed_token()
     parts = text.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature (RFC 7515 section 7.1)
+    if len(parts) != _TOKEN_PARTS:
         raise _malformed_token()
     header, body, signature = (_decode_part(part) for part in parts)
     if _read_json(header) != _TOKEN_HEADER or len(signature) != SIGNATURE_BYTES:

@@ -182,13 +182,6 @@ def _render_deadline(entry: CatalogueEntry) -> str:
     return "none" if days is None else f"{days} working day{'s' if days > 1 else ''}"
 
 
-def _get_body(model: type[BaseModel]) -> type[BaseModel]:
-    body = model.model_fields["body"].annotation
-    if not (isinstance(body, type) and issubclass(body, BaseModel)):
-        raise TypeError(f"The body of {model.__name__} is no model.")
-    return body
-
-
 def _render_type(entry: CatalogueEntry) -> Iterator[str]:
     model = entry.model
     phase = model.model_fields.get("phase")
@@ -205,7 +198,7 @@ def _render_type(entry: CatalogueEntry) -> Iterator[str]:
         yield "- `in_reply_to`: required"
     own = tuple(rule for rule in list_rules(model) if rule not in list_rules(CaseMessage))
     yield from (f"- rules: {_plain(rule)}" for rule in own)
-    body = _get_body(model)
+    body = entry.body
     yield from ("", f"Body: {_plain(describe_purpose(body))}", "", *_render_fields(body), "")
     if entry.answer is not None:
         yield from (f"Typed answer: {_plain(describe_purpose(entry.answer))}", "")
@@ -251,7 +244,7 @@ def _list_models() -> list[type[BaseModel]]:
 def _list_parts() -> tuple[list[type[BaseModel]], list[type[StrEnum]]]:
     models = _list_models()
     parts, codes = _collect(models)
-    shown = {_get_body(entry.model) for entry in CATALOGUE.values()} | {*models, Body}
+    shown = {entry.body for entry in CATALOGUE.values()} | {*models, Body}
     rest = [part for _, part in sorted(parts.items()) if part not in shown]
     return rest, [codes[name] for name in sorted(codes)]
 
@@ -352,7 +345,7 @@ def generate() -> dict[Path, str]:
 def find_unstated_rules() -> Iterator[str]:
     """Name the models that check a rule without stating it in words."""
     parts, _ = _list_parts()
-    bodies = [_get_body(entry.model) for entry in CATALOGUE.values()]
+    bodies = [entry.body for entry in CATALOGUE.values()]
     for model in {*_list_models(), *bodies, *parts}:
         yield from list_unstated_rules(model)
 

@@ -235,8 +235,8 @@ class NationalLogin:
 
     def _load_keys(self, provider: _Provider, *, anew: bool = False) -> "KeySet":
         """Give the provider's keys; ``anew`` asks again, though not more often than a minute."""
-        from joserfc.errors import JoseError  # noqa: PLC0415 - see the module's text
-        from joserfc.jwk import KeySet  # noqa: PLC0415 - see the module's text
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
 
         with self._lock:
             asked = self._asked.get("keys")
@@ -284,8 +284,8 @@ class NationalLogin:
             raise NationalLoginError("The ID token does not say what it must.") from error
 
     def _decode(self, token: str, keys: "KeySet") -> dict[str, Any]:
-        from joserfc import jwt  # noqa: PLC0415 - see the module's text
-        from joserfc.errors import JoseError  # noqa: PLC0415 - see the module's text
+        from joserfc import jwt
+        from joserfc.errors import JoseError
 
         def choose(guest: Any) -> Any:
             wanted = guest.headers().get("kid")

@@ -51,8 +51,8 @@ class Passkeys:
 
     def begin_adding(self, account: Account, *, place: Place, browser: str) -> str:
         """Return what the browser needs to make a passkey, as JSON."""
-        from webauthn import generate_registration_options, options_to_json  # noqa: PLC0415 - see the module's text
-        from webauthn.helpers import structs  # noqa: PLC0415 - see the module's text
+        from webauthn import generate_registration_options, options_to_json
+        from webauthn.helpers import structs
 
         known = [
             structs.PublicKeyCredentialDescriptor(id=passkey.credential_id)
@@ -78,8 +78,8 @@ class Passkeys:
         challenge = self._end(Purpose.PASSKEY_ADD, browser)
         if challenge is None or len(self.store.list_passkeys(account.id)) >= MOST_PASSKEYS:
             return False
-        from webauthn import verify_registration_response  # noqa: PLC0415 - see the module's text
-        from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415 - see the module's text
+        from webauthn import verify_registration_response
+        from webauthn.helpers.exceptions import WebAuthnException
 
         try:
             made = verify_registration_response(
@@ -104,8 +104,8 @@ class Passkeys:
 
     def begin_signing_in(self, *, place: Place, browser: str) -> str:
         """Return what the browser needs to sign in with a passkey, as JSON. It names nobody."""
-        from webauthn import generate_authentication_options, options_to_json  # noqa: PLC0415 - see the module's text
-        from webauthn.helpers.structs import UserVerificationRequirement  # noqa: PLC0415 - see the module's text
+        from webauthn import generate_authentication_options, options_to_json
+        from webauthn.helpers.structs import UserVerificationRequirement
 
         options = generate_authentication_options(
             rp_id=place.rp_id,
@@ -119,9 +119,9 @@ class Passkeys:
         challenge = self._end(Purpose.PASSKEY_SIGN_IN, browser)
         if challenge is None:
             return None
-        from webauthn import verify_authentication_response  # noqa: PLC0415 - see the module's text
-        from webauthn.helpers import parse_authentication_credential_json  # noqa: PLC0415 - see the module's text
-        from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415 - see the module's text
+        from webauthn import verify_authentication_response
+        from webauthn.helpers import parse_authentication_credential_json
+        from webauthn.helpers.exceptions import WebAuthnException
 
         try:
             given = parse_authentication_credential_json(answer)

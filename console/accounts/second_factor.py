@@ -47,7 +47,7 @@ def build_totp_uri(secret: str, *, account: str, issuer: str) -> str:
 
 def draw_qr(uri: str) -> bytes:
     """Draw an address as a QR code: SVG, dark on white in both themes, with a quiet zone."""
-    import segno  # noqa: PLC0415 - megabytes, for what each person needs once
+    import segno
 
     drawing = BytesIO()
     segno.make_qr(uri, error="m").save(

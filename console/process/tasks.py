@@ -23,6 +23,8 @@ from console.refusals import say_english
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _CANCEL_AGAIN_SECONDS: Final = 1.0
+#: Failures of a group that are named one by one.
+_MOST_NAMED: Final = 3
 
 _log = structlog.get_logger()
 
@@ -140,7 +142,14 @@ class BackgroundTask:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Name an exception's type and where it was raised, never its text."""
+    """Name an exception's type and where it was raised, never its text.
+
+    Of a group the first ones are named: where they were put together tells nobody what broke.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        first = [describe_failure(each) for each in error.exceptions[:_MOST_NAMED]]
+        more = len(error.exceptions) - len(first)
+        return "; ".join([*first, *([f"and {more} more"] if more else [])])
     frames = traceback.extract_tb(error.__traceback__)
     kind = type(error).__qualname__
     return f"{kind} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else kind

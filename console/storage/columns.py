@@ -5,7 +5,10 @@ from typing import Any
 
 from sqlalchemy import DateTime
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import defer
+from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import TypeDecorator
+from typing_extensions import override
 
 
 class Moment(TypeDecorator[datetime]):
@@ -14,6 +17,7 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Refuse a moment without zone: it would be somebody's local time."""
         if value is None:
@@ -25,9 +29,18 @@ class Moment(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give it back in UTC."""
         if value is None:
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def leave_unread(column: Any, *, refused: bool = False) -> ExecutableOption:
+    """Load rows without a column; ``refused``: who reads it all the same gets an error.
+
+    SQLModel types a column as its value, SQLAlchemy's ``defer`` wants the column that it is.
+    """
+    return defer(column, raiseload=refused)

@@ -56,7 +56,7 @@ class Migrations:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": self.lock})
             if self._find_version(connection) == self.revisions[-1]:
                 return
-            from console.storage.migration_steps import upgrade  # noqa: PLC0415 - see above
+            from console.storage.migration_steps import upgrade
 
             upgrade(self.scripts, connection)
 

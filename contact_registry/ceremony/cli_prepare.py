@@ -123,7 +123,7 @@ def found(
 
 
 @prepare_app.command("admit")
-def admit(  # noqa: PLR0913 - what is said of a new Participant, each an option
+def admit(
     code: Code,
     directory_key: DirectoryKey,
     registry: Registry,
@@ -162,7 +162,7 @@ def depart(code: Code, registry: Registry, root: TrustedRoot, out: Out) -> None:
 
 
 @prepare_app.command("directory-key")
-def directory_key(  # noqa: PLR0913 - what is said of the new key, each an option
+def directory_key(
     code: Code,
     directory_key: DirectoryKey,
     registry: Registry,
@@ -196,7 +196,7 @@ def directory_key(  # noqa: PLR0913 - what is said of the new key, each an optio
 
 
 @prepare_app.command("node-key")
-def node_key(  # noqa: PLR0913 - what is said of the new key, each an option
+def node_key(
     code: Code,
     *,
     node_key: Annotated[list[Path], typer.Option(help="Public key file of the new node; repeat.")],
@@ -221,7 +221,7 @@ def node_key(  # noqa: PLR0913 - what is said of the new key, each an option
 
 
 @prepare_app.command("operators")
-def operators(  # noqa: PLR0913 - what is said of the operators, each an option
+def operators(
     registry: Registry,
     root: TrustedRoot,
     out: Out,

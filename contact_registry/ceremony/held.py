@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from typing_extensions import override
 
 from contact_registry.clock import Clock
 from contact_registry.errors import RegistryError, RegistryRefusedError, RepositoryStateError
@@ -20,7 +21,12 @@ from contact_registry.trust.layout import LIMITS
 from contact_registry.trust.online import OnlineKeyring
 from contact_registry.trust.operated import OperatedRepository
 from contact_registry.trust.operators import Standing, TopFiles, read_standing
-from contact_registry.trust.verification import read_root, verify_root_chain, verify_top_level
+from contact_registry.trust.verification import (
+    FileSource,
+    read_root,
+    verify_root_chain,
+    verify_top_level,
+)
 
 #: Beside the trusted root, what was seen last of an address: nobody can show an older state later.
 _CACHE_NAME: Final = "registry-seen"
@@ -83,17 +89,19 @@ def _load_from_host(url: str, trusted_root: bytes, cache: Path, clock: Clock) ->
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Kept(FileSource):
     """Feeds the trusted core from what the client keeps."""
 
     delegated: Mapping[str, bytes]
     documents: Mapping[str, bytes]
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return metadata of a delegated role."""
         return _found(self.delegated.get(role), role)
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a document."""
         return _found(self.documents.get(path), path)
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
+from tuf.api.serialization.json import CanonicalJSONSerializer
 
 from contact_registry.changes.errors import SigningFileError
 from contact_registry.changes.published_role import PublishedRole
@@ -124,7 +125,7 @@ def _require_plain(metadata: Metadata[Targets], path: str, data: bytes) -> None:
         or set(role.targets) != {path}
     ):
         raise ValueError("more or other than the contacts of one Participant")
-    metadata.signed_bytes  # noqa: B018 - shows whether the content has a canonical form at all
+    CanonicalJSONSerializer().serialize(metadata.signed)  # only what has a canonical form is signed
     role.targets[path].verify_length_and_hashes(data)
 
 

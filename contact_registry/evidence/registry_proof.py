@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from tuf.api.metadata import Root, Snapshot
+from typing_extensions import override
 
 from contact_registry.errors import RegistryRefusedError
 from contact_registry.evidence.errors import OtherRegistryError, RegistryFileMissingError
@@ -25,7 +26,12 @@ from contact_registry.evidence.presenting import name_participant
 from contact_registry.models import ListedBy, ParticipantEntry
 from contact_registry.trust.layout import LIMITS
 from contact_registry.trust.past import PastKeys, PastVersion, verify_past_keys, verify_past_version
-from contact_registry.trust.verification import DEFAULT_GRACE, read_root, verify_root_chain
+from contact_registry.trust.verification import (
+    DEFAULT_GRACE,
+    FileSource,
+    read_root,
+    verify_root_chain,
+)
 from protocol.identifiers import ParticipantCode
 from protocol.messages.head import RegistryPin
 from protocol.signing import VerifyKey
@@ -35,16 +41,18 @@ FindObject = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _ByHash:
+class _ByHash(FileSource):
     """Feeds the trusted core from files that are named by their hash alone."""
 
     find: FindObject
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return the metadata of a role."""
         return self.require(sha256, what=f"the signed metadata of {role}")
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a document."""
         return self.require(sha256, what=path)
 

@@ -14,6 +14,7 @@ from typing import Final
 from securesystemslib.exceptions import Error as SecureSystemsError
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.serialization.json import CanonicalJSONSerializer
 
 from contact_registry.errors import DocumentError, RefusalCode, SubmissionRefusedError
 from contact_registry.models import (
@@ -131,7 +132,9 @@ def check_statement(
 def _parse(data: bytes) -> Metadata[Targets]:
     try:
         metadata = Metadata[Targets].from_bytes(data)
-        metadata.signed_bytes  # noqa: B018 - shows whether the content has a canonical form at all
+        CanonicalJSONSerializer().serialize(
+            metadata.signed
+        )  # only what has a canonical form is signed
     except (RepositoryError, ValueError) as error:
         raise SubmissionRefusedError(
             "The metadata is no signed TUF metadata: build it again with this version's tools.",

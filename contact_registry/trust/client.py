@@ -40,6 +40,7 @@ from tuf.api.exceptions import (
 )
 from tuf.api.metadata import Metadata, Root
 from tuf.ngclient import Updater, UpdaterConfig
+from typing_extensions import override
 
 from contact_registry.clock import Clock
 from contact_registry.directory import Directory
@@ -66,6 +67,7 @@ from contact_registry.trust.staleness import CLOCK_TOLERANCE
 from contact_registry.trust.storage import exclusive
 from contact_registry.trust.verification import (
     DEFAULT_GRACE,
+    FileSource,
     TopLevel,
     TopLevelFiles,
     require_short_timestamp,
@@ -336,16 +338,18 @@ class _CachingSource:
 
 
 @dataclass(frozen=True)
-class _KeptSource:
+class _KeptSource(FileSource):
     """Feeds the trusted core from the kept set alone."""
 
     kept: VerifiedFiles
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return a file of the folder."""
         return _kept(self.kept.delegated.get(role), role)
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a file of the folder."""
         return _kept(self.kept.documents.get(path), path)
 

@@ -21,6 +21,7 @@ from tuf.api.metadata import (
     Targets,
     Timestamp,
 )
+from tuf.api.serialization.json import CanonicalJSONSerializer
 
 from contact_registry.errors import DocumentError, RefusalCode, SubmissionRefusedError
 from contact_registry.models import ParticipantsDocument, parse_participants, serialize_document
@@ -63,7 +64,9 @@ def read_part(kind: type[_Kind], role: str, data: bytes) -> Metadata[_Kind]:
         )
     try:
         metadata = Metadata[_Kind].from_bytes(data)
-        metadata.signed_bytes  # noqa: B018 - shows whether it has the form that is signed at all
+        CanonicalJSONSerializer().serialize(
+            metadata.signed
+        )  # only what has a canonical form is signed
         is_canonical = metadata.to_bytes() == data
     except (RepositoryError, ValueError, RecursionError) as error:
         raise refuse(f"The part {role} is no TUF metadata: {_AGAIN}") from error

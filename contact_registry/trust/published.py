@@ -9,6 +9,7 @@ from typing import Final
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from typing_extensions import override
 
 from contact_registry.clock import Clock
 from contact_registry.directory import Directory
@@ -35,6 +36,7 @@ from contact_registry.trust.layout import (
 from contact_registry.trust.proven import ProvenBranches
 from contact_registry.trust.storage import RepositoryFiles
 from contact_registry.trust.verification import (
+    FileSource,
     TopLevel,
     TopLevelFiles,
     read_target,
@@ -277,16 +279,18 @@ class PublishedRepository:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalSource:
+class LocalSource(FileSource):
     """Feeds the trusted core from the repository's own folder."""
 
     files: RepositoryFiles
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return a file of the folder."""
         return self._found(self.files.read_metadata(role, version), f"{version}.{role}.json")
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a file of the folder."""
         return self._found(self.files.read_target(target_file_name(path, sha256)), path)
 

@@ -13,6 +13,7 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from securesystemslib.signer import Key, SecretsHandler, Signature, Signer
+from typing_extensions import override
 
 from contact_registry.errors import KeyFileError
 from contact_registry.trust.layout import make_tuf_key
@@ -59,11 +60,12 @@ class RegistrySigner(Signer):
         return Signature(self._public.keyid, self._key.sign_raw(payload).hex())
 
     @classmethod
+    @override
     def from_priv_key_uri(
         cls,
         priv_key_uri: str,
         public_key: Key,
-        secrets_handler: SecretsHandler | None = None,  # noqa: ARG003 - the port's: our files ask for nothing
+        secrets_handler: SecretsHandler | None = None,
     ) -> Self:
         """Load the signer of ``trm-key:/path`` and check that it fits ``public_key``."""
         parts = urlsplit(priv_key_uri)

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 from hub.drills.mail_security import MailSecurity
 
 _SECONDS: Final = 20.0
+#: The first code of an answer that will not change (RFC 5321 4.2.1).
+_PERMANENT: Final = 500
 
 SUBJECT: Final = "Contact registry: something waits for you"
 TEXT: Final = """\
@@ -107,6 +109,6 @@ def _explain_refusal(error: smtplib.SMTPRecipientsRefused) -> Exception:
     (code, reply), *_ = error.recipients.values()
     if code in _ABOUT_US:
         return MailUnavailableError(_NO_SERVER)
-    if code < 500 or reply.startswith(b"5.7."):  # noqa: PLR2004 - the first permanent code
+    if code < _PERMANENT or reply.startswith(b"5.7."):
         return MailboxWaitsError("The mail server takes no mail for a mailbox now.")
     return MailboxRefusedError("The mail server knows no such mailbox.")

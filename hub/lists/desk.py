@@ -12,9 +12,9 @@ from threading import Lock
 from typing import Final
 
 from sqlalchemy import delete
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
+from console.storage.columns import leave_unread
 from contact_registry.directory import Directory
 from contact_registry.founding import FOUNDING_TIME_ZONES
 from contact_registry.importing.importer import ImportDefaults, ImportResult, import_contact_file
@@ -104,7 +104,7 @@ class ListDesk:
         """Return the lists that nobody has finished, newest first; their bytes are not read."""
         statement = (
             select(ListRow)
-            .options(defer(ListRow.content_sealed, raiseload=True))  # type: ignore[arg-type]  # SQLModel types a column as its value
+            .options(leave_unread(ListRow.content_sealed, refused=True))
             .where(col(ListRow.expires_at) > self._context.clock())
             .order_by(col(ListRow.brought_in_at).desc(), col(ListRow.list_id))
             .limit(_MOST_LISTED)

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.digits import read_number
 from console.i18n import Message, msg, pmsg
 from console.rendering import NO_ERRORS, FormErrors
 from contact_registry.drills.errors import DrillRefusedError
@@ -112,7 +113,7 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
                 AnsweredBy(answer["answered_by"]),
                 desk.now_in_seconds(),
             )
-            seen = _read_number(answer["seen"])
+            seen = read_number(answer["seen"]) or 0
             desk.record_telephone(drill_id, said, seen=seen, actor=who.account.id)
         except DrillRefusedError as error:
             return _show_drill(
@@ -122,7 +123,7 @@ def _add_acts(router: APIRouter, site: Site, desk: DrillDesk) -> None:
 
     @router.post("/drills/{drill_id}/withdraw")
     def withdraw(request: Request, who: DirectoryOperator, form: Form, drill_id: str) -> Response:
-        because, seen = get_text(form, "because"), _read_number(get_text(form, "seen"))
+        because, seen = get_text(form, "because"), read_number(get_text(form, "seen")) or 0
         if not because or len(because) > _LONGEST_REASON or not because.isprintable():
             errors = {"because": msg("Say in one line of up to 500 characters why.")}
             return _show_drill(
@@ -303,7 +304,3 @@ def _read_desk_phase(authority: Any, phase: Any) -> DeskPhase:
         return AuthorityId(parse_authority_id(str(authority))), Phase(str(phase))
     except ValueError as error:
         raise MalformedError("There is no such phase.") from error
-
-
-def _read_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - more digits than any version has

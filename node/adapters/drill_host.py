@@ -13,6 +13,8 @@ from node.service.drills import DrillHostError
 
 _HEADERS: Final = {"Content-Type": "application/octet-stream"}
 _LONGEST_PROBLEM: Final = 20_000
+#: No code of ours is longer.
+_LONGEST_CODE: Final = 40
 #: What answering again at another time can change: our keys are not in the hub's registry yet.
 _FOR_NOW: Final = frozenset({DrillRefusal.UNKNOWN_SIGNER.value})
 
@@ -66,4 +68,4 @@ def _read_code(answer: httpx.Response) -> str:
     except ValueError:
         return "no reason given"
     code = content.get("code") if isinstance(content, dict) else None
-    return code if isinstance(code, str) and len(code) <= 40 else "no reason given"  # noqa: PLR2004 - longer than any code of ours
+    return code if isinstance(code, str) and len(code) <= _LONGEST_CODE else "no reason given"

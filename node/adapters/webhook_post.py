@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from console.digits import read_number
 from node.domain.hooks import Network
 from node.service.webhooks.telling import Failure
 
@@ -21,6 +22,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _GONE: Final = 410
 _NAME_SECONDS: Final = 5.0
+#: Eleven days, in seconds: longer than any wish that is granted.
+_WISH_DIGITS: Final = 6
 #: All of it: each wait of its own would let a receiver hold us for ever, one byte at a time.
 _WHOLE_SECONDS: Final = 15.0
 #: IPv6 addresses of this network stand for IPv4 addresses (RFC 6052), private ones among them.
@@ -124,9 +127,8 @@ def is_public(address: Address) -> bool:
 
 
 def _read_wish(answer: httpx.Response) -> timedelta | None:
-    text = answer.headers.get("retry-after", "")
-    is_number = text.isascii() and text.isdecimal() and len(text) <= 6  # noqa: PLR2004 - eleven days, more than is granted
-    return timedelta(seconds=int(text)) if is_number else None
+    seconds = read_number(answer.headers.get("retry-after", ""), digits=_WISH_DIGITS)
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def build_http() -> httpx.AsyncClient:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from console.routes import take_routes
 from node.api.conditional import SeenVersion, tag
 from node.api.doors import Doors
 from node.api.sending import SentBody
@@ -137,8 +138,8 @@ class ApprovalBody(BaseModel):
 def create_approvals(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.post("/drafts/check")
     def check(draft: Draft, who: Writer) -> CheckBody:
@@ -182,14 +183,14 @@ def create_approvals(context: NodeContext, doors: Doors) -> APIRouter:
         asked, pieces = open_asked_file(context, approval_id, file_id, who=who)
         return stream_file(pieces, size=asked.size, media_type=asked.media_type, name="file")
 
-    router.include_router(_create_deciding(context, doors))
+    take_routes(router, _create_deciding(context, doors))
     return router
 
 
 def _create_deciding(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Approver = Annotated[Principal, Depends(doors.who(Permission.APPROVE))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Approver = Annotated[Principal, Depends(doors.who(Permission.APPROVE))]
 
     @router.post("/approvals/{approval_id}/approve", status_code=HTTPStatus.CREATED)
     def approve(

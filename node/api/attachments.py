@@ -75,7 +75,7 @@ def _describe(context: NodeContext, file: StagedFile, response: Response) -> Fil
 
 
 def _add_files(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
     segment = context.file_rules.segment
 
     @router.post("", status_code=HTTPStatus.CREATED)
@@ -99,7 +99,7 @@ def _add_files(router: APIRouter, context: NodeContext, doors: Doors) -> None:
 
 
 def _add_pieces(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.get("/{file_id}")
     @router.head("/{file_id}", include_in_schema=False)

@@ -80,7 +80,7 @@ class VerdictBody(BaseModel):
 def create_audit(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter(prefix="/audit")
-    Auditor = Annotated[Principal, Depends(doors.who(Permission.READ_AUDIT))]  # noqa: N806 - a type, in FastAPI's idiom
+    Auditor = Annotated[Principal, Depends(doors.who(Permission.READ_AUDIT))]
 
     @router.get("")
     def list_entries(  # noqa: PLR0913, PLR0917 - what a list can be narrowed by

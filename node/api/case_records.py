@@ -147,8 +147,8 @@ def create_case_records(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_notes(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/notes")
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - as above
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.get("")
     def list_all(
@@ -199,7 +199,7 @@ def _create_notes(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_manager(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.put("/manager")
     def name_manager(  # noqa: PLR0913, PLR0917 - as above
@@ -227,7 +227,7 @@ def _create_manager(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_person(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.put("/person")
     def record_person(  # noqa: PLR0913, PLR0917 - as above
@@ -277,7 +277,7 @@ def _create_person(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_course(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.post("/links")
     def link(
@@ -326,7 +326,7 @@ def _create_course(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_confidential(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/confidential")
-    Cleared = Annotated[Principal, Depends(doors.who(Permission.READ_CONFIDENTIAL))]  # noqa: N806 - a type, in FastAPI's idiom
+    Cleared = Annotated[Principal, Depends(doors.who(Permission.READ_CONFIDENTIAL))]
 
     @router.get("")
     def read(

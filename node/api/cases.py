@@ -223,8 +223,8 @@ def create_cases(context: NodeContext, doors: Doors) -> APIRouter:
 
 
 def _add_list(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - as above
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.get("/cases")
     def list_all(
@@ -247,7 +247,7 @@ def _add_list(router: APIRouter, context: NodeContext, doors: Doors) -> None:
 
 
 def _add_case(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/cases/{case_id}")
     def get_case(case_id: Id, who: Reader, response: Response) -> CaseBody:

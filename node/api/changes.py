@@ -149,7 +149,7 @@ def _create_reading(context: NodeContext, desk: ChangeDesk, doors: Doors) -> API
 
 def _create_drafting(context: NodeContext, desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]
 
     @router.post("/changes", status_code=HTTPStatus.CREATED)
     def begin(new: NewChange, who: Editor, idempotency_key: IdempotencyKey = None) -> ChangeLine:
@@ -181,7 +181,7 @@ def _create_drafting(context: NodeContext, desk: ChangeDesk, doors: Doors) -> AP
 
 def _create_authorities(desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]
 
     @router.put("/changes/{change_id}/authorities", openapi_extra=describe_body(AuthorityEdit))
     def put_authority(
@@ -222,7 +222,7 @@ def _create_authorities(desk: ChangeDesk, doors: Doors) -> APIRouter:
 
 def _create_terms(desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]
 
     @router.put("/changes/{change_id}/calendar", openapi_extra=describe_body(CalendarEdit))
     def put_calendar(change_id: Id, row_version: RowVersion, who: Editor, body: Body) -> ChangeLine:
@@ -257,7 +257,7 @@ def _create_terms(desk: ChangeDesk, doors: Doors) -> APIRouter:
 
 def _create_signing(desk: ChangeDesk, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/changes/{change_id}")
-    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]
 
     @router.post("/prepare")
     def prepare(

@@ -146,8 +146,8 @@ def create_consent(context: NodeContext, doors: Doors) -> APIRouter:
 
 
 def _add_consents(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/cases/{case_id}/consents")
     def list_on_file(case_id: Id, who: Reader) -> list[ConsentBody]:
@@ -200,8 +200,8 @@ def _add_consents(router: APIRouter, context: NodeContext, doors: Doors) -> None
 
 
 def _add_circumstances(router: APIRouter, context: NodeContext, doors: Doors) -> None:
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/cases/{case_id}/circumstances")
     def get(case_id: Id, who: Reader, response: Response) -> CircumstancesBody:

@@ -127,8 +127,8 @@ class EraseAsked(Asked):
 def create_deletions(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.post("/cases/{case_id}/withdrawals", status_code=HTTPStatus.CREATED)
     def withdraw(case_id: Id, draft: WithdrawalDraft, who: Writer) -> StoppedBody:

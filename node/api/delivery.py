@@ -73,7 +73,7 @@ class SettleBody(BaseModel):
 def create_delivery(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes of dead letters."""
     router = APIRouter(prefix="/delivery/dead-letters")
-    Watcher = Annotated[Principal, Depends(doors.who(Permission.WATCH_DELIVERY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Watcher = Annotated[Principal, Depends(doors.who(Permission.WATCH_DELIVERY))]
 
     @router.get("")
     def list_all(

@@ -130,7 +130,7 @@ def create_directory(
 ) -> APIRouter:
     """Build the routes about the registry."""
     router = APIRouter()
-    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - a type, in FastAPI's idiom
+    Anybody = Annotated[Principal, Depends(doors.who())]
 
     @router.get("/directory/desk")
     def find_desk(  # noqa: PLR0913 - the parts of one question, all by name

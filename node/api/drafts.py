@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
+from console.routes import take_routes
 from node.api.conditional import RequiredVersion, SeenVersion, tag
 from node.api.doors import Doors
 from node.api.sending import SentBody
@@ -69,7 +70,7 @@ class DraftBody(BaseModel):
 def create_drafts(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about drafts, and the one that answers."""
     router = APIRouter()
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.post("/messages/{message_id}/answer", status_code=HTTPStatus.CREATED)
     def answer(
@@ -90,13 +91,13 @@ def create_drafts(context: NodeContext, doors: Doors) -> APIRouter:
         )
         return SentBody.of(sent)
 
-    router.include_router(_create_keeping(context, doors))
+    take_routes(router, _create_keeping(context, doors))
     return router
 
 
 def _create_keeping(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/drafts")
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     def tell(draft: SavedDraft, response: Response) -> DraftBody:
         tag(response, draft.row_version)

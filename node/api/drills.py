@@ -72,7 +72,7 @@ class DrillBody(BaseModel):
 def create_drills(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about drills."""
     router = APIRouter()
-    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]  # noqa: N806 - a type, in FastAPI's idiom
+    Editor = Annotated[Principal, Depends(doors.who(Permission.KEEP_DIRECTORY))]
 
     @router.get("/drills")
     def list_drills(_who: Editor) -> list[DrillBody]:

@@ -143,10 +143,8 @@ class KeptAddressBody(BaseModel):
 def create_duty(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes of desks, rosters, calendar and addresses."""
     router = APIRouter(prefix="/duty")
-    Reader = Annotated[  # noqa: N806 - a type, in FastAPI's idiom
-        Principal, Depends(doors.who(Permission.KEEP_ROSTER, Permission.READ_CASES))
-    ]
-    Keeper = Annotated[Principal, Depends(doors.who(Permission.KEEP_ROSTER))]  # noqa: N806 - as above
+    Reader = Annotated[Principal, Depends(doors.who(Permission.KEEP_ROSTER, Permission.READ_CASES))]
+    Keeper = Annotated[Principal, Depends(doors.who(Permission.KEEP_ROSTER))]
 
     @router.get("/desks")
     def list_desks(who: Reader) -> list[DeskBody]:
@@ -200,10 +198,8 @@ def create_duty(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _add_addresses(router: APIRouter, context: NodeContext, doors: Doors) -> None:
     """Add where people get notices."""
-    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - a type, in FastAPI's idiom
-    Administrator = Annotated[  # noqa: N806 - as above
-        Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))
-    ]
+    Anybody = Annotated[Principal, Depends(doors.who())]
+    Administrator = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]
 
     def answer(kept: addresses.NoticeAddress) -> KeptAddressBody:
         return KeptAddressBody(

@@ -94,7 +94,7 @@ class OnceLayer:
         try:
             with under(claim):
                 await self._app(scope, receive, hear)
-        except Exception:
+        except Exception:  # not where it is cancelled: its thread may still do it
             await asyncio.to_thread(handle_failed, self._context, claim)
             raise
         await asyncio.to_thread(handle_answered, self._context, claim, _collect(heard))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from console.routes import take_routes
 from node.api.conditional import SeenVersion, tag
 from node.api.doors import Doors
 from node.api.sending import SentBody
@@ -106,14 +107,14 @@ def _base64(signed: SignedPayload) -> str:
 def create_messages(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about messages and cases."""
     router = APIRouter()
-    router.include_router(_create_reading(context, doors))
-    router.include_router(_create_acting(context, doors))
+    take_routes(router, _create_reading(context, doors))
+    take_routes(router, _create_acting(context, doors))
     return router
 
 
 def _create_reading(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/messages")
     def list_messages(
@@ -153,7 +154,7 @@ def _create_reading(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_acting(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/messages/{message_id}")
-    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Worker = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
 
     @router.post("/open")
     def open_message(message_id: Id, who: Worker, response: Response) -> MessageBody:

@@ -60,7 +60,7 @@ class MessageFileBody(BaseModel):
 def create_received_files(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about files of messages."""
     router = APIRouter()
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/messages/{message_id}/files")
     def list_message_files(message_id: Id, who: Reader) -> list[MessageFileBody]:

@@ -84,8 +84,8 @@ class ArrivalBody(BaseModel):
 def create_returns(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
-    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - as above
+    Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.get("/cases/{case_id}/return")
     def get(

@@ -81,7 +81,7 @@ class FoundBody(BaseModel):
 def create_search(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the route."""
     router = APIRouter()
-    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]  # noqa: N806 - a type, in FastAPI's idiom
+    Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
 
     @router.post("/search")
     def search_words(question: QuestionBody, who: Reader) -> FoundBody:

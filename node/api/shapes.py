@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Header, Path, Query
@@ -18,6 +18,8 @@ from protocol.limits import LIMITS
 #: Most items of one answer.
 LONGEST_PAGE: Final = 100
 _PAGE: Final = 50
+#: Beyond these a moment cannot be turned into UTC.
+_YEARS: Final = range(MINYEAR + 1, MAXYEAR)
 _LONGEST_CURSOR: Final = 400
 _MOST_PLACES: Final = 4
 #: What a column of either database holds.
@@ -148,8 +150,7 @@ _WRONG: Final = "This is no cursor of this list: begin again without one."
 def _read(value: object, kind: type) -> object:
     if kind is datetime:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        # Beyond these years it cannot be turned into UTC.
-        if moment is None or moment.tzinfo is None or not 1 < moment.year < 9999:  # noqa: PLR2004 - the years of a datetime
+        if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
             raise CursorError(_WRONG)
         return moment
     if type(value) is not kind:

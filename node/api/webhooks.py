@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from console.routes import take_routes
 from node.api.conditional import RequiredVersion, SeenVersion, tag
 from node.api.doors import Doors
 from node.api.shapes import Asked, Id
@@ -131,14 +132,14 @@ class ReplayedBody(BaseModel):
 def create_webhooks(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes about webhooks."""
     router = APIRouter()
-    router.include_router(_create_keeping(context, doors))
-    router.include_router(_create_acting(context, doors))
+    take_routes(router, _create_keeping(context, doors))
+    take_routes(router, _create_acting(context, doors))
     return router
 
 
 def _create_keeping(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/webhooks")
-    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_NODE))]  # noqa: N806 - a type, in FastAPI's idiom
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_NODE))]
 
     @router.get("")
     def list_all(who: Admin) -> list[WebhookBody]:
@@ -177,7 +178,7 @@ def _create_keeping(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_acting(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/webhooks/{webhook_id}")
-    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_NODE))]  # noqa: N806 - a type, in FastAPI's idiom
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_NODE))]
 
     @router.post("/rotate-secret")
     def rotate(webhook_id: Id, who: Admin, seen: SeenVersion) -> SecretBody:

@@ -126,8 +126,8 @@ _WORKING = (Permission.WORK_CASES, Permission.APPROVE, Permission.WATCH_DELIVERY
 def create_work(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes of items."""
     router = APIRouter()
-    Worker = Annotated[Principal, Depends(doors.who(*_WORKING))]  # noqa: N806 - a type, in FastAPI's idiom
-    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - as above
+    Worker = Annotated[Principal, Depends(doors.who(*_WORKING))]
+    Anybody = Annotated[Principal, Depends(doors.who())]
 
     @router.get("/items")
     def list_all(  # noqa: PLR0913 - the filters of a list
@@ -178,24 +178,25 @@ def create_work(context: NodeContext, doors: Doors) -> APIRouter:
             **ItemBody.of(row).model_dump(), history=[ItemEventBody.of(each) for each in history]
         )
 
-    _add_acts(router, context, Worker)
+    _add_acts(router, context, doors)
     return router
 
 
-def _add_acts(router: APIRouter, context: NodeContext, Worker: type) -> None:  # noqa: N803 - a type, in FastAPI's idiom
+def _add_acts(router: APIRouter, context: NodeContext, doors: Doors) -> None:
     """Add what is done with items."""
+    Worker = Annotated[Principal, Depends(doors.who(*_WORKING))]
 
     def answer(row: WorkItemRow, response: Response) -> ItemBody:
         tag(response, row.row_version)
         return ItemBody.of(row)
 
     @router.post("/items/{item_id}/claim")
-    def claim(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:  # type: ignore[valid-type]  # FastAPI reads the annotation
+    def claim(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:
         """Take it. Of two who take it at once one wins; the other gets 409."""
         return answer(acts.handle_claim(context, item_id, who=who, seen=seen), response)
 
     @router.post("/items/{item_id}/release")
-    def release(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:  # type: ignore[valid-type]  # as above
+    def release(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:
         """Give it back: nobody has it then, and people are told anew."""
         return answer(acts.handle_release(context, item_id, who=who, seen=seen), response)
 
@@ -203,7 +204,7 @@ def _add_acts(router: APIRouter, context: NodeContext, Worker: type) -> None:  #
     def hand_over(
         item_id: Id,
         body: HandOverBody,
-        who: Worker,  # type: ignore[valid-type]  # as above
+        who: Worker,
         response: Response,
         seen: SeenVersion,
     ) -> ItemBody:
@@ -215,7 +216,7 @@ def _add_acts(router: APIRouter, context: NodeContext, Worker: type) -> None:  #
     def move(
         item_id: Id,
         body: MoveBody,
-        who: Worker,  # type: ignore[valid-type]  # as above
+        who: Worker,
         response: Response,
         seen: SeenVersion,
     ) -> ItemBody:
@@ -223,7 +224,7 @@ def _add_acts(router: APIRouter, context: NodeContext, Worker: type) -> None:  #
         return answer(acts.handle_move(context, item_id, body.desk, who=who, seen=seen), response)
 
     @router.post("/items/{item_id}/settle")
-    def settle(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:  # type: ignore[valid-type]  # as above
+    def settle(item_id: Id, who: Worker, response: Response, seen: SeenVersion) -> ItemBody:
         """Say that it is done, where only a person can know it."""
         return answer(acts.handle_settle(context, item_id, who=who, seen=seen), response)
 

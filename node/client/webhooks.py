@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 TOLERANCE: Final = timedelta(minutes=5)
 _PREFIX: Final = "whsec_"
 _LONGEST: Final = 65_536
+#: More than any time of a clock has.
+_STAMP_DIGITS: Final = 12
 
 
 class NotGenuineError(Exception):
@@ -52,7 +54,7 @@ def read_webhook(
     is being changed. Raises :class:`NotGenuineError`.
     """
     name, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not name or not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):  # noqa: PLR2004 - more digits than any time of a clock has
+    if not name or not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= _STAMP_DIGITS):
         raise NotGenuineError("Its name or time is missing.")
     if len(body) > _LONGEST:
         raise NotGenuineError("It is longer than any webhook of a node.")

@@ -12,6 +12,7 @@ from node.domain.access import Permission, Principal
 from node.service.attachments.sealing import SealedFiles
 from node.service.building import Draft, OnwardDraft
 from node.service.composing import (
+    Along,
     Sent,
     Submission,
     find_submission,
@@ -97,7 +98,8 @@ def handle_answer(  # noqa: PLR0913 - who answers what to which, on which view o
         if known is not None:
             return known  # answering changed the version that was seen
         _verify_version(session, message_id, row_version, who=who)
-        return queue_message(context, session, draft, who=who, submission=submission, sealed=sealed)
+        along = Along(submission, sealed)
+        return queue_message(context, session, draft, who=who, along=along)
 
     return queue_with_files(context, draft, owner=who.actor, submission=submission, queue=send)
 

@@ -39,24 +39,19 @@ from node.service.approval_rows import (
 )
 from node.service.attachments.sealing import SealedFiles
 from node.service.audit import note_seen, record
-from node.service.building import choose_channel
+from node.service.building import Draft, choose_channel
 from node.service.case_content import seal_content
-from node.service.composing import (
-    Sent,
-    find_or_open_case,
-    parse_target,
-    queue_message,
-    queue_with_files,
-    refer,
-)
+from node.service.case_work import CaseWork
+from node.service.composing import Along, Sent, queue_message, queue_with_files
 from node.service.context import (
     NodeContext,
     RefusedDraftError,
 )
 from node.service.permitting import require
-from node.service.policy.checking import judge_draft
+from node.service.policy.checking import Judged, judge_draft
 from node.service.policy.gate import PolicyRefusedError, describe_author, describe_decision
 from node.service.policy.statements import Given, record_statements
+from node.service.referring import find_or_open_case, parse_target, refer
 from node.store.consent_tables import ApprovalRow
 from node.store.tables import CaseRow
 from protocol.policy.decision import Outcome
@@ -106,26 +101,9 @@ def _ask(
     if twin is not None:
         return view_request(context, session, twin)
     case = find_or_open_case(context, session, asked.draft, who=who)
-    named = refer(context, session, asked.draft, case=case, who=who).draft
-    channel = choose_channel(named, parse_target(asked.draft)[1])
-    record_statements(context, session, case, asked.draft, who=who, channel=channel)
-    draft = asked.draft.model_copy(
-        update={
-            "case": case.reference,
-            "consent": None,
-            "exception": None,
-            "circumstances": None,
-        }
-    )
-    judged = judge_draft(
-        context, session, draft, case=case, who=who, directory=context.directory.current()
-    )
-    if judged.decision.outcome is Outcome.REFUSE:
-        raise PolicyRefusedError(judged.decision)
-    if judged.decision.outcome is Outcome.ALLOW:
-        raise RefusedDraftError(
-            msg("This may be sent as it is: send it, nobody has to approve it.")
-        )
+    work = CaseWork(context, session, case, who)
+    draft = _record_statements(work, asked.draft)
+    judged = _judge(work, draft)
     content = AskedContent(
         draft=pin_draft(draft, judged.message),
         files=describe_files(context, draft, owner=who.actor),
@@ -139,7 +117,7 @@ def _ask(
         case_id=case.case_id,
         channel=judged.message.channel,
         state=ApprovalState.WAITING,
-        content_sealed=seal_content(context, case, content, place=name_place(approval_id)),
+        content_sealed=work.seal(content, place=name_place(approval_id)),
         draft_sha256=digest_draft(context, asked.draft),
         asked_by=who.actor,
         asked_at=context.clock(),
@@ -149,8 +127,35 @@ def _ask(
     keep_files(context, session, draft, until=decide_by, owner=who.actor)
     session.flush()
     tell(context, session, row, EventKind.APPROVAL_ASKED, who=who)
-    record(context, session, who, Act.APPROVAL_ASKED, subject=approval_id)
+    work.record(Act.APPROVAL_ASKED, approval_id)
     return view_request(context, session, row)
+
+
+def _record_statements(work: CaseWork, draft: Draft) -> Draft:
+    """Put on file what a draft states; returns it without that, and in its case."""
+    named = refer(work.context, work.session, draft, case=work.case, who=work.who).draft
+    channel = choose_channel(named, parse_target(draft)[1])
+    record_statements(work, draft, channel=channel)
+    stated = dict.fromkeys(("consent", "exception", "circumstances"))
+    return draft.model_copy(update={**stated, "case": work.case.reference})
+
+
+def _judge(work: CaseWork, draft: Draft) -> Judged:
+    """Return what the gate says of a draft that somebody has to approve.
+
+    Raises ``PolicyRefusedError``; ``RefusedDraftError`` if nobody has to.
+    """
+    directory = work.context.directory.current()
+    judged = judge_draft(
+        work.context, work.session, draft, case=work.case, who=work.who, directory=directory
+    )
+    if judged.decision.outcome is Outcome.REFUSE:
+        raise PolicyRefusedError(judged.decision)
+    if judged.decision.outcome is Outcome.ALLOW:
+        raise RefusedDraftError(
+            msg("This may be sent as it is: send it, nobody has to approve it.")
+        )
+    return judged
 
 
 def _describe_author(who: Principal) -> Author:
@@ -238,15 +243,17 @@ def handle_approve(
             session,
             content.draft,
             who=find_author(session, content.author, now=context.clock()),
-            sealed=sealed,
-            given=Given(
-                approval=Approval(
-                    by=describe_author(who),
-                    is_of_this_content=True,  # it is the very draft that was kept
+            along=Along(
+                sealed=sealed,
+                given=Given(
+                    approval=Approval(
+                        by=describe_author(who),
+                        is_of_this_content=True,  # it is the very draft that was kept
+                    ),
+                    post=given.post,
+                    at=context.clock(),
+                    case_manager_approved=given.case_manager_agrees,
                 ),
-                post=given.post,
-                at=context.clock(),
-                case_manager_approved=given.case_manager_agrees,
             ),
         )
         row.message_id = sent.message_id

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -92,20 +93,64 @@ class Draft(BaseModel):
     circumstances: Circumstances | None = None
 
 
-def build_message(  # noqa: PLR0913 - a message is made of these
-    context: NodeContext,
-    draft: Draft,
-    *,
-    entry: CatalogueEntry,
-    case: CaseRow,
-    position: LinkPosition,
-    seen: Place | None,
-    now: datetime,
-    directory: Directory,
-    sealed: SealedFiles | None = None,
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where and when a message is made."""
+
+    directory: Directory
+    now: datetime
+    case: CaseRow
+    #: The number that it takes on the link to its recipient.
+    position: LinkPosition
+    #: The newest message of its recipient that is in the case, if there is any.
+    seen: Place | None = None
+    #: Its files, if it has any; they were sealed under the name that it bears.
+    sealed: SealedFiles | None = None
+
+
+def build_message(
+    context: NodeContext, draft: Draft, entry: CatalogueEntry, setting: Setting
 ) -> CaseMessage:
     """Fill in what the node knows; raises ``RefusedDraftError`` for what does not fit the type."""
-    recipient = ParticipantCode(draft.recipient)
+    fields = {
+        "version": entry.version,
+        **_describe_draft(draft),
+        **_choose_desks(context, draft, entry, setting),
+        **_describe_setting(context, setting),
+    }
+    try:
+        message = entry.model.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise RefusedDraftError(as_it_is(describe_errors(error))) from error
+    if not isinstance(message, CaseMessage):
+        raise RefusedDraftError(
+            msg("%(type)s is sent by machines, not by people.", type=draft.type)
+        )
+    return message
+
+
+def _describe_draft(draft: Draft) -> dict[str, Any]:
+    """Return the fields that stand in a message as its author said them."""
+    return {
+        "type": draft.type,
+        "recipient": draft.recipient,
+        "in_reply_to": draft.in_reply_to,
+        "phase": draft.phase,
+        "formality": draft.formality,
+        "instrument": draft.instrument,
+        "urgency": draft.urgency,
+        "language": draft.language,
+        "legal_basis": draft.legal_basis,
+        "onward": draft.onward.model_dump(mode="json"),
+        "body": draft.body,
+    }
+
+
+def _choose_desks(
+    context: NodeContext, draft: Draft, entry: CatalogueEntry, setting: Setting
+) -> dict[str, Any]:
+    """Return the kind, the channel, the desks of both sides, and when the answer is due."""
+    directory, now, recipient = setting.directory, setting.now, ParticipantCode(draft.recipient)
     kind, channel = _choose_kind(draft, entry), choose_channel(draft, entry)
     wanted = Wanted(draft.phase, channel=channel, child=_concerns_child(draft.body))
     from_authority = draft.from_authority or find_own_desk(
@@ -121,44 +166,29 @@ def build_message(  # noqa: PLR0913 - a message is made of these
         to_authority=to_authority,
         at=now,
     )
-    fields = {
-        "type": draft.type,
-        "version": entry.version,
+    return {
         "kind": kind,
         "channel": channel,
-        "message_id": sealed.message_id if sealed else make_message_id(context.random),
-        "sender": context.participant,
-        "recipient": recipient,
-        "composed_at": now.isoformat(),
-        "registry": {"version": directory.version, "sha256": directory.sha256},
-        "case": case.reference,
-        "in_reply_to": draft.in_reply_to,
         "from_authority": from_authority,
         "to_authority": to_authority,
-        "phase": draft.phase,
-        "formality": draft.formality,
-        "instrument": draft.instrument,
-        "urgency": draft.urgency,
         "answer_by": _shortest(draft, longest, now=now),
-        "language": draft.language,
-        "legal_basis": draft.legal_basis,
-        "onward": draft.onward.model_dump(mode="json"),
+    }
+
+
+def _describe_setting(context: NodeContext, setting: Setting) -> dict[str, Any]:
+    """Return the fields that follow from where and when a message is made, and its name."""
+    position, seen, sealed = setting.position, setting.seen, setting.sealed
+    files = sealed.manifests if sealed else ()
+    return {
+        "message_id": sealed.message_id if sealed else make_message_id(context.random),
+        "sender": context.participant,
+        "composed_at": setting.now.isoformat(),
+        "registry": {"version": setting.directory.version, "sha256": setting.directory.sha256},
+        "case": setting.case.reference,
         "link": {"generation": position.generation, "seq": position.seq, "prev": position.prev},
         "seen": {"generation": seen.generation, "seq": seen.seq} if seen else None,
-        "attachments": [
-            each.model_dump(mode="json") for each in (sealed.manifests if sealed else ())
-        ],
-        "body": draft.body,
+        "attachments": [each.model_dump(mode="json") for each in files],
     }
-    try:
-        message = entry.model.model_validate_json(json.dumps(fields))
-    except ValidationError as error:
-        raise RefusedDraftError(as_it_is(describe_errors(error))) from error
-    if not isinstance(message, CaseMessage):
-        raise RefusedDraftError(
-            msg("%(type)s is sent by machines, not by people.", type=draft.type)
-        )
-    return message
 
 
 def _concerns_child(body: Mapping[str, Any]) -> bool:
@@ -284,5 +314,11 @@ def choose_channel(draft: Draft, entry: CatalogueEntry) -> Channel:
     """Return the channel that a draft names, else the one of its type, else assistance."""
     if draft.channel is not None:
         return draft.channel
-    fixed = get_args(entry.model.model_fields["channel"].annotation)
+    return _find_usual_channel(entry.model)
+
+
+@cache
+def _find_usual_channel(model: type[BaseModel]) -> Channel:
+    """Return the channel of a type; worked out once, it is asked for twice with each message."""
+    fixed = get_args(model.model_fields["channel"].annotation)
     return fixed[0] if fixed else Channel.ASSISTANCE

@@ -1,9 +1,12 @@
 """Messages as whoever runs the node sees them: from where to where, when, in which state."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlmodel import and_, col, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlmodel import col
 
 from node.domain.access import Permission, Principal
 from node.domain.states import Dispatch
@@ -11,6 +14,19 @@ from node.service.context import NodeContext
 from node.service.permitting import require
 from node.service.reading import PAGE
 from node.store.tables import MessageRow, OutboxRow
+
+_COLUMNS: Final = (
+    col(MessageRow.message_id),
+    col(MessageRow.direction),
+    col(MessageRow.peer),
+    col(MessageRow.stored_at),
+    col(MessageRow.expires_at),
+    col(MessageRow.dispatch),
+    col(MessageRow.link_generation),
+    col(MessageRow.link_seq),
+    col(OutboxRow.attempts),
+    col(OutboxRow.next_attempt_at),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,36 +67,14 @@ def list_carried(
     """List messages, newest first; ``after``: moment and identifier of the last one before."""
     require(who, Permission.WATCH_DELIVERY)
     statement = (
-        select(
-            MessageRow.message_id,
-            MessageRow.direction,
-            MessageRow.peer,
-            MessageRow.stored_at,
-            MessageRow.expires_at,
-            MessageRow.dispatch,
-            MessageRow.link_generation,
-            MessageRow.link_seq,
-            OutboxRow.attempts,
-            OutboxRow.next_attempt_at,
-        )  # type: ignore[call-overload]  # SQLModel's overloads end at four columns
+        select(*_COLUMNS)
         .join(OutboxRow, col(OutboxRow.message_id) == col(MessageRow.message_id), isouter=True)
+        .where(*_narrow(wanted, after))
         .order_by(col(MessageRow.stored_at).desc(), col(MessageRow.message_id).desc())
         .limit(limit)
     )
-    if wanted.peer:
-        statement = statement.where(MessageRow.peer == wanted.peer)
-    if wanted.direction:
-        statement = statement.where(MessageRow.direction == wanted.direction)
-    if wanted.dispatch is not None:
-        statement = statement.where(MessageRow.dispatch == wanted.dispatch.value)
-    if after is not None:
-        moment, message_id = after
-        stored = col(MessageRow.stored_at)
-        statement = statement.where(
-            or_(stored < moment, and_(stored == moment, col(MessageRow.message_id) < message_id))
-        )
     with context.database.reading() as session:
-        rows = session.exec(statement).all()
+        rows = session.execute(statement).all()
     return [
         Carried(
             message_id=row[0],
@@ -96,3 +90,18 @@ def list_carried(
         )
         for row in rows
     ]
+
+
+def _narrow(
+    wanted: CarriageFilter, after: tuple[datetime, str] | None
+) -> Iterator[ColumnElement[bool]]:
+    if wanted.peer:
+        yield col(MessageRow.peer) == wanted.peer
+    if wanted.direction:
+        yield col(MessageRow.direction) == wanted.direction
+    if wanted.dispatch is not None:
+        yield col(MessageRow.dispatch) == wanted.dispatch.value
+    if after is not None:
+        moment, message_id = after
+        stored = col(MessageRow.stored_at)
+        yield or_(stored < moment, and_(stored == moment, col(MessageRow.message_id) < message_id))

@@ -1,16 +1,17 @@
 """Sending: from a draft to a numbered, signed message in the outbox, in one transaction."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
 from console.i18n import msg
 from console.refusals import as_it_is
+from contact_registry.directory import Directory
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
@@ -22,40 +23,30 @@ from node.service.attachments.sealing import (
     seal_files,
 )
 from node.service.audit import record_all
-from node.service.borrowed_words import borrow_words
-from node.service.building import Draft, build_message, choose_channel
-from node.service.case_content import is_erased
-from node.service.context import NodeContext, NodeError, NotFoundError, RefusedDraftError
+from node.service.building import Draft, Setting, build_message, choose_channel
+from node.service.case_work import CaseWork
+from node.service.context import NodeContext, NodeError, RefusedDraftError
 from node.service.following import note_to_follow
-from node.service.permitting import find_seen_case, require, require_channel
-from node.service.policy.gate import Gate, Sending
+from node.service.permitting import require, require_channel
+from node.service.policy.gate import Gate
 from node.service.policy.statements import Given, complete_basis, record_statements
 from node.service.records import (
-    add_event,
-    find_case,
     find_joined,
     find_newest_place,
-    load_signed,
-    open_case,
     seal_signed,
 )
+from node.service.referring import find_or_open_case, parse_target, refer
 from node.service.settling import settle_theirs
 from node.service.storing import describe_row, lock_link_head, sign_message, verify_reachable
 from node.store.tables import CaseRow, LinkHeadRow, MessageRow, OutboxRow
-from protocol.errors import LocalProtocolError, MalformedError
+from protocol.envelope import SignedPayload
 from protocol.identifiers import (
     AuthorityId,
     CaseReference,
-    Channel,
     MessageId,
     ParticipantCode,
-    make_case_reference,
-    parse_case_reference,
-    parse_message_id,
-    parse_participant_code,
 )
 from protocol.links import LinkHead
-from protocol.messages.catalogue import get_entry, parse_payload
 from protocol.messages.codes import Urgency
 from protocol.messages.entries import CatalogueEntry
 from protocol.messages.head import CaseMessage
@@ -99,7 +90,7 @@ def handle_send(
 
     def send(session: Session, sealed: SealedFiles | None) -> Sent:
         return find_submission(session, submission) or queue_message(
-            context, session, draft, who=who, submission=submission, sealed=sealed
+            context, session, draft, who=who, along=Along(submission, sealed)
         )
 
     return queue_with_files(context, draft, owner=who.actor, submission=submission, queue=send)
@@ -127,9 +118,7 @@ def queue_with_files(
     if sealed is not None:
         is_ours = sent.message_id == sealed.message_id
         (drop_staged if is_ours else drop_sealed)(context, sealed)
-    context.signals.outbox.notify()
-    context.signals.to_follow.notify()
-    context.signals.inbox.notify()
+    context.signals.tell_queued()
     return sent
 
 
@@ -208,98 +197,6 @@ def _describe(session: Session, row: MessageRow) -> Sent:
     )
 
 
-def queue_message(  # noqa: PLR0913 - a message, who sends it, and what goes with it
-    context: NodeContext,
-    session: Session,
-    draft: Draft,
-    *,
-    who: Principal,
-    submission: Submission | None = None,
-    sealed: SealedFiles | None = None,
-    given: Given | None = None,
-) -> Sent:
-    """Do the work of :func:`handle_send` inside the caller's transaction.
-
-    ``sealed``: the draft's files, if it has any. ``given``: a second person's approval of it.
-    Raises ``PolicyRefusedError`` if the policy does not let it leave, ``NeedsApprovalError`` if it
-    would with an approval.
-    """
-    if draft.files and sealed is None:
-        raise RefusedDraftError(msg("Files go with a message of its own: send them with one."))
-    directory = context.directory.current()
-    recipient, entry = parse_target(draft)
-    verify_reachable(directory, recipient)
-    now = context.clock().replace(microsecond=0)
-    case = find_or_open_case(context, session, draft, who=who)
-    gate = Gate(context, session, directory, now=now)
-    referring = refer(context, session, draft, case=case, who=who)
-    said, channel = draft.channel, choose_channel(referring.draft, entry)
-    record_statements(context, session, case, draft, who=who, channel=channel)
-    draft = complete_basis(referring.draft, gate.know(case), given, channel=channel, now=now)
-    head = lock_link_head(context, session, recipient)
-    position = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).next()
-    message = build_message(
-        context,
-        draft,
-        entry=entry,
-        case=case,
-        position=position,
-        seen=find_newest_place(session, case_id=case.case_id, peer=recipient),
-        now=now,
-        directory=directory,
-        sealed=sealed,
-    )
-    if referring.about is None or said is not None:  # a reply stays where it was asked
-        require_channel(who, message.channel)
-    decision = gate.pass_through(message, referring.say_sending(case=case, who=who, given=given))
-    sent = _store(
-        context,
-        session,
-        message,
-        grounds=decision.grounds,
-        case=case,
-        head=head,
-        actor=who.actor,
-        submission=submission,
-    )
-    record_all(context, session, Act.MESSAGE_SENT, [(who.actor, sent.message_id)])
-    if draft.passes_on is not None:
-        add_event(
-            session,
-            kind=EventKind.PASSED_ON,
-            at=now,
-            actor=who.actor,
-            case_id=case.case_id,
-            message_id=draft.passes_on,
-            code=message.to_authority,
-        )
-    if sealed is not None:
-        keep_sealed(
-            context,
-            session,
-            sealed,
-            row=session.get_one(MessageRow, sent.message_id),
-            priority=PRIORITY[message.urgency],
-        )
-    return sent
-
-
-def parse_target(draft: Draft) -> tuple[ParticipantCode, CatalogueEntry]:
-    """Return whom a draft is for and what it is; raises ``RefusedDraftError``."""
-    try:
-        recipient = parse_participant_code(draft.recipient)
-        entry = get_entry(draft.type)
-        if draft.in_reply_to is not None:
-            parse_message_id(draft.in_reply_to)
-    except (MalformedError, LocalProtocolError) as error:
-        raise RefusedDraftError(borrow_words(error)) from error
-    if not issubclass(entry.model, CaseMessage):
-        raise RefusedDraftError(
-            msg("%(type)s is sent by machines, not by people.", type=draft.type)
-        )
-    return recipient, entry
-
-
 def refuse_recorded_elsewhere(draft: Draft) -> None:
     """Refuse what somebody would send by itself, and the node sends with more that belongs to it.
 
@@ -310,129 +207,135 @@ def refuse_recorded_elsewhere(draft: Draft) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Referring:
-    """A draft that names what it replies to as the other side calls it, and that message."""
+class Along:
+    """What goes with a draft."""
 
-    draft: Draft
-    about: MessageRow | None = None
-
-    def say_sending(self, *, case: CaseRow, who: Principal, given: Given | None) -> Sending:
-        """Say who sends it in which case, for the gate."""
-        return Sending(
-            case=case,
-            who=who,
-            about=self.about,
-            passes_on=self.draft.passes_on,
-            approval=given.approval if given else None,
-            case_manager_approved=given is not None and given.case_manager_approved,
-        )
+    #: The request that it came by: what comes by the same one is sent once.
+    submission: Submission | None = None
+    #: Its files, if it has any.
+    sealed: SealedFiles | None = None
+    #: A second person's approval of it.
+    given: Given | None = None
 
 
-def refer(
-    context: NodeContext, session: Session, draft: Draft, *, case: CaseRow, who: Principal
-) -> Referring:
-    """Name a message that is replied to as the other side calls it, and stay in its channel.
+ALONE: Final = Along()
+"""Nothing goes with it."""
 
-    A trend alert is replied to outside its channel, which carries alerts alone.
+
+def queue_message(
+    context: NodeContext, session: Session, draft: Draft, *, who: Principal, along: Along = ALONE
+) -> Sent:
+    """Do the work of :func:`handle_send` inside the caller's transaction.
+
+    Raises ``PolicyRefusedError`` if the policy does not let it leave, ``NeedsApprovalError`` if it
+    would with an approval.
     """
-    row = session.get(MessageRow, draft.in_reply_to) if draft.in_reply_to else None
-    if row is None:
-        return Referring(draft)
-    if not who.sees(Channel(row.channel) if row.channel else None):
-        raise NotFoundError("There is no such message here: open it again from its case.")
-    if (row.peer, row.case_id) != (draft.recipient, case.case_id):
-        raise RefusedDraftError(
-            msg(
-                "A message replies to one that was exchanged with its recipient in the same case: "
-                "choose it again from the case."
+    if draft.files and along.sealed is None:
+        raise RefusedDraftError(msg("Files go with a message of its own: send them with one."))
+    directory = context.directory.current()
+    recipient, entry = parse_target(draft)
+    verify_reachable(directory, recipient)
+    now = context.clock().replace(microsecond=0)
+    case = find_or_open_case(context, session, draft, who=who)
+    work = CaseWork(context, session, case, who)
+    queueing = _Queueing(work, along)
+    built = queueing.build(draft, entry, directory=directory, now=now)
+    row = queueing.store(built)
+    record_all(context, session, Act.MESSAGE_SENT, [(who.actor, row.message_id)])
+    if draft.passes_on is not None:
+        work.tell(EventKind.PASSED_ON, at=now, message_id=draft.passes_on, code=row.to_authority)
+    if along.sealed is not None:
+        keep_sealed(
+            context, session, along.sealed, row=row, priority=PRIORITY[built.message.urgency]
+        )
+    return _describe(session, row)
+
+
+class _Built(NamedTuple):
+    """A message that may leave, what it rests on, and the link that it takes its number from."""
+
+    message: CaseMessage
+    grounds: tuple[Ground, ...]
+    head: LinkHeadRow
+
+
+class _Queueing:
+    """One message of a case, from its draft to its rows, in the caller's transaction."""
+
+    def __init__(self, work: CaseWork, along: Along) -> None:
+        self._work = work
+        self._along = along
+
+    def build(
+        self, draft: Draft, entry: CatalogueEntry, *, directory: Directory, now: datetime
+    ) -> _Built:
+        """Record what the draft states, number the message, and ask the gate."""
+        work, context, session = self._work, self._work.context, self._work.session
+        case, who = work.case, work.who
+        given, recipient = self._along.given, ParticipantCode(draft.recipient)
+        gate = Gate(context, session, directory, now=now)
+        referring = refer(context, session, draft, case=case, who=who)
+        channel = choose_channel(referring.draft, entry)
+        record_statements(work, draft, channel=channel)
+        basis = complete_basis(referring.draft, gate.know(case), given, channel=channel, now=now)
+        head = lock_link_head(context, session, recipient)
+        setting = Setting(
+            directory,
+            now,
+            case,
+            position=_read_head(head).next(),
+            seen=find_newest_place(session, case_id=case.case_id, peer=recipient),
+            sealed=self._along.sealed,
+        )
+        message = build_message(context, basis, entry, setting)
+        if referring.about is None or draft.channel is not None:  # a reply stays where it was asked
+            require_channel(who, message.channel)
+        sending = referring.say_sending(case=case, who=who, given=given)
+        return _Built(message, gate.pass_through(message, sending).grounds, head)
+
+    def store(self, built: _Built) -> MessageRow:
+        """Sign it, advance its link, and write it with all that follows from it."""
+        work, message = self._work, built.message
+        context, session = work.context, work.session
+        signed = sign_message(context, message)
+        advanced = _read_head(built.head).advance(message.link.position, digest=signed.digest)
+        built.head.seq, built.head.digest = advanced.seq, advanced.digest
+        now = context.clock()
+        joins = not find_joined(session, [work.case.case_id], [message.recipient])
+        row = self._add_row(built, signed, at=now)
+        note_to_follow(session, [row.message_id], at=now)
+        settle_theirs(context, session, row, message, actor=work.who.actor)
+        session.add(
+            OutboxRow(
+                message_id=message.message_id,
+                peer=message.recipient,
+                priority=PRIORITY[message.urgency],
+                transport_id=context.random(16).hex(),
+                next_attempt_at=now,
             )
         )
-    channel = draft.channel
-    if channel is None:
-        replied = parse_payload(load_signed(context, row, case).payload)
-        if isinstance(replied, CaseMessage) and replied.channel is not Channel.TREND:
-            channel = replied.channel
-    named = draft.model_copy(update={"in_reply_to": row.wire_id, "channel": channel})
-    return Referring(named, row)
+        if joins:
+            joined, channel = EventKind.PARTICIPANT_JOINED, message.channel
+            work.tell(joined, at=now, code=message.recipient, channel=channel)
+        work.tell(EventKind.MESSAGE_QUEUED, at=now, message_id=message.message_id)
+        return row
 
-
-def find_or_open_case(
-    context: NodeContext, session: Session, draft: Draft, *, who: Principal
-) -> CaseRow:
-    """Return the case that a draft names, or open one; raises ``NotFoundError``."""
-    if draft.case is None:
-        while True:
-            reference = make_case_reference(context.random)
-            if find_case(session, reference) is None:
-                channel = choose_channel(draft, parse_target(draft)[1])
-                return open_case(
-                    context, session, reference=reference, actor=who.actor, channel=channel
-                )
-    try:
-        case = find_case(session, parse_case_reference(draft.case))
-    except MalformedError as error:
-        raise RefusedDraftError(borrow_words(error)) from error
-    if case is None or is_erased(case) or find_seen_case(session, case.case_id, who=who) is None:
-        raise NotFoundError("This node has no case with that reference: look it up in the list.")
-    return case
-
-
-def _store(  # noqa: PLR0913 - a message is stored with these
-    context: NodeContext,
-    session: Session,
-    message: CaseMessage,
-    *,
-    grounds: Iterable[Ground],
-    case: CaseRow,
-    head: LinkHeadRow,
-    actor: str,
-    submission: Submission | None,
-) -> Sent:
-    signed = sign_message(context, message)
-    advanced = LinkHead(generation=head.generation, seq=head.seq, digest=head.digest).advance(
-        message.link.position, digest=signed.digest
-    )
-    head.seq, head.digest = advanced.seq, advanced.digest
-    now = context.clock()
-    joins = not find_joined(session, [case.case_id], [message.recipient])
-    row = MessageRow(
-        **describe_row(message, signed=signed, stored_at=now, grounds=grounds),
-        case_id=case.case_id,
-        signed_payload_sealed=seal_signed(
-            context, signed, message_id=message.message_id, case=case
-        ),
-    )
-    if submission is not None:
-        row.submission_key, row.submission_sha256 = submission.key, submission.sha256
-    session.add(row)
-    session.flush()
-    note_to_follow(session, [row.message_id], at=now)
-    settle_theirs(context, session, row, message, actor=actor)
-    session.add(
-        OutboxRow(
-            message_id=message.message_id,
-            peer=message.recipient,
-            priority=PRIORITY[message.urgency],
-            transport_id=context.random(16).hex(),
-            next_attempt_at=now,
+    def _add_row(self, built: _Built, signed: SignedPayload, *, at: datetime) -> MessageRow:
+        """Write the message itself, under the request that it came by."""
+        work, message, submission = self._work, built.message, self._along.submission
+        row = MessageRow(
+            **describe_row(message, signed=signed, stored_at=at, grounds=built.grounds),
+            case_id=work.case.case_id,
+            signed_payload_sealed=seal_signed(
+                work.context, signed, message_id=message.message_id, case=work.case
+            ),
         )
-    )
-    if joins:
-        add_event(
-            session,
-            kind=EventKind.PARTICIPANT_JOINED,
-            at=now,
-            actor=actor,
-            case_id=case.case_id,
-            code=message.recipient,
-            channel=message.channel,
-        )
-    add_event(
-        session,
-        kind=EventKind.MESSAGE_QUEUED,
-        at=now,
-        actor=actor,
-        case_id=case.case_id,
-        message_id=message.message_id,
-    )
-    return _describe(session, row)
+        if submission is not None:
+            row.submission_key, row.submission_sha256 = submission.key, submission.sha256
+        work.session.add(row)
+        work.session.flush()
+        return row
+
+
+def _read_head(row: LinkHeadRow) -> LinkHead:
+    return LinkHead(generation=row.generation, seq=row.seq, digest=row.digest)

@@ -10,7 +10,7 @@ from node.domain.events import EventKind
 from node.domain.states import DECIDABLE, Handling
 from node.service.audit import record
 from node.service.building import Draft
-from node.service.composing import Sent, Submission, find_submission, queue_message
+from node.service.composing import Along, Sent, Submission, find_submission, queue_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.permitting import find_seen_message, require
 from node.service.records import IN, add_event
@@ -75,9 +75,7 @@ def handle_decide(  # noqa: PLR0913 - who decides what about which, on which vie
         )
 
     sent = context.transact(decide)
-    context.signals.outbox.notify()
-    context.signals.to_follow.notify()
-    context.signals.inbox.notify()
+    context.signals.tell_queued()
     return sent
 
 
@@ -101,13 +99,8 @@ def _decide(  # noqa: PLR0913 - as above
         )
     _verify_open(row, is_seen=row_version is not None)
     case = session.get_one(CaseRow, row.case_id)
-    sent = queue_message(
-        context,
-        session,
-        _draft(row, case, decision),
-        who=who,
-        submission=submission,
-    )
+    draft = _draft(row, case, decision)
+    sent = queue_message(context, session, draft, who=who, along=Along(submission))
     add_event(
         session,
         kind=EventKind.DECIDED,

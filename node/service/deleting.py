@@ -1,6 +1,6 @@
 """Carrying out a deletion that another side asked for, and telling it what was done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,9 +14,8 @@ from node.domain.events import EventKind
 from node.domain.withdrawals import (
     DeletionState,
 )
-from node.service.audit import record
 from node.service.building import Draft
-from node.service.case_content import get_case_of
+from node.service.case_work import CaseWork
 from node.service.composing import Sent, queue_message
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.erasing import delete_blobs, erase_message
@@ -79,48 +78,51 @@ def handle_confirm_deletion(
     require(who, Permission.WORK_CASES)
     doomed: list[str] = []
 
-    def work(session: Session) -> Sent:
+    def erase(session: Session) -> Sent:
         doomed.clear()
         asked = _lock_asked(session, message_id, who=who, seen=row_version)
         row = session.get_one(MessageRow, message_id)
-        case = get_case_of(session, asked.case_id, who=who, permission=Permission.WORK_CASES)
-        told = parse_payload(load_signed(context, row, case).payload)
+        work = CaseWork.begin(context, session, asked.case_id, who=who)
+        told = parse_payload(load_signed(context, row, work.case).payload)
         if not isinstance(told, ConsentWithdrawn | Erasure):
             raise NotFoundError("This message asks for no deletion: open it again from its case.")
-        meant = list_meant(context, session, told, peer=asked.peer, case=case)
-        kept = {each.message_id for each in done.kept}
-        if kept - {each.message.message_id for each in meant}:
-            raise RefusedDraftError(
-                msg(
-                    "One of the messages that are kept is not among those to be deleted: name "
-                    "those "
-                    "that the request speaks of."
-                )
-            )
+        meant = list_meant(context, session, told, peer=asked.peer, case=work.case)
+        erased = _leave_out_kept(meant, done)
+        are_told = _tell_onward(work, told, meant)
         ground = told.body.ground if isinstance(told, Erasure) else ErasureGround.CONSENT_WITHDRAWN
-        are_told = _tell_onward(context, session, told, meant, case=case, who=who)
-        erased = [each for each in meant if each.message.message_id not in kept]
         for each in erased:
             doomed.extend(erase_message(context, session, each.row, who=who, ground=ground))
         session.flush()
         answer = _make_answer(
             done,
             told,
-            erased=bool(erased) or not kept,
+            erased=bool(erased) or not done.kept,
             at=context.clock(),
             use_stopped=row.stored_at,
         )
         answer["onward_recipients_told"] = done.others_told.value if are_told else TriState.NO.value
-        sent = queue_message(context, session, _make_draft(row, told, case, answer), who=who)
-        record(context, session, who, Act.DELETION_REPORTED, subject=message_id)
+        draft = _make_draft(row, told, work.case, answer)
+        sent = queue_message(context, session, draft, who=who)
+        work.record(Act.DELETION_REPORTED, message_id)
         return sent
 
-    sent = context.transact(work)
+    sent = context.transact(erase)
     delete_blobs(context, doomed)
-    context.signals.outbox.notify()
-    context.signals.to_follow.notify()
-    context.signals.inbox.notify()
+    context.signals.tell_queued()
     return sent
+
+
+def _leave_out_kept(meant: Sequence[HeldMessage], done: DeletionDone) -> list[HeldMessage]:
+    """Return what is to be erased; raises ``RefusedDraftError`` if something else is kept."""
+    kept = {each.message_id for each in done.kept}
+    if kept - {each.message.message_id for each in meant}:
+        raise RefusedDraftError(
+            msg(
+                "One of the messages that are kept is not among those to be deleted: name those "
+                "that the request speaks of."
+            )
+        )
+    return [each for each in meant if each.message.message_id not in kept]
 
 
 def _lock_asked(
@@ -188,19 +190,13 @@ def _holds_data(told: ConsentWithdrawn | Erasure, said: CaseMessage) -> bool:
     return any(mark is not Sensitivity.NONE for _, mark in said.list_classified())
 
 
-def _tell_onward(  # noqa: PLR0913 - who tells whom of what
-    context: NodeContext,
-    session: Session,
-    told: ConsentWithdrawn | Erasure,
-    meant: Iterable[HeldMessage],
-    *,
-    case: CaseRow,
-    who: Principal,
+def _tell_onward(
+    work: CaseWork, told: ConsentWithdrawn | Erasure, meant: Iterable[HeldMessage]
 ) -> bool:
     """Tell whom it was passed on to by this system; false if one could not be told."""
     if not told.body.tell_onward_recipients:
         return True
-    held = list_passed_on(context, session, meant, case=case)
+    held = list_passed_on(work.context, work.session, meant, case=work.case)
     if not held:
         return True
     body: dict[str, Any] = {"tell_onward_recipients": True}
@@ -213,15 +209,8 @@ def _tell_onward(  # noqa: PLR0913 - who tells whom of what
             "withdrawn_at": told.body.withdrawn_at.isoformat(),
             "delete_received": told.body.delete_received,
         }
-    answers = tell_recipients(
-        context,
-        session,
-        case,
-        lambda _: Word(type=told.type, body=body),
-        held=held,
-        who=who,
-        withdrawal_id=None,
-    )
+    word = Word(type=told.type, body=body)
+    answers = tell_recipients(work, lambda _: word, held, withdrawal_id=None)
     return all(each.message_id is not None for each in answers)
 
 

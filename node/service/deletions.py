@@ -22,6 +22,7 @@ from node.domain.withdrawals import (
     DeletionState,
     advance_deletion,
 )
+from node.service.case_work import CaseWork
 from node.service.consent.circumstances import load_circumstances, set_circumstances
 from node.service.context import NodeContext
 from node.service.deleting import list_meant, list_passed_on
@@ -212,9 +213,8 @@ def _learn_shelters(
     known = load_circumstances(context, session, case)
     learned = tuple(dict.fromkeys((*known.shelter_codes, *sorted(codes))))[:_MOST_CODES]
     who = Principal(actor=SYSTEM_ACTOR, permissions=frozenset())
-    set_circumstances(
-        context, session, case, known.model_copy(update={"shelter_codes": learned}), who=who
-    )
+    said = known.model_copy(update={"shelter_codes": learned})
+    set_circumstances(CaseWork(context, session, case, who), said)
 
 
 # ------------------------------------------------------------------ deadlines

@@ -204,7 +204,7 @@ def _empty(session: Session, case: CaseRow) -> None:
     session.execute(delete(MessageToFollowRow).where(col(MessageToFollowRow.message_id).in_(ids)))
     for table in (ApprovalRow, WithdrawalRow):
         session.execute(
-            update(table).where(table.case_id == case.case_id).values(content_sealed=b"")  # type: ignore[arg-type]  # SQLModel types columns as their values
+            update(table).where(col(table.case_id) == case.case_id).values(content_sealed=b"")
         )
     session.execute(
         update(ApprovalRow)
@@ -212,7 +212,7 @@ def _empty(session: Session, case: CaseRow) -> None:
         .values(reason_sealed=None)
     )
     for gone in (ConsentRow, ExceptionRow, CircumstancesRow, ReturnJourneyRow, UntoldRow):
-        session.execute(delete(gone).where(gone.case_id == case.case_id))  # type: ignore[arg-type]  # as above
+        session.execute(delete(gone).where(col(gone.case_id) == case.case_id))
 
 
 def _stop(session: Session, row: MessageRow) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, event, update
@@ -164,7 +165,7 @@ def handle_answered(context: NodeContext, claim: Claim, answer: Answer) -> None:
         row = session.get(ApiRequestRow, claim.marked.request_id)
         if row is None or row.begun_at != claim.begun_at:
             return
-        if row.done or answer.status < 300:  # noqa: PLR2004 - what is not a success begins there
+        if row.done or answer.status < HTTPStatus.MULTIPLE_CHOICES:
             row.answer_sealed = sealed
             session.add(row)
         else:

@@ -18,7 +18,7 @@ from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record_all
 from node.service.borrowed_words import borrow_words
-from node.service.building import Draft, build_message, choose_channel
+from node.service.building import Draft, Setting, build_message, choose_channel
 from node.service.case_content import is_erased
 from node.service.composing import (
     PRIORITY,
@@ -211,12 +211,14 @@ class _Queue:
             message = build_message(
                 self._context,
                 complete_basis(order.draft, known, None, channel=channel, now=self._now),
-                entry=place.entry,
-                case=place.case,
-                position=position,
-                seen=self._seen.get((place.case.case_id, place.recipient)),
-                now=self._now,
-                directory=self._directory,
+                place.entry,
+                Setting(
+                    self._directory,
+                    self._now,
+                    place.case,
+                    position=position,
+                    seen=self._seen.get((place.case.case_id, place.recipient)),
+                ),
             )
             require_channel(order.who, message.channel)
             decision = self._gate.pass_through(message, Sending(case=place.case, who=order.who))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, func, or_, select
 
 from console.process.tasks import describe_failure
@@ -21,6 +22,7 @@ from node.domain.events import EventKind
 from node.domain.states import Dispatch
 from node.service.audit import record
 from node.service.case_content import is_erased, open_content
+from node.service.case_work import CaseWork
 from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
 from node.service.permitting import find_seen_case, require
 from node.service.records import OUT, add_event, load_signed
@@ -52,7 +54,11 @@ _MOST_LISTED: Final = 200
 
 
 def recall_what_waits(context: NodeContext) -> int:
-    """Take back what waits to leave and rests on a consent that was withdrawn meanwhile."""
+    """Take back what waits to leave and rests on a consent that was withdrawn meanwhile.
+
+    What fails lets all others be taken back; in the end it is raised as an ``ExceptionGroup``,
+    because a message that should not leave still may.
+    """
     question = (
         select(MessageRow.message_id, WithdrawalRow.withdrawal_id)
         .join(WithdrawalRow, col(WithdrawalRow.case_id) == col(MessageRow.case_id))
@@ -69,18 +75,20 @@ def recall_what_waits(context: NodeContext) -> int:
     )
     with context.database.reading() as session:
         found = session.exec(question).all()
-    recalled = sum(_try_to_recall(context, *names) for names in found)
+    recalled, failures = 0, list[Exception]()
+    for message_id, withdrawal_id in found:
+        try:
+            recalled += context.transact(partial(_recall, context, message_id, withdrawal_id))
+        except OperationalError:
+            raise  # the store is away: it is away for all of them
+        except Exception as error:  # noqa: BLE001 - one damaged row lets no other leave: raised below
+            log.warning("message_not_recalled", message=message_id, error=describe_failure(error))
+            failures.append(error)
     if recalled:
         context.signals.inbox.notify()
+    if failures:
+        raise ExceptionGroup("Messages could not be taken back.", failures)
     return recalled
-
-
-def _try_to_recall(context: NodeContext, message_id: str, withdrawal_id: str) -> bool:
-    try:
-        return context.transact(partial(_recall, context, message_id, withdrawal_id))
-    except Exception as error:  # noqa: BLE001 - one damaged row lets no other leave: recorded, tried again
-        log.warning("message_not_recalled", message=message_id, error=describe_failure(error))
-        return False
 
 
 def _recall(context: NodeContext, message_id: str, withdrawal_id: str, session: Session) -> bool:
@@ -137,9 +145,7 @@ def tell_untold(context: NodeContext) -> int:
         found = [row.untold_id for row in session.exec(due)]
     told = sum(_try_to_tell(context, untold_id) for untold_id in found)
     if told:
-        context.signals.outbox.notify()
-        context.signals.to_follow.notify()
-        context.signals.inbox.notify()
+        context.signals.tell_queued()
     return told
 
 
@@ -166,9 +172,7 @@ def handle_tell_now(context: NodeContext, withdrawal_id: str, *, who: Principal)
     everywhere = replace(who, channels=frozenset(Channel))
     told = sum(_try_to_tell(context, untold_id, who=everywhere) for untold_id in found)
     if told:
-        context.signals.outbox.notify()
-        context.signals.to_follow.notify()
-        context.signals.inbox.notify()
+        context.signals.tell_queued()
     return told
 
 
@@ -177,7 +181,7 @@ def _try_to_tell(context: NodeContext, untold_id: str, *, who: Principal = SYSTE
         told = context.transact(partial(_tell, context, untold_id, who=who))
     except NodeError:  # nothing of it was written
         told = False
-    except Exception as error:  # noqa: BLE001 - one damaged row silences no other desk: recorded, tried again
+    except Exception as error:  # noqa: BLE001 - one damaged row silences no other desk: it stays in the list of those to be told
         log.warning("desk_not_told", untold=untold_id, error=describe_failure(error))
         told = False
     if not told:
@@ -195,9 +199,8 @@ def _tell(context: NodeContext, untold_id: str, session: Session, *, who: Princi
     held = [each for name in untold.held if (each := _load(context, session, case, name))]
     if not held:
         return False
-    sent = ask_to_delete(
-        context, session, case, untold.word, held, who=who, withdrawal_id=row.withdrawal_id
-    )
+    work = CaseWork(context, session, case, who)
+    sent = ask_to_delete(work, untold.word, held, withdrawal_id=row.withdrawal_id)
     row.message_id = sent.message_id
     _settle(context, session, row, who=who)
     return True

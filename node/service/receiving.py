@@ -8,6 +8,7 @@ and changes nothing.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session
@@ -306,28 +307,58 @@ def _choose_name(session: Session, consignment: Consignment) -> str:
 def _store(
     context: NodeContext, session: Session, arrival: Arrival, opened: Opened
 ) -> IntakeResult:
-    message, signed, consignment = opened.message, opened.signed, opened.consignment
-    if find_message(session, direction=IN, peer=consignment.sender, wire_id=consignment.message_id):
+    message, position, now = opened.message, opened.position, context.clock()
+    peer, wire_id = opened.consignment.sender, opened.consignment.message_id
+    if find_message(session, direction=IN, peer=peer, wire_id=wire_id):
         return _refuse_conflict(context, session, arrival, opened)
-    now = context.clock()
-    message_id = _choose_name(session, consignment)
     case = _find_or_open_case(context, session, message)
-    case_id = case.case_id if case else None
-    position, peer = opened.position, consignment.sender
-    verdict, highest = None, 0
+    highest = find_highest(session, peer=peer, generation=position.generation) if position else 0
+    row = _make_row(context, session, opened, case=case, at=now)
+    if case and not find_joined(session, [case.case_id], [peer]):
+        add_event(
+            session,
+            kind=EventKind.PARTICIPANT_JOINED,
+            at=now,
+            actor=peer,
+            case_id=case.case_id,
+            code=peer,
+            channel=_channel_of(message),
+        )
+    session.add(row)
+    session.flush()
+    note_to_follow(session, [row.message_id], at=now)
+    tell_arrival(session, row, late=opened.late)
+    if isinstance(message, CaseMessage) and message.attachments:
+        expect_files(context, session, row, message)
+    else:
+        owe_delivered(context, session, row)
+    settle_ours(context, session, row, message)
+    if position is not None:
+        note_arrival(context, session, peer=peer, position=position, highest=highest)
+    if isinstance(message, Head):
+        watch_pin(context, session, message, payload_sha256=opened.signed.digest, about=row)
+    return IntakeResult(Intake.STORED, message_id=row.message_id)
+
+
+def _make_row(
+    context: NodeContext, session: Session, opened: Opened, *, case: CaseRow | None, at: datetime
+) -> MessageRow:
+    """Make the row of a new message, with the verdict about its place on the link."""
+    message, signed, consignment = opened.message, opened.signed, opened.consignment
+    message_id = _choose_name(session, consignment)
+    position, peer, verdict = opened.position, consignment.sender, None
     if position is not None:
         verdict = judge_arrival(session, peer=peer, position=position, digest=signed.digest)
-        highest = find_highest(session, peer=peer, generation=position.generation)
     row = MessageRow(
         message_id=message_id,
         wire_id=consignment.message_id,
         direction=IN,
-        case_id=case_id,
+        case_id=case.case_id if case else None,
         peer=peer,
         type=message.type,
         version=message.version,
         readable=isinstance(message, Head),
-        stored_at=now,
+        stored_at=at,
         expires_at=consignment.expires_at,
         payload_sha256=signed.digest,
         signer_key_id=signed.signer,
@@ -340,30 +371,7 @@ def _store(
     )
     if isinstance(message, CaseMessage):
         _fill_readable(row, message)
-    if case_id and not find_joined(session, [case_id], [peer]):
-        add_event(
-            session,
-            kind=EventKind.PARTICIPANT_JOINED,
-            at=now,
-            actor=peer,
-            case_id=case_id,
-            code=peer,
-            channel=_channel_of(message),
-        )
-    session.add(row)
-    session.flush()
-    note_to_follow(session, [message_id], at=now)
-    tell_arrival(session, row, late=opened.late)
-    if isinstance(message, CaseMessage) and message.attachments:
-        expect_files(context, session, row, message)
-    else:
-        owe_delivered(context, session, row)
-    settle_ours(context, session, row, message)
-    if position is not None:
-        note_arrival(context, session, peer=peer, position=position, highest=highest)
-    if isinstance(message, Head):
-        watch_pin(context, session, message, payload_sha256=signed.digest, about=row)
-    return IntakeResult(Intake.STORED, message_id=row.message_id)
+    return row
 
 
 def _fill_readable(row: MessageRow, message: CaseMessage) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, exists
 from sqlalchemy import select as sql_select
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from console.storage.columns import leave_unread
 from node.domain.access import Principal
 from node.domain.events import EventKind
 from node.domain.ports import StoredContentError
@@ -184,7 +184,7 @@ def load_rows(session: Session, message_ids: Sequence[str]) -> list[MessageRow]:
     for part in in_parts(message_ids):
         statement = (
             select(MessageRow)
-            .options(defer(MessageRow.signed_payload_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .options(leave_unread(MessageRow.signed_payload_sealed))
             .where(col(MessageRow.message_id).in_(part))
         )
         found.update((row.message_id, row) for row in session.exec(statement))

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from sqlmodel import col, select
+from typing_extensions import override
 
 from contact_registry.directory import Directory
 from contact_registry.errors import RegistryError
 from contact_registry.trust.past import verify_past_directory
-from contact_registry.trust.verification import verify_root_chain
+from contact_registry.trust.verification import FileSource, verify_root_chain
 from node.service.context import NodeContext
 from node.service.registry_archive import RegistryArchive
 from node.store.tables import RegistryVersionRow
@@ -41,16 +42,18 @@ class _NotWholeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _ArchivedFiles:
+class _ArchivedFiles(FileSource):
     """Feeds the trusted core from the archive."""
 
     archive: RegistryArchive
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return a file of the archive."""
         return self._find(sha256)
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    @override
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a file of the archive."""
         return self._find(sha256)
 

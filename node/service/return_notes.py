@@ -12,6 +12,7 @@ from sqlmodel import Session
 from node.domain.access import Principal
 from node.domain.returns import NOTHING_PREPARED, ReturnJourney
 from node.service.case_content import open_content
+from node.service.case_work import CaseWork
 from node.service.cases.strands import choose_channel
 from node.service.context import NodeContext
 from node.service.permitting import sees_whole_case
@@ -87,20 +88,15 @@ def show_journey(
     return ReturnJourney.model_validate(shown | {"note": found[1] if found else None})
 
 
-def keep_notes(  # noqa: PLR0913 - what is said now instead of what, of which case, by whom
-    session: Session,
-    case: CaseRow,
-    kept: KeptJourney,
-    said: ReturnJourney,
-    *,
-    who: Principal,
-    channel: Channel | None,
+def keep_notes(
+    work: CaseWork, kept: KeptJourney, said: ReturnJourney, *, channel: Channel | None
 ) -> KeptJourney:
     """Return what is to be kept when somebody says how far a return is.
 
     Their note takes the place of the one that they were shown; those of other channels stay.
     Raises ``RefusedDraftError`` if they write the first note and see the case in several channels.
     """
+    session, case, who = work.session, work.case, work.who
     notes, note = dict(kept.notes), kept.note
     found = _find_note(session, case, kept, who=who, channel=channel)
     if said.note == (found[1] if found else None):

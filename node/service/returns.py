@@ -22,7 +22,8 @@ from node.domain.returns import (
     list_missing,
 )
 from node.service.audit import record
-from node.service.case_content import get_case_of, seal_content
+from node.service.case_content import get_case_of
+from node.service.case_work import CaseWork
 from node.service.consent.circumstances import load_circumstances
 from node.service.context import NodeContext, NotFoundError, StaleError
 from node.service.following import FollowedMessage
@@ -102,42 +103,25 @@ def handle_record_return(  # noqa: PLR0913 - what is recorded of which case, by 
     A note is for people of the channel; see :mod:`node.service.return_notes`.
     """
 
-    def work(session: Session) -> ReturnView:
-        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+    def write(session: Session) -> ReturnView:
+        work = CaseWork.begin(context, session, case_id, who=who)
         row = session.get(ReturnJourneyRow, case_id, with_for_update=True)
-        kept = open_journey(context, case, row.content_sealed if row else None)
+        kept = open_journey(context, work.case, row.content_sealed if row else None)
         if row_version is not None and row_version != _find_version(row, kept, who=who):
             raise StaleError(
                 "Somebody changed this meanwhile: nothing was changed. Read it again, then record "
                 "what is different."
             )
-        said = keep_notes(session, case, kept, journey, who=who, channel=channel)
-        said, noted = said.follow(kept)
-        sealed = seal_content(context, case, said, place=place_of_return(case_id))
-        now = context.clock()
-        row = row or ReturnJourneyRow(
-            case_id=case_id,
-            content_sealed=sealed,
-            updated_at=now,
-            updated_by=who.actor,
-            row_version=0,
-        )
-        row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
+        said, noted = keep_notes(work, kept, journey, channel=channel).follow(kept)
+        row = work.keep_document(ReturnJourneyRow, row, said, place=place_of_return(case_id))
         row.row_version += not noted
-        session.add(row)
         session.flush()
-        add_event(
-            session,
-            kind=EventKind.RETURN_CHANGED,
-            at=now,
-            actor=who.actor,
-            case_id=case_id,
-            channel=next(iter(noted)) if len(noted) == 1 else None,
-        )
-        record(context, session, who, Act.RETURN_CHANGED, subject=case_id)
-        return _view(context, session, case, who=who, channel=channel)
+        teller = next(iter(noted)) if len(noted) == 1 else None
+        work.tell(EventKind.RETURN_CHANGED, at=row.updated_at, channel=teller)
+        work.record(Act.RETURN_CHANGED, case_id)
+        return _view(context, session, work.case, who=who, channel=channel)
 
-    return context.transact(work)
+    return context.transact(write)
 
 
 def _find_version(row: ReturnJourneyRow | None, kept: KeptJourney, *, who: Principal) -> int:

@@ -69,3 +69,9 @@ class Signals:
         self.hooks = Signal()
         #: A notice waits to be mailed.
         self.notices = Signal()
+
+    def tell_queued(self) -> None:
+        """Tell whoever a message of ours concerns that was queued just now."""
+        self.outbox.notify()
+        self.to_follow.notify()
+        self.inbox.notify()

@@ -8,20 +8,18 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, func, select
 
-from node.domain.access import Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.domain.states import Dispatch
 from node.domain.withdrawals import DeletionState
-from node.service.audit import record
 from node.service.building import Draft
-from node.service.case_content import seal_content
+from node.service.case_work import CaseWork
 from node.service.composing import Sent, queue_message
 from node.service.context import NodeContext, RefusedDraftError
-from node.service.records import OUT, add_event, load_signed
+from node.service.records import OUT, load_signed
 from node.store.consent_tables import DeletionRow, UntoldRow
 from node.store.tables import CaseRow, MessageRow
-from protocol.identifiers import Channel
+from protocol.identifiers import AuthorityId, Channel
 from protocol.messages.catalogue import parse_payload
 from protocol.messages.codes import Urgency
 from protocol.messages.head import CaseMessage
@@ -109,14 +107,11 @@ def load_sent(context: NodeContext, session: Session, case: CaseRow) -> list[Hel
     return found
 
 
-def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
+def tell_recipients(
+    work: CaseWork,
     find_word: Callable[[Channel], Word],
-    *,
     held: Iterable[HeldMessage],
-    who: Principal,
+    *,
     withdrawal_id: str | None,
     later: bool = False,
 ) -> tuple[Told, ...]:
@@ -133,73 +128,34 @@ def tell_recipients(  # noqa: PLR0913 - who tells whom what of which case
             (each.message.recipient, each.message.to_authority, each.message.channel), []
         ).append(each)
     words = [(find_word(channel), theirs) for (_, _, channel), theirs in desks.items()]
-    if later:
-        return tuple(
-            _tell_later(context, session, case, word, theirs, withdrawal_id=withdrawal_id)
-            for word, theirs in words
-        )
-    return tuple(
-        _tell(context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id)
-        for word, theirs in words
-    )
+    tell = _tell_later if later else _tell
+    return tuple(tell(work, word, theirs, withdrawal_id=withdrawal_id) for word, theirs in words)
 
 
-def _tell_later(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    word: Word,
-    theirs: Sequence[HeldMessage],
-    *,
-    withdrawal_id: str | None,
+def _tell_later(
+    work: CaseWork, word: Word, theirs: Sequence[HeldMessage], *, withdrawal_id: str | None
 ) -> Told:
-    _note_untold(
-        context,
-        session,
-        case,
-        word,
-        theirs,
-        withdrawal_id=withdrawal_id,
-        try_again_after=HELD_BACK_FOR,
-    )
+    _note_untold(work, word, theirs, withdrawal_id=withdrawal_id, try_again_after=HELD_BACK_FOR)
     newest = theirs[-1].message
     return Told(newest.recipient, newest.to_authority, newest.channel, None)
 
 
-def _tell(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    word: Word,
-    theirs: Sequence[HeldMessage],
-    *,
-    who: Principal,
-    withdrawal_id: str | None,
+def _tell(
+    work: CaseWork, word: Word, theirs: Sequence[HeldMessage], *, withdrawal_id: str | None
 ) -> Told:
     newest = theirs[-1].message
     try:
-        sent = ask_to_delete(
-            context, session, case, word, theirs, who=who, withdrawal_id=withdrawal_id
-        )
+        sent = ask_to_delete(work, word, theirs, withdrawal_id=withdrawal_id)
     except RefusedDraftError as error:
-        _note_untold(context, session, case, word, theirs, withdrawal_id=withdrawal_id)
-        add_event(
-            session,
-            kind=EventKind.DELETION_ESCALATED,
-            at=context.clock(),
-            actor=who.actor,
-            case_id=case.case_id,
-            code=newest.recipient,
-            channel=newest.channel,
-        )
+        _note_untold(work, word, theirs, withdrawal_id=withdrawal_id)
+        told = EventKind.DELETION_ESCALATED
+        work.tell(told, code=newest.recipient, channel=newest.channel)
         return Told(newest.recipient, newest.to_authority, newest.channel, None, str(error))
     return Told(newest.recipient, sent.to_authority, newest.channel, sent.message_id)
 
 
-def _note_untold(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
+def _note_untold(
+    work: CaseWork,
     word: Word,
     theirs: Sequence[HeldMessage],
     *,
@@ -207,68 +163,54 @@ def _note_untold(  # noqa: PLR0913 - as above
     try_again_after: timedelta = TELL_AGAIN_AFTER,
 ) -> None:
     """Leave a row that is tried again, and that somebody looks after."""
-    newest, untold_id = theirs[-1].message, context.random(16).hex()
+    newest, untold_id = theirs[-1].message, work.context.random(16).hex()
     content = Untold(word=word, held=tuple(each.row.message_id for each in theirs))
-    session.add(
+    now = work.context.clock()
+    work.session.add(
         UntoldRow(
             untold_id=untold_id,
             withdrawal_id=withdrawal_id,
-            case_id=case.case_id,
+            case_id=work.case.case_id,
             peer=newest.recipient,
             authority=newest.to_authority,
             channel=newest.channel,
             type=word.type,
-            content_sealed=seal_content(context, case, content, place=place_of_untold(untold_id)),
-            since=context.clock(),
-            try_again_at=context.clock() + try_again_after,
+            content_sealed=work.seal(content, place=place_of_untold(untold_id)),
+            since=now,
+            try_again_at=now + try_again_after,
         )
     )
 
 
-def ask_to_delete(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    word: Word,
-    theirs: Sequence[HeldMessage],
-    *,
-    who: Principal,
-    withdrawal_id: str | None,
+def ask_to_delete(
+    work: CaseWork, word: Word, theirs: Sequence[HeldMessage], *, withdrawal_id: str | None
 ) -> Sent:
     """Queue what tells one desk, and note what it owes; raises ``RefusedDraftError``."""
     newest = theirs[-1].message
-    sent = _queue(context, session, case, word, theirs, who=who)
-    session.add(
+    sent = _queue(work, word, theirs)
+    work.session.add(
         DeletionRow(
             message_id=sent.message_id,
             direction=OUT,
             withdrawal_id=withdrawal_id,
-            case_id=case.case_id,
+            case_id=work.case.case_id,
             peer=newest.recipient,
             channel=newest.channel,
             type=word.type,
             state=DeletionState.OPEN,
-            confirm_by=sent.answer_by or context.clock() + _AT_LEAST,
+            confirm_by=sent.answer_by or work.context.clock() + _AT_LEAST,
         )
     )
-    record(context, session, who, Act.DELETION_ASKED, subject=sent.message_id)
+    work.record(Act.DELETION_ASKED, sent.message_id)
     return sent
 
 
-def _queue(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    word: Word,
-    theirs: Sequence[HeldMessage],
-    *,
-    who: Principal,
-) -> Sent:
+def _queue(work: CaseWork, word: Word, theirs: Sequence[HeldMessage]) -> Sent:
     newest = theirs[-1].message
     draft = Draft(
         type=word.type,
         recipient=newest.recipient,
-        case=case.reference,
+        case=work.case.reference,
         channel=newest.channel,
         phase=newest.phase,
         urgency=Urgency.URGENT,
@@ -277,11 +219,11 @@ def _queue(  # noqa: PLR0913 - as above
         legal_basis={"kind": "no_personal_data"},
         body=word.make_body(theirs),
     )
-    listed = context.directory.current()
+    listed = work.context.directory.current()
     if any(
-        listed.authority(name) is None  # type: ignore[arg-type]  # the model checked each
+        listed.authority(AuthorityId(name)) is None
         for name in (newest.from_authority, newest.to_authority)
     ):
         # A desk has gone from the registry since: whoever took over has its files.
         draft = draft.model_copy(update={"from_authority": None, "to_authority": None})
-    return queue_message(context, session, draft, who=who)
+    return queue_message(work.context, work.session, draft, who=work.who)

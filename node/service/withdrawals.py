@@ -17,12 +17,11 @@ from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.domain.states import Dispatch
-from node.service.audit import record
 from node.service.cancelling import cancel_message
-from node.service.case_content import get_case_of, seal_content
+from node.service.case_content import get_case_of
+from node.service.case_work import CaseWork
 from node.service.consent.records import ConsentDraft, PlainInstant, lock_consents, open_consent
 from node.service.context import NodeContext, NotFoundError, StaleError
-from node.service.records import add_event
 from node.service.telling import (
     ERASURE,
     WITHDRAWN,
@@ -155,10 +154,10 @@ def handle_withdraw(
     if nothing is left to withdraw.
     """
 
-    def work(session: Session) -> Stopped:
-        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+    def withdraw(session: Session) -> Stopped:
+        work = CaseWork.begin(context, session, case_id, who=who)
         at = min(draft.withdrawn_at or context.clock(), context.clock())
-        reach, teller = _withdraw(context, session, case, draft, at=at, who=who)
+        reach, teller = _withdraw(work, draft, at=at)
         said = {
             "withdrawn_by": draft.withdrawn_by.value,
             "withdrawn_at": at.replace(microsecond=0).isoformat(),
@@ -171,24 +170,13 @@ def handle_withdraw(
             return Word(type=WITHDRAWN, body=body, note=draft.procedure_note)
 
         content = Withdrawn(draft=draft, reach=reach)
-        withdrawal_id = _record(
-            context, session, case, type_=WITHDRAWN, content=content, teller=teller, who=who
-        )
-        return _stop_and_tell(
-            context,
-            session,
-            case,
-            find_word,
-            held=[each for each in load_sent(context, session, case) if reach.covers(each.message)],
-            who=who,
-            withdrawal_id=withdrawal_id,
-            later=tell_later,
-        )
+        withdrawal_id = _record(work, WITHDRAWN, content, teller=teller)
+        sent = load_sent(context, session, work.case)
+        held = [each for each in sent if reach.covers(each.message)]
+        return _stop_and_tell(work, find_word, held, withdrawal_id=withdrawal_id, later=tell_later)
 
-    stopped = context.transact(work)
-    context.signals.outbox.notify()
-    context.signals.to_follow.notify()
-    context.signals.inbox.notify()
+    stopped = context.transact(withdraw)
+    context.signals.tell_queued()
     return stopped
 
 
@@ -197,7 +185,7 @@ def handle_ask_erasure(
 ) -> Stopped:
     """Ask every recipient to delete the whole case, or the messages named. Raises as above."""
 
-    def work(session: Session) -> Stopped:
+    def erase(session: Session) -> Stopped:
         case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
         held = [each for each in load_sent(context, session, case) if _is_meant(each, draft, who)]
         if not held or (draft.messages and len(held) != len(set(draft.messages))):
@@ -213,23 +201,12 @@ def handle_ask_erasure(
         word = Word(type=ERASURE, body=body, note=draft.procedure_note, lists=bool(draft.messages))
         channels = {each.message.channel for each in held}
         teller = channels.pop() if draft.messages and len(channels) == 1 else None
-        withdrawal_id = _record(
-            context, session, case, type_=ERASURE, content=draft, teller=teller, who=who
-        )
-        return _stop_and_tell(
-            context,
-            session,
-            case,
-            lambda _: word,
-            held=held,
-            who=who,
-            withdrawal_id=withdrawal_id,
-        )
+        work = CaseWork(context, session, case, who)
+        withdrawal_id = _record(work, ERASURE, draft, teller=teller)
+        return _stop_and_tell(work, lambda _: word, held, withdrawal_id=withdrawal_id)
 
-    stopped = context.transact(work)
-    context.signals.outbox.notify()
-    context.signals.to_follow.notify()
-    context.signals.inbox.notify()
+    stopped = context.transact(erase)
+    context.signals.tell_queued()
     return stopped
 
 
@@ -239,59 +216,41 @@ def _is_meant(held: HeldMessage, draft: ErasureDraft, who: Principal) -> bool:
     return not held.message.type.startswith("general.")
 
 
-def _withdraw(  # noqa: PLR0913 - who withdraws what where and when
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    draft: WithdrawalDraft,
-    *,
-    at: datetime,
-    who: Principal,
+def _withdraw(
+    work: CaseWork, draft: WithdrawalDraft, *, at: datetime
 ) -> tuple[Reach, Channel | None]:
     """Withdraw the consents; returns what they covered, and who else hears of it here.
 
     A person who takes everything back takes back what is hidden from whoever writes it down, too.
     Where only that stands, the answer is the same as where nothing does.
     """
-    standing = [row for row in lock_consents(session, case.case_id) if row.withdrawn_at is None]
+    case, who = work.case, work.who
+    locked = lock_consents(work.session, case.case_id)
+    standing = [row for row in locked if row.withdrawn_at is None]
     seen = {row.consent_id for row in standing if who.sees(_PROTECTION) or not _is_hidden(row)}
     named = seen & set(draft.consents)
     chosen = [row for row in standing if row.consent_id in named] if draft.consents else standing
-    on_claims = not (seen or draft.consents) and _rests_on_claims(context, session, case, who=who)
+    on_claims = not (seen or draft.consents) and _rests_on_claims(work)
     if not (seen or on_claims) or len(named) != len(set(draft.consents)):
         raise StaleError(
             "There is no such consent on file, or it was withdrawn before: look at the list of "
             "consents of this case."
         )
-    _mark_withdrawn(context, session, chosen, at=at, who=who)
+    _mark_withdrawn(work, chosen, at=at)
     if on_claims:
         return Reach.of((), is_all=True), None
-    return _sum_up(context, case, chosen, standing=standing), _find_teller(chosen)
+    return _sum_up(work.context, case, chosen, standing=standing), _find_teller(chosen)
 
 
-def _mark_withdrawn(
-    context: NodeContext,
-    session: Session,
-    chosen: Sequence[ConsentRow],
-    *,
-    at: datetime,
-    who: Principal,
-) -> None:
+def _mark_withdrawn(work: CaseWork, chosen: Sequence[ConsentRow], *, at: datetime) -> None:
     for row in chosen:
         row.withdrawn_at = at
         row.row_version += 1
-        session.add(row)
-        record(context, session, who, Act.CONSENT_WITHDRAWN, subject=row.consent_id)
-    session.flush()
+        work.session.add(row)
+        work.record(Act.CONSENT_WITHDRAWN, row.consent_id)
+    work.session.flush()
     if chosen:
-        add_event(
-            session,
-            kind=EventKind.CONSENT_WITHDRAWN,
-            at=context.clock(),
-            actor=who.actor,
-            case_id=chosen[0].case_id,
-            channel=_find_teller(chosen),
-        )
+        work.tell(EventKind.CONSENT_WITHDRAWN, channel=_find_teller(chosen))
 
 
 def _sum_up(
@@ -321,15 +280,13 @@ def _is_hidden(row: ConsentRow | WithdrawalRow) -> bool:
     return row.channel == _PROTECTION
 
 
-def _rests_on_claims(
-    context: NodeContext, session: Session, case: CaseRow, *, who: Principal
-) -> bool:
+def _rests_on_claims(work: CaseWork) -> bool:
     """Whether messages left on consents of which nothing was put on file, and none was withdrawn.
 
     Such were sent before consents were kept here. Who gave them may take them back all the same.
     What is hidden from who asks changes nothing of the answer.
     """
-    sees = who.sees(_PROTECTION)
+    session, case, sees = work.session, work.case, work.who.sees(_PROTECTION)
     known: list[ConsentRow | WithdrawalRow] = []
     known += session.exec(select(ConsentRow).where(ConsentRow.case_id == case.case_id)).all()
     known += session.exec(
@@ -339,37 +296,27 @@ def _rests_on_claims(
     ).all()
     return all(_is_hidden(row) and not sees for row in known) and any(
         isinstance(each.message.legal_basis, ConsentBasis)
-        for each in load_sent(context, session, case)
+        for each in load_sent(work.context, session, case)
         if sees or each.message.channel is not _PROTECTION
     )
 
 
-def _stop_and_tell(  # noqa: PLR0913 - who tells whom what of which case
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
+def _stop_and_tell(
+    work: CaseWork,
     find_word: Callable[[Channel], Word],
-    *,
     held: Sequence[HeldMessage],
-    who: Principal,
+    *,
     withdrawal_id: str,
     later: bool = False,
 ) -> Stopped:
     """Stop and tell in all channels; what is returned is what who asks may see of it."""
-    everywhere = replace(who, channels=frozenset(Channel))
+    context, session, who = work.context, work.session, work.who
+    everywhere = replace(work, who=replace(who, channels=frozenset(Channel)))
     taken_back, left = list[HeldMessage](), list[HeldMessage]()
     for each in held:
-        (taken_back if take_back(context, session, each, who=everywhere) else left).append(each)
-    told = tell_recipients(
-        context,
-        session,
-        case,
-        find_word,
-        held=left,
-        who=everywhere,
-        withdrawal_id=withdrawal_id,
-        later=later,
-    )
+        is_back = take_back(context, session, each, who=everywhere.who)
+        (taken_back if is_back else left).append(each)
+    told = tell_recipients(everywhere, find_word, left, withdrawal_id=withdrawal_id, later=later)
     return Stopped(
         withdrawal_id,
         tuple(each.row.message_id for each in taken_back if who.sees(each.message.channel)),
@@ -399,38 +346,21 @@ def place_of_withdrawal(withdrawal_id: str) -> str:
     return f"withdrawal:{withdrawal_id}"
 
 
-def _record(  # noqa: PLR0913 - the columns of one row
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    *,
-    type_: str,
-    content: BaseModel,
-    teller: Channel | None,
-    who: Principal,
-) -> str:
+def _record(work: CaseWork, type_: str, content: BaseModel, *, teller: Channel | None) -> str:
     """Keep what was said, sealed, and say so in the case; returns its name."""
-    withdrawal_id, now = context.random(16).hex(), context.clock()
+    withdrawal_id, now = work.context.random(16).hex(), work.context.clock()
     place = place_of_withdrawal(withdrawal_id)
-    session.add(
+    work.session.add(
         WithdrawalRow(
             withdrawal_id=withdrawal_id,
-            case_id=case.case_id,
+            case_id=work.case.case_id,
             channel=teller,
             type=type_,
-            content_sealed=seal_content(context, case, content, place=place),
+            content_sealed=work.seal(content, place=place),
             recorded_at=now,
-            recorded_by=who.actor,
+            recorded_by=work.who.actor,
         )
     )
-    session.flush()
-    add_event(
-        session,
-        kind=EventKind.WITHDRAWAL_RECORDED,
-        at=now,
-        actor=who.actor,
-        case_id=case.case_id,
-        code=type_,
-        channel=teller,
-    )
+    work.session.flush()
+    work.tell(EventKind.WITHDRAWAL_RECORDED, at=now, code=type_, channel=teller)
     return withdrawal_id

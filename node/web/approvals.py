@@ -265,8 +265,8 @@ def _show(  # noqa: PLR0913 - a request, and what is said about the form
 
 
 def _show_draft(draft: Draft) -> list[ShownField]:
-    model = get_entry(draft.type).model.model_fields["body"].annotation
-    return sort_facts(show_body(model.model_validate_json(json.dumps(draft.body))))  # type: ignore[union-attr]  # every type of the catalogue has a body model
+    model = get_entry(draft.type).body
+    return sort_facts(show_body(model.model_validate_json(json.dumps(draft.body))))
 
 
 def _say_ground(draft: Draft) -> Message | str:

@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from console.i18n import Message, msg
+from console.routes import take_routes
 from contact_registry.changes.desk import ChangeDesk
 from contact_registry.changes.following import DESK
 from directory_pages.corrections import CorrectionSource, create_reading_router
@@ -45,7 +46,7 @@ def create_changes_router(
         describe_frame=lambda _request: {"view_age": judge_view(site.context)},
     )
     router = APIRouter()
-    router.include_router(create_directory_router(pages))
+    take_routes(router, create_directory_router(pages))
     if corrections is not None:
-        router.include_router(create_reading_router(pages, corrections))
+        take_routes(router, create_reading_router(pages, corrections))
     return router

@@ -21,7 +21,7 @@ from node.service.reading import load_view
 from node.service.records import OUT
 from node.web.beginning import Beginning, begin_message
 from node.web.composition import Screen
-from node.web.desks import make_card
+from node.web.desks import find_card
 from node.web.files import describe_files
 from node.web.labels import say_type
 from node.web.purposes import find_plan, label_plan
@@ -165,15 +165,13 @@ def _add_following(router: APIRouter, site: Site) -> None:
             raise NotFoundError("This was received, not sent: open it from the inbox.")
         names = site.names()
         desk = names.find_desk(view.item.to_authority)
-        contacts = names.directory.contacts if names.directory else {}
-        listed = contacts.get(desk.id.split("-", 1)[0]) if desk else None  # type: ignore[call-overload]  # keyed by codes, which are texts
         return {
             **describe_files(site.context, view),
             "view": view,
             "look": look_of_sent(view.item, view.proofs),
             "is_decided": is_decided(view.item),
             "is_moving": view.item.dispatch in OPEN_DISPATCH,
-            "card": make_card(desk, listed, now=site.context.clock()) if desk and listed else None,
+            "card": find_card(names.directory, desk, now=site.context.clock()),
             "what": say_type(view.item.type),
             "is_cancellable": is_cancellable(view.item.dispatch),
             "may_correct": view.item.type not in _NOT_CORRECTED and view.item.phase is not None,

@@ -12,7 +12,7 @@ from contact_registry.routing import Desk, Gap, GapReason, resolve
 from node.web.duty import DutyCard, describe_duty
 from node.web.labels import say_code
 from node.web.states import Look
-from protocol.identifiers import Channel, ParticipantCode, Phase
+from protocol.identifiers import Channel, ParticipantCode, Phase, get_participant_of
 
 _FRESH: timedelta = timedelta(days=180)
 _NIGHT_ENDS = 7
@@ -64,6 +64,16 @@ def make_card(
         dialable=tuple(t for t in authority.telephones if t.is_dialable_from_abroad),
         national=tuple(t for t in authority.telephones if not t.is_dialable_from_abroad),
     )
+
+
+def find_card(
+    directory: Directory | None, authority: Authority | None, *, now: datetime
+) -> DeskCard | None:
+    """Describe a desk as of ``now``; None without one, or without a directory that lists it."""
+    if directory is None or authority is None:
+        return None
+    document = directory.contacts.get(get_participant_of(authority.id))
+    return None if document is None else make_card(authority, document, now=now)
 
 
 def describe_post(authority: Authority) -> dict[str, str]:

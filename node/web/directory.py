@@ -34,7 +34,13 @@ from node.web.desks import DeskCard, describe_coverage, explain_choice, look_of_
 from node.web.labels import CODE_LABELS, list_choices, say_code
 from node.web.purposes import PLANS, Purpose
 from node.web.site import FocalPoint, Form, PageRoute, Site, get_text, go_to, may
-from protocol.identifiers import Channel, ParticipantCode, Phase, parse_participant_code
+from protocol.identifiers import (
+    Channel,
+    ParticipantCode,
+    Phase,
+    get_participant_of,
+    parse_participant_code,
+)
 
 _PATH: Final = "/directory"
 _ASKED: Final = ("participant", "phase", "child", "channel", "place")
@@ -59,7 +65,7 @@ class Looking:
 
     def make_card(self, authority: Authority) -> DeskCard:
         """Describe a desk of this directory."""
-        document = self.directory.contacts[parse_participant_code(authority.id.split("-", 1)[0])]
+        document = self.directory.contacts[get_participant_of(authority.id)]
         return make_card(authority, document, now=self.at, is_past=self.past_day is not None)
 
 
@@ -114,7 +120,7 @@ def _add_writing(router: APIRouter, site: Site) -> None:
     def write(who: FocalPoint, form: Form) -> Response:
         """Begin a message to a desk of today's directory."""
         found = site.names().find_desk(get_text(form, "authority"))
-        code = found.id.split("-", 1)[0] if found else ""
+        code = get_participant_of(found.id) if found else ""
         if found is None or code == site.context.participant:
             raise NotFoundError("There is no such desk to write to: look it up again.")
         beginning = Beginning(

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from console.dates import DateError, DateParts
+from console.digits import read_number
 from console.i18n import Message, msg
 from directory_pages.codes import LANGUAGES
 from node.service.drafts import Answers
@@ -29,6 +30,8 @@ from protocol.messages.fields import Sensitivity, TriState
 
 _NO_DATE: Final = "no date"
 _MAX_DIGITS: Final = 10
+#: Choices that fit beside each other.
+_IN_ONE_LINE: Final = 4
 
 
 class Control(StrEnum):
@@ -94,7 +97,7 @@ class FormField:
     @property
     def is_wide(self) -> bool:
         """Whether it has so many choices that they stand in columns."""
-        return len(self.choices) > 4  # noqa: PLR2004 - what fits in one line
+        return len(self.choices) > _IN_ONE_LINE
 
 
 DATES: Final = frozenset({Control.DAY, Control.MOMENT})
@@ -191,8 +194,8 @@ def _read_one(kind: ValueKind, text: str) -> bool | int | str:
         return text == TriState.YES
     if kind is not ValueKind.NUMBER:
         return text
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
-    return int(text) if is_number else text
+    number = read_number(text, digits=_MAX_DIGITS)
+    return text if number is None else number
 
 
 def _read_date(field: FormField, answers: Answers, *, zone: ZoneInfo) -> str | None:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from console.digits import read_number
 from console.i18n import Message, msg
 from console.request_state import get_request_state
 from console.security import announced_length
@@ -183,12 +184,12 @@ async def _pieces(parts: AsyncIterator[FormPart]) -> AsyncIterator[bytes]:
 
 def announce(request: Request, place: FilePlace, form: Form) -> Response:
     """Answer a script that announces a file: a new one, or one that goes on."""
-    size = get_text(form, "size")
-    if not (size.isascii() and size.isdecimal() and 0 < len(size) <= _MOST_DIGITS):
+    size = read_number(get_text(form, "size"), digits=_MOST_DIGITS)
+    if size is None:
         return _refuse(request, place, _NO_FILE)
     chosen = ChosenFile(
         get_text(form, "name"),
-        int(size),
+        size,
         get_text(form, "sensitivity"),
         get_text(form, "edition")[:_LONGEST_EDITION],
     )

@@ -1,13 +1,14 @@
 """Files of messages: how far they are, taking a copy, and what an administrator sees of them."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.digits import read_number
 from console.downloads import Download, answer_download, begins_at_start
 from console.i18n import Message, msg
 from console.rendering import NO_ERRORS, FormErrors
@@ -91,7 +92,7 @@ def _add_troubled(router: APIRouter, site: Site) -> None:
             handle_scan_again(
                 site.context,
                 file_id,
-                row_version=_read_version(get_text(form, "row_version")),
+                row_version=read_number(get_text(form, "row_version")) or 0,
                 actor=who.account.id,
             )
         except StaleError:
@@ -152,15 +153,6 @@ def _find_name(context: NodeContext, file: FileTrouble, *, who: Principal) -> st
     view = load_view(context, file.message_id, who=who)
     names = [each.name for each in list_files(context, view) if each.file_id == file.file_id]
     return names[0] if names else ""
-
-
-#: Longer than any version is.
-_DIGITS: Final = 9
-
-
-def _read_version(text: str) -> int:
-    is_version = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
-    return int(text) if is_version else 0
 
 
 _STALE: Message = msg("Something happened to this file meanwhile: look at it again, then decide.")

@@ -21,7 +21,7 @@ from node.service.work.listing import describe_item, list_colleagues
 from node.service.work.roster import WorkRefusedError
 from node.service.work.routing import list_desks_of_ours
 from node.store.work_tables import WorkItemRow
-from node.web.desks import DeskCard, make_card
+from node.web.desks import DeskCard, find_card
 from node.web.item_words import describe_line, say_event, words_of
 from node.web.site import Form, Names, PageRoute, Site, get_text, get_version, go_to, may
 
@@ -144,7 +144,4 @@ def describe_owning(site: Site, row: WorkItemRow) -> dict[str, Any]:
 
 def _find_card(site: Site, names: Names, authority: str | None) -> DeskCard | None:
     """Describe the desk of another side that has to be telephoned."""
-    desk = names.find_desk(authority)
-    contacts = names.directory.contacts if names.directory else {}
-    listed = contacts.get(desk.id.split("-", 1)[0]) if desk else None  # type: ignore[call-overload]  # keyed by codes, which are texts
-    return make_card(desk, listed, now=site.context.clock()) if desk and listed else None
+    return find_card(names.directory, names.find_desk(authority), now=site.context.clock())

@@ -66,8 +66,7 @@ class Plan:
     @property
     def body(self) -> type[BaseModel]:
         """The model of the body."""
-        model: type[BaseModel] = self.entry.model.model_fields["body"].annotation  # type: ignore[assignment]  # every type of the catalogue has a body model
-        return model
+        return self.entry.body
 
     @property
     def value(self) -> str:

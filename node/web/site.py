@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from console.accounts.models import SignedIn
 from console.cookies import Cookies
+from console.digits import read_number
 from console.face import Face
 from console.formats import name_place
 from console.guard import require_active
@@ -46,8 +47,6 @@ from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.policy.facts import Role
 
 _PROGRAM: Final = "api:"
-#: More has no number that counts changes.
-_VERSION_DIGITS: Final = 9
 
 
 def may(signed_in: SignedIn, permission: Permission) -> bool:
@@ -89,9 +88,8 @@ def get_text(form: FormData, name: str) -> str:
 
 def get_version(form: FormData, name: str) -> int:
     """Return the version that a page was made with; -1, which no row has, for anything else."""
-    version = get_text(form, name)
-    is_number = version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS
-    return int(version) if is_number else -1
+    version = read_number(get_text(form, name))
+    return -1 if version is None else version
 
 
 class PageRoute(APIRoute):

@@ -1,13 +1,21 @@
 """What goes on by itself: requests for approval, withdrawals, and deletions that are owed."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from node.service.approvals import expire_approvals
 from node.service.context import NodeContext
 from node.service.deletions import watch_deletions
 from node.service.recalling import recall_what_waits, tell_untold
+
+_STEPS: Final[tuple[Callable[[NodeContext], int], ...]] = (
+    recall_what_waits,
+    tell_untold,
+    expire_approvals,
+    watch_deletions,
+)
 
 
 class PromisesWatch:
@@ -19,8 +27,12 @@ class PromisesWatch:
         self._context = context
 
     async def run_round(self) -> None:
-        """Look once. Raises what the store raises: the round is tried again."""
-        await asyncio.to_thread(expire_approvals, self._context)
-        await asyncio.to_thread(watch_deletions, self._context)
-        await asyncio.to_thread(recall_what_waits, self._context)
-        await asyncio.to_thread(tell_untold, self._context)
+        """Look once. A step that fails holds up no other; in the end it is raised in a group."""
+        failures: list[Exception] = []
+        for step in _STEPS:
+            try:
+                await asyncio.to_thread(step, self._context)
+            except Exception as error:  # noqa: BLE001 - raised when every step had its turn
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("What goes on by itself did not all go on.", failures)

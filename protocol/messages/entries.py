@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Self, get_args
 
+from pydantic import BaseModel
+
 from protocol.errors import LocalProtocolError
 from protocol.messages.codes import Kind
 from protocol.messages.head import Answer, Head
@@ -51,6 +53,14 @@ class CatalogueEntry:
     def version(self) -> int:
         """The version that is written and read."""
         return int(self.model.model_fields["version"].default)
+
+    @property
+    def body(self) -> type[BaseModel]:
+        """The model of what a message of this type says."""
+        body = self.model.model_fields["body"].annotation
+        if not (isinstance(body, type) and issubclass(body, BaseModel)):
+            raise TypeError(f"The body of {self.model.__name__} is no model: declare one.")
+        return body
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

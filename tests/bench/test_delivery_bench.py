@@ -22,7 +22,7 @@ def test_the_floor_confirms_every_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gnupg", [True, False])
-def test_mail_is_answered_by_signed_receipts(gnupg: bool) -> None:  # noqa: FBT001 - a row
+def test_mail_is_answered_by_signed_receipts(gnupg: bool) -> None:
     """Sealed mail goes out over SMTP and its receipt comes back, with either OpenPGP."""
     with open_mail_path(gnupg=gnupg, workers=2) as path:
         measured = MailMeter(path).measure(2_048, count=4, in_flight=2)

@@ -46,7 +46,7 @@ def test_files_are_put_to_a_message(
     visit: Visit,
     tmp_path: Path,
     node_url_of: Callable[[str], str],
-    javascript: bool,  # noqa: FBT001 - a case
+    javascript: bool,
 ) -> None:
     """In pieces with a script, in one form without; what is refused says why; a phone shows it."""
     pair = build_pair(tmp_path, url_of=node_url_of)

@@ -115,7 +115,7 @@ def test_a_notification_and_its_decision(
     al: str,
     xk: str,
     width: int,
-    javascript: bool,  # noqa: FBT001 - a case of the matrix
+    javascript: bool,
 ) -> None:
     """One desk notifies, the other decides; both see it, on a phone and without scripts too."""
     sender, _ = visit(f"{al}/sign-in", javascript=javascript, width=width)

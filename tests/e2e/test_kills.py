@@ -258,7 +258,7 @@ class Traffic:
 
 def test_random_kills(world: DemoWorld, directory: Directory, clients: Clients) -> None:
     """Parts die at random moments under traffic both ways: each message is shown exactly once."""
-    random = Random(20260304)  # noqa: S311 - a run that can be repeated
+    random = Random(20260304)
     traffic = Traffic(clients, {code: identification_desk(directory, code) for code in clients})
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(traffic.run)

@@ -135,11 +135,11 @@ class PublishedTree:
     roles: Mapping[str, bytes]
     documents: Mapping[str, bytes]
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return a delegated role's metadata, as a client's download does."""
         return _bounded(self.roles.get(role), length)
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Return a document, as a client's download does."""
         return _bounded(self.documents.get(path), length)
 

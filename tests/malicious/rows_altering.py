@@ -89,7 +89,7 @@ def mix_rubbish_into_a_batch(wire: Wire) -> None:
     """
     (written,) = wire.write()
     (carried,) = wire.take()
-    noise = random.Random(1).randbytes(1_000_001)  # noqa: S311 - repeatable on purpose
+    noise = random.Random(1).randbytes(1_000_001)
     rubbish = [b"", carried.arrival.envelope[:300], b"{}" * 40, noise, b"\x85" * 5_000]
     copies = [wire.divert(carried, envelope=each) for each in rubbish]
     results = wire.give_at_once("XK", *copies[:3], carried, *copies[3:])

@@ -212,7 +212,7 @@ def shuffle_drop_and_repeat(wire: Wire) -> None:
 
     Every message is shown exactly once, with a proof at its sender.
     """
-    chance = random.Random(7)  # noqa: S311 - repeatable on purpose
+    chance = random.Random(7)
     written = wire.write(4) + wire.write(3, sender="AL")
     answers = wire.write(4, sender="XK", recipient="AL")
     for _ in range(28):

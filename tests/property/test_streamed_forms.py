@@ -76,7 +76,7 @@ def test_a_file_comes_through_as_it_is(content: bytes, cuts: list[int]) -> None:
     cuts=st.lists(st.integers(0, 600), max_size=4),
 )
 def test_whatever_comes_is_read_or_refused(
-    before: bool,  # noqa: FBT001 - a case
+    before: bool,
     at: int,
     change: bytes,
     cuts: list[int],

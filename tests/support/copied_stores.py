@@ -37,7 +37,7 @@ class CopiedFiles:
         self.made += 1
         return f"sqlite:///{self.folder / f'store-{self.made}.db'}"
 
-    def copy(self, url: str, database: Database | None = None) -> str:  # noqa: ARG002 - copied as it is used
+    def copy(self, url: str, database: Database | None = None) -> str:
         """Copy as the command for backups does."""
         target = self.make()
         source, copy = (sqlite3.connect(each.removeprefix("sqlite:///")) for each in (url, target))

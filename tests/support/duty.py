@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -66,9 +67,9 @@ def add_person(
         return load_people(session, [name]).get(name) or acting(name, *held, channels=channels)
 
 
-def keep_roster(context: NodeContext, desk: str, *members: Member, **parts: object) -> Roster:
+def keep_roster(context: NodeContext, desk: str, *members: Member, **parts: Any) -> Roster:
     """Let these people work at a desk that had no roster."""
-    roster = Roster(desk=desk, members=members, **parts)  # type: ignore[arg-type]  # shifts and exceptions, by name
+    roster = Roster(desk=desk, members=members, **parts)
     return handle_keep_roster(context, roster, who=KEEPER, seen=0)
 
 

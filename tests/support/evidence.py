@@ -87,7 +87,7 @@ class EvidenceWorld:
 
     def __post_init__(self) -> None:
         """Make what keys were not given, and publish version after version."""
-        self.random = Random(self.seed)  # noqa: S311 - a failing run can be repeated
+        self.random = Random(self.seed)
         self.operators = [self._signer() for _ in range(3)]
         online = self._signer()
         self.online = OnlineSigners(snapshot=online, timestamp=online)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from console.process.tasks import TaskState
 from hub.broker.admission import AdmissionAction, AdmissionOutcome, AdmissionReport
@@ -56,7 +57,7 @@ def make_mailbox(
     return ParticipantMailbox(code, make_snapshot(stored, oldest_at=oldest_at))
 
 
-def make_server(name: str, **changes: object) -> ServerLook:
+def make_server(name: str, **changes: Any) -> ServerLook:
     """Describe a server of the broker that does well, led by ``broker-1``."""
     server = ServerLook(
         name=name,
@@ -68,7 +69,7 @@ def make_server(name: str, **changes: object) -> ServerLook:
         store_bytes=20 * GIB,
         leader="broker-1",
     )
-    return replace(server, **changes)  # type: ignore[arg-type] # a test names the fields it means
+    return replace(server, **changes)
 
 
 QUIET = NetworkLook(

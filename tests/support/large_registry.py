@@ -67,7 +67,7 @@ def list_codes(number: int) -> list[ParticipantCode]:
 
 def make_desk(code: ParticipantCode, place: int, *, note: str = "") -> Authority:
     """Return a desk that says most of what a desk can say: about 2 kB."""
-    random = Random(f"{code}-{place}")  # noqa: S311 - the same desks each time, and no secret
+    random = Random(f"{code}-{place}")
     digits = f"{random.randrange(10**8):08d}"
     word = random.randbytes(6).hex()
     return Authority(
@@ -125,7 +125,7 @@ def make_contacts(
 
 def make_keys(code: ParticipantCode, at: datetime) -> KeysDocument:
     """Return the keys of one node: those of the weeks ahead."""
-    random = Random(f"keys of {code}")  # noqa: S311 - nobody has the private halves of these keys
+    random = Random(f"keys of {code}")
     account = Nkey(NkeyKind.ACCOUNT, _key(f"account of {code}"))
     return KeysDocument(
         participant=code,

@@ -192,7 +192,7 @@ def make_context(
     database = Database(database_url)
     create_tables(database, SQLModel.metadata)
     # Seeded, so that a failing run can be repeated; a node itself takes the system's randomness.
-    random = Random(store.participant)  # noqa: S311 - see above
+    random = Random(store.participant)
     return NodeContext(
         participant=store.participant,
         database=database,

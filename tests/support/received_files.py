@@ -13,7 +13,7 @@ from node.service.attachments.receiving import ArrivedChunk, ChunkFate, ChunkTak
 from node.service.attachments.sealed_files import read_sealed_chunks, sealed_length
 from node.service.attachments.sealing import SealedFile, SealedFiles
 from node.service.attachments.staging import FileDraft, FileWriter, handle_begin_file
-from node.service.composing import handle_send, queue_message
+from node.service.composing import Along, handle_send, queue_message
 from node.service.context import NodeContext
 from node.service.reading import get_case
 from node.service.records import load_signed
@@ -139,7 +139,9 @@ def _queue(
     )
     draft = make_draft(files=(staged,), **on_consent("XK"))
     queued = context.transact(
-        lambda session: queue_message(context, session, draft, who=acting(OFFICER), sealed=sealed)
+        lambda session: queue_message(
+            context, session, draft, who=acting(OFFICER), along=Along(sealed=sealed)
+        )
     )
     return SentMessage(queued.message_id, queued.case_id, ())
 

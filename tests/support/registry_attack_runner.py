@@ -153,7 +153,7 @@ def _is_same(one: Directory, other: Directory) -> bool:
     )
 
 
-def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AttackFailedError(otherwise)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from contact_registry.directory import Directory
 from tests.support.registry_forge import HELD, Forge, Power
@@ -147,7 +147,7 @@ def attack(
 
     def add(deed: Deed) -> Deed:
         done, _, note = inspect.cleandoc(deed.__doc__ or "").partition("\n\n")
-        row: dict[str, object] = {
+        row: dict[str, Any] = {
             "name": deed.__name__,
             "family": family,
             "powers": powers or (Power.NETWORK,),
@@ -157,7 +157,7 @@ def attack(
             "run": deed,
             "remedy": Remedy.NEXT_VERSIONS if _SIGN_VERSIONS & set(powers) else Remedy.HONEST_HOST,
         }
-        ATTACKS.append(Attack(**(row | facts)))  # type: ignore[arg-type] # checked when it is made
+        ATTACKS.append(Attack(**(row | facts)))
         return deed
 
     return add

@@ -7,6 +7,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.digits import read_number
 from console.i18n import Message, msg
 from console.request_state import get_request_state
 from contact_registry.directory import Directory
@@ -87,10 +88,10 @@ def _show(
 
 
 def _export(site: Site, request: Request, form: FormData, *, actor: str) -> Response:
-    version = get_text(form, "version")
-    if not version.isascii() or not version.isdecimal() or len(version) > len("999999999"):
+    version = read_number(get_text(form, "version"))
+    if version is None:
         raise NotFoundError("There is no such version: open the page again.")
-    directory = _load(site, int(version))
+    directory = _load(site, version)
     chosen, language = get_text(form, "format"), get_text(form, "language_of_list")
     errors: dict[str, Message] = {}
     if chosen not in set(ExportFormat):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from console.accounts.models import SignedIn
 from console.dates import DateError, DateParts
+from console.digits import read_number
 from console.i18n import Message, msg, pmsg
 from directory_pages.codes import Words, join_words, say
 from directory_pages.looks import Look
@@ -173,7 +174,7 @@ def _read_step(
     step: Step, form: FormData, *, operators: Mapping[str, str]
 ) -> tuple[StepRequest, dict[str, Message]]:
     errors: dict[str, Message] = {}
-    seen = get_text(form, "seen")
+    seen = read_number(get_text(form, "seen"))
     reason, until = get_text(form, "reason"), None
     assigned_to = get_text(form, "assigned_to")
     if step is Step.ASSIGN and assigned_to not in operators:
@@ -190,9 +191,7 @@ def _read_step(
             errors["until"] = error.message
     request = StepRequest(
         step=step,
-        seen=int(seen)
-        if seen.isascii() and seen.isdecimal() and len(seen) < len("999999999")
-        else -1,
+        seen=-1 if seen is None else seen,
         assigned_to=assigned_to if step is Step.ASSIGN else "",
         reason=reason if step is Step.RESOLVE else "",
         until=until,

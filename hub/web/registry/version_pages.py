@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.dates import DateError, DateParts
+from console.digits import read_number
 from console.i18n import Message, msg
 from contact_registry.directory import Directory
 from contact_registry.exporting.verification_code import make_verification_code
@@ -26,7 +27,6 @@ from protocol.identifiers import Phase
 
 VERSIONS_PAGE: Final = 25
 _MOMENT: Final = "%Y%m%dT%H%MZ"
-_MOST_DIGITS: Final = 9
 
 
 def create_version_router(site: Site) -> APIRouter:
@@ -134,7 +134,7 @@ class _Pages:
     # ------------------------------------------------------------------ comparing
 
     def choose_two(self, request: Request, form: FormData) -> Response:
-        chosen = {name: _read_version(get_text(form, name)) for name in ("old", "new")}
+        chosen = {name: read_number(get_text(form, name)) for name in ("old", "new")}
         kept = set(self._site.context.reading.list_numbers(self._site.context.repository))
         errors = {
             name: msg(
@@ -217,8 +217,3 @@ class _Pages:
             table_phases=tuple(Phase),
             say=say,
         )
-
-
-def _read_version(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
-    return int(text) if is_number else None

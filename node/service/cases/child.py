@@ -9,13 +9,11 @@ from collections import defaultdict
 
 from sqlmodel import Session, select
 
-from node.domain.access import Principal
 from node.domain.cases import UNKNOWN_CHANNEL, StatementKind
+from node.service.case_work import CaseWork
 from node.service.cases.statements import Said, judge_child, keep_statement, sum_up
 from node.service.cases.strands import list_strands, touch_strand
-from node.service.context import NodeContext
 from node.store.case_tables import CaseStatementRow
-from node.store.tables import CaseRow
 from protocol.messages.codes import GuardianSituation, PersonGroup
 
 
@@ -33,15 +31,7 @@ def is_child_in_any(session: Session, case_id: str) -> bool:
     return any(judge_child(said) for said in by_channel.values())
 
 
-def say_of_case(  # noqa: PLR0913 - what is said of which case, by whom
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    *,
-    child: bool | None,
-    guardian: bool | None,
-    who: Principal,
-) -> None:
+def say_of_case(work: CaseWork, *, child: bool | None, guardian: bool | None) -> None:
     """Say of a case, in each strand that somebody sees, whether the rules for children apply.
 
     And whether a guardian is appointed. None: that is not said anew.
@@ -54,20 +44,12 @@ def say_of_case(  # noqa: PLR0913 - what is said of which case, by whom
     if guardian is not None:
         situation = GuardianSituation.APPOINTED if guardian else GuardianSituation.NOT_YET_APPOINTED
         said.append(Said(StatementKind.GUARDIAN, situation))
-    seen = list_strands(session, case.case_id, who=who) if said else []
+    session, case_id = work.session, work.case.case_id
+    seen = list_strands(session, case_id, who=work.who) if said else []
     for channel in (row.channel for row in seen if row.channel != UNKNOWN_CHANNEL):
-        strand = touch_strand(session, case.case_id, channel, at=context.clock(), lock=True)
+        strand = touch_strand(session, case_id, channel, at=work.context.clock(), lock=True)
         for each in said:
-            keep_statement(
-                context,
-                session,
-                each,
-                case=case,
-                strand=strand,
-                participant=context.participant,
-                at=context.clock(),
-                actor=who.actor,
-            )
+            keep_statement(work, strand, each)
         sum_up(session, [strand])
         strand.row_version += 1
         session.flush()

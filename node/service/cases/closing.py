@@ -12,13 +12,14 @@ from node.domain.cases import ReopenReason, StrandEvent, StrandState, advance_st
 from node.domain.events import EventKind
 from node.domain.states import NOT_HELD, Handling
 from node.service.building import Draft
+from node.service.case_work import CaseWork
 from node.service.cases.handing_over import settle_take_over
 from node.service.cases.strands import get_strand
 from node.service.composing import Sent, queue_message
 from node.service.consent.circumstances import load_circumstances
 from node.service.context import NodeContext, StaleError
 from node.service.conversations import read_held
-from node.service.records import IN, OUT, add_event
+from node.service.records import IN, OUT
 from node.store.case_tables import CaseStrandRow
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Channel, Phase
@@ -90,26 +91,26 @@ def handle_close(  # noqa: PLR0913 - which case ends how, says who, on which vie
     Raises ``StaleError`` if it is closed already, :class:`StillOpenError`, and what sending raises.
     """
 
-    def work(session: Session) -> Closed:
+    def close(session: Session) -> Closed:
         case, strand = get_strand(
             context, session, case_id, who=who, channel=channel, row_version=row_version
         )
+        work = CaseWork(context, session, case, who)
         state = advance_strand(StrandState(strand.state), StrandEvent.CLOSED)
         if state is None:
             raise StaleError("This case is closed already: reopen it to go on with it.")
         waiting = [] if closing.despite_open else _list_waiting(context, session, strand)
         if waiting:
             raise StillOpenError(waiting)
-        told = tuple(_tell_all(context, session, case, strand, closing, who=who))
+        told = tuple(_tell_all(work, strand, closing))
         strand.state, strand.outcome = state, closing.outcome
         strand.closed_at = context.clock()
         settle_take_over(context, session, strand, who=who)
-        _note(context, session, strand, EventKind.CASE_CLOSED, closing.outcome, who=who)
+        _note(work, strand, EventKind.CASE_CLOSED, closing.outcome)
         return Closed(strand.row_version, told)
 
-    closed = context.transact(work)
-    for signal in (context.signals.outbox, context.signals.to_follow, context.signals.inbox):
-        signal.notify()
+    closed = context.transact(close)
+    context.signals.tell_queued()
     return closed
 
 
@@ -127,43 +128,28 @@ def handle_reopen(  # noqa: PLR0913 - which case is taken up why, says who, on w
     Conversations that ended stay ended (SPEC 14.2): what goes on begins with a new message.
     """
 
-    def work(session: Session) -> int:
-        _, strand = get_strand(
+    def reopen(session: Session) -> int:
+        case, strand = get_strand(
             context, session, case_id, who=who, channel=channel, row_version=row_version
         )
         state = advance_strand(StrandState(strand.state), StrandEvent.REOPENED)
         if state is None:
             raise StaleError("This case is open: there is nothing to reopen.")
         strand.state, strand.outcome, strand.closed_at = state, None, None
-        _note(context, session, strand, EventKind.CASE_REOPENED, reason, who=who)
+        work = CaseWork(context, session, case, who)
+        _note(work, strand, EventKind.CASE_REOPENED, reason)
         return strand.row_version
 
-    version = context.transact(work)
+    version = context.transact(reopen)
     context.signals.inbox.notify()
     return version
 
 
-def _note(  # noqa: PLR0913 - the columns of one entry
-    context: NodeContext,
-    session: Session,
-    strand: CaseStrandRow,
-    kind: EventKind,
-    code: str,
-    *,
-    who: Principal,
-) -> None:
+def _note(work: CaseWork, strand: CaseStrandRow, kind: EventKind, code: str) -> None:
     strand.row_version += 1
-    session.add(strand)
-    add_event(
-        session,
-        kind=kind,
-        at=context.clock(),
-        actor=who.actor,
-        case_id=strand.case_id,
-        code=code,
-        channel=strand.channel,
-    )
-    session.flush()
+    work.session.add(strand)
+    work.tell(kind, code=code, channel=strand.channel)
+    work.session.flush()
 
 
 def _list_waiting(context: NodeContext, session: Session, strand: CaseStrandRow) -> list[str]:
@@ -189,18 +175,11 @@ def _list_waiting(context: NodeContext, session: Session, strand: CaseStrandRow)
     return waiting
 
 
-def _tell_all(  # noqa: PLR0913 - who is told what of which case, by whom
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    strand: CaseStrandRow,
-    closing: Closing,
-    *,
-    who: Principal,
-) -> Iterator[Sent]:
+def _tell_all(work: CaseWork, strand: CaseStrandRow, closing: Closing) -> Iterator[Sent]:
     """Tell each Participant of the strand, at the desk that it was last in touch with."""
     if not closing.tell or strand.channel == Channel.TREND:
         return  # the channel of alerts carries nothing else
+    context, session, case = work.context, work.session, work.case
     rows = session.exec(
         select(MessageRow)
         .where(
@@ -215,7 +194,7 @@ def _tell_all(  # noqa: PLR0913 - who is told what of which case, by whom
     urgency = Urgency.URGENT if is_child else Urgency.STANDARD
     for row in newest.values():
         draft = _draft(case, strand, closing, last=row, urgency=urgency)
-        yield queue_message(context, session, draft, who=who)
+        yield queue_message(context, session, draft, who=work.who)
 
 
 def _draft(

@@ -17,10 +17,10 @@ from node.domain.audit import Act
 from node.domain.events import EventKind
 from node.service.audit import record
 from node.service.case_content import get_case_of
+from node.service.case_work import CaseWork
 from node.service.cases.strands import get_strand, name_seen
 from node.service.context import NodeContext, NotFoundError, RefusedDraftError, StaleError
 from node.service.permitting import require
-from node.service.records import add_event
 from node.service.search.indexing import index_confidential
 from node.service.search.rebuilding import walk_texts
 from node.store.case_tables import CaseConfidentialRow
@@ -70,8 +70,8 @@ def handle_write_confidential(  # noqa: PLR0913 - what is written where, by whom
     """
     require(who, Permission.READ_CONFIDENTIAL)
 
-    def work(session: Session) -> Confidential:
-        _, strand = get_strand(context, session, case_id, who=who, channel=channel)
+    def write(session: Session) -> Confidential:
+        case, strand = get_strand(context, session, case_id, who=who, channel=channel)
         row = session.get(CaseConfidentialRow, (case_id, strand.channel), with_for_update=True)
         if (row.row_version if row else None) != row_version:
             raise StaleError(
@@ -83,18 +83,12 @@ def handle_write_confidential(  # noqa: PLR0913 - what is written where, by whom
         written.changed_at, written.changed_by = context.clock(), who.actor
         session.add(written)
         session.flush()
-        record(context, session, who, Act.CONFIDENTIAL_CHANGED, subject=case_id)
-        add_event(
-            session,
-            kind=EventKind.CONFIDENTIAL_CHANGED,
-            at=context.clock(),
-            actor=who.actor,
-            case_id=case_id,
-            channel=strand.channel,
-        )
+        work = CaseWork(context, session, case, who)
+        work.record(Act.CONFIDENTIAL_CHANGED, case_id)
+        work.tell(EventKind.CONFIDENTIAL_CHANGED, channel=strand.channel)
         return _show(context, written)
 
-    return context.transact(work)
+    return context.transact(write)
 
 
 def _begin(context: NodeContext, case_id: str, channel: str, who: Principal) -> CaseConfidentialRow:

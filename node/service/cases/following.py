@@ -16,6 +16,7 @@ from node.domain.cases import (
 )
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Dispatch, Handling
+from node.service.case_work import CaseWork
 from node.service.cases.statements import (
     Said,
     SaidInMessage,
@@ -104,7 +105,7 @@ def _treat_as_child(context: NodeContext, session: Session, case: CaseRow) -> No
     known = load_circumstances(context, session, case)
     if not known.treated_as_child:
         is_child = known.model_copy(update={"treated_as_child": True})
-        set_circumstances(context, session, case, is_child, who=SYSTEM)
+        set_circumstances(CaseWork(context, session, case, SYSTEM), is_child)
 
 
 def _take_up(session: Session, strand: CaseStrandRow, row: MessageRow) -> None:

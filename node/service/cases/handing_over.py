@@ -4,6 +4,7 @@ from sqlmodel import Session, col, select
 
 from node.domain.access import Principal
 from node.domain.work import UNDONE, ItemAct, ItemKind, ItemState
+from node.service.case_work import CaseWork
 from node.service.context import NodeContext
 from node.service.work.acts import owner_of
 from node.service.work.calendar import compute_default_due
@@ -21,24 +22,23 @@ from protocol.identifiers import AuthorityId, Channel
 from protocol.messages.codes import Urgency
 
 
-def give_to(  # noqa: PLR0913 - which case goes from whom to whom, says who
-    context: NodeContext,
-    session: Session,
+def give_to(
+    work: CaseWork,
     strand: CaseStrandRow,
     *,
     before: str | None,
     manager: Principal,
     desk: AuthorityId,
-    who: Principal,
 ) -> None:
     """Tell a new case manager, and give them the items that the one before had in this case.
 
     They say themselves that they have taken over; until then they are reminded, and when they
     cannot be, others are told. Who names themselves needs no telling.
     """
+    context, session, who = work.context, work.session, work.who
     now, person = context.clock(), owner_of(manager)
     if before is not None and before != person:
-        _give_items(context, session, strand, before=before, manager=manager, who=who)
+        _give_items(work, strand, before=before, manager=manager)
     if person == owner_of(who):
         settle_take_over(context, session, strand, who=who)
         return
@@ -70,16 +70,8 @@ def settle_take_over(
         settle_item(session, item, at=context.clock(), actor=who.actor)
 
 
-def _give_items(  # noqa: PLR0913 - as above
-    context: NodeContext,
-    session: Session,
-    strand: CaseStrandRow,
-    *,
-    before: str,
-    manager: Principal,
-    who: Principal,
-) -> None:
-    rows = session.exec(
+def _give_items(work: CaseWork, strand: CaseStrandRow, *, before: str, manager: Principal) -> None:
+    rows = work.session.exec(
         select(WorkItemRow)
         .where(
             WorkItemRow.case_id == strand.case_id,
@@ -94,11 +86,11 @@ def _give_items(  # noqa: PLR0913 - as above
     for row in rows:
         if may_have(manager, row):
             move_item(
-                session,
+                work.session,
                 row,
                 ItemAct.HAND_OVER,
-                at=context.clock(),
-                actor=who.actor,
+                at=work.context.clock(),
+                actor=work.who.actor,
                 target=owner_of(manager),
             )
 

@@ -7,6 +7,7 @@ from node.domain.access import Permission, Principal
 from node.domain.cases import StatementKind
 from node.domain.events import EventKind
 from node.service.borrowed_words import borrow_words
+from node.service.case_work import CaseWork
 from node.service.cases.child import is_child_in_any
 from node.service.cases.handing_over import give_to, settle_take_over
 from node.service.cases.statements import Post, Said, keep_statement, sum_up
@@ -14,9 +15,7 @@ from node.service.cases.strands import get_strand
 from node.service.consent.circumstances import load_circumstances, set_circumstances
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.principals import load_people
-from node.service.records import add_event
 from node.store.case_tables import CaseStrandRow
-from node.store.tables import CaseRow
 from protocol.errors import MalformedError
 from protocol.identifiers import AuthorityId, Channel, get_participant_of, parse_authority_id
 from protocol.messages.codes import GuardianSituation, PersonGroup, TraffickingStatus
@@ -42,25 +41,26 @@ def handle_record_person(  # noqa: PLR0913 - what is said of which case, by whom
             msg("Say what is known of the person: 'status', 'person_group', both.")
         )
 
-    def work(session: Session) -> int:
+    def record(session: Session) -> int:
         case, strand = get_strand(
             context, session, case_id, who=who, channel=channel, row_version=row_version
         )
+        work = CaseWork(context, session, case, who)
         if status is not None:
             said = Said(StatementKind.PERSON_STATUS, status)
-            _say(context, session, said, case=case, strand=strand, who=who)
-            _tell(context, session, strand, EventKind.PERSON_STATUS_RECORDED, status, who=who)
+            keep_statement(work, strand, said)
+            work.tell(EventKind.PERSON_STATUS_RECORDED, code=status, channel=strand.channel)
         if group is not None:
             said = Said(StatementKind.PERSON_GROUP, group)
-            _say(context, session, said, case=case, strand=strand, who=who)
-            _tell(context, session, strand, EventKind.PERSON_GROUP_RECORDED, group, who=who)
+            keep_statement(work, strand, said)
+            work.tell(EventKind.PERSON_GROUP_RECORDED, code=group, channel=strand.channel)
             known = load_circumstances(context, session, case)
             is_child = is_child_in_any(session, case_id)
             known = known.model_copy(update={"treated_as_child": is_child})
-            set_circumstances(context, session, case, known, who=who)
+            set_circumstances(work, known)
         return _finish(session, strand)
 
-    return context.transact(work)
+    return context.transact(record)
 
 
 def handle_record_guardian(  # noqa: PLR0913 - who acts for the child of which case, says whom
@@ -87,23 +87,24 @@ def handle_record_guardian(  # noqa: PLR0913 - who acts for the child of which c
             )
         )
 
-    def work(session: Session) -> int:
+    def record(session: Session) -> int:
         case, strand = get_strand(
             context, session, case_id, who=who, channel=channel, row_version=row_version
         )
+        work = CaseWork(context, session, case, who)
         said = Said(StatementKind.GUARDIAN, situation, post)
-        _say(context, session, said, case=case, strand=strand, who=who)
-        _tell(context, session, strand, EventKind.GUARDIAN_RECORDED, situation, who=who)
+        keep_statement(work, strand, said)
+        work.tell(EventKind.GUARDIAN_RECORDED, code=situation, channel=strand.channel)
         known = load_circumstances(context, session, case).model_copy(
             update={
                 "guardian_appointed": is_appointed,
                 "guardian_is_case_manager": is_case_manager,
             }
         )
-        set_circumstances(context, session, case, known, who=who)
+        set_circumstances(work, known)
         return _finish(session, strand)
 
-    return context.transact(work)
+    return context.transact(record)
 
 
 def handle_name_manager(  # noqa: PLR0913 - who coordinates which case, says whom, on which view
@@ -123,24 +124,25 @@ def handle_name_manager(  # noqa: PLR0913 - who coordinates which case, says who
     """
     desk = _verify_own(context, post)
 
-    def work(session: Session) -> int:
+    def record(session: Session) -> int:
         case, strand = get_strand(
             context, session, case_id, who=who, channel=channel, row_version=row_version
         )
+        work = CaseWork(context, session, case, who)
         said = Said(StatementKind.MANAGER, details=post)
-        _say(context, session, said, case=case, strand=strand, who=who)
+        keep_statement(work, strand, said)
         before, strand.manager_account = strand.manager_account, account_id
         if account_id is None:
             settle_take_over(context, session, strand, who=who)
         else:
             person = _get_person(session, account_id, Channel(strand.channel))
-            give_to(context, session, strand, before=before, manager=person, desk=desk, who=who)
+            give_to(work, strand, before=before, manager=person, desk=desk)
         is_handed = before is not None and before != account_id
         kind = EventKind.CASE_HANDED_OVER if is_handed else EventKind.MANAGER_NAMED
-        _tell(context, session, strand, kind, account_id, who=who)
+        work.tell(kind, code=account_id, channel=strand.channel)
         return _finish(session, strand)
 
-    version = context.transact(work)
+    version = context.transact(record)
     context.signals.inbox.notify()
     context.signals.followed.notify()
     return version
@@ -176,47 +178,6 @@ def _get_person(session: Session, account_id: str, channel: Channel) -> Principa
             )
         )
     return person
-
-
-def _say(  # noqa: PLR0913 - who says what of which case
-    context: NodeContext,
-    session: Session,
-    said: Said,
-    *,
-    case: CaseRow,
-    strand: CaseStrandRow,
-    who: Principal,
-) -> None:
-    keep_statement(
-        context,
-        session,
-        said,
-        case=case,
-        strand=strand,
-        participant=context.participant,
-        at=context.clock(),
-        actor=who.actor,
-    )
-
-
-def _tell(  # noqa: PLR0913 - the columns of one entry
-    context: NodeContext,
-    session: Session,
-    strand: CaseStrandRow,
-    kind: EventKind,
-    code: str | None,
-    *,
-    who: Principal,
-) -> None:
-    add_event(
-        session,
-        kind=kind,
-        at=context.clock(),
-        actor=who.actor,
-        case_id=strand.case_id,
-        code=code,
-        channel=strand.channel,
-    )
 
 
 def _finish(session: Session, strand: CaseStrandRow) -> int:

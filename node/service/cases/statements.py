@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, delete, select
 
+from console.storage.columns import leave_unread
 from node.domain.cases import StatementKind
 from node.service.case_content import open_content, seal_content
+from node.service.case_work import CaseWork
 from node.service.context import NodeContext
 from node.store.bulk import in_parts, insert_rows
 from node.store.case_tables import CaseStatementRow, CaseStrandRow
@@ -86,23 +87,17 @@ def _find_managers(body: Any) -> Iterator[CaseManager]:
             yield found
 
 
-def keep_statement(  # noqa: PLR0913 - who said what of which case, where and when
-    context: NodeContext,
-    session: Session,
-    said: Said,
-    *,
-    case: CaseRow,
-    strand: CaseStrandRow,
-    participant: str,
-    at: datetime,
-    actor: str | None = None,
-) -> None:
+def keep_statement(work: CaseWork, strand: CaseStrandRow, said: Said) -> None:
     """Keep what somebody here says of a case."""
-    session.flush()
-    row = _write_row(
-        context, said, case=case, channel=strand.channel, participant=participant, at=at
-    )
-    insert_rows(session, CaseStatementRow, [{**row, "actor": actor}])
+    work.session.flush()
+    row = {
+        **_describe_row(work.context, work.case, said),
+        "channel": strand.channel,
+        "participant": work.context.participant,
+        "at": work.context.clock(),
+        "actor": work.who.actor,
+    }
+    insert_rows(work.session, CaseStatementRow, [row])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +121,13 @@ def keep_said(context: NodeContext, session: Session, messages: Sequence[SaidInM
         )
         known.update(session.exec(statement).all())
     rows = [
-        _write_row(
-            context,
-            said,
-            case=each.case,
-            channel=each.channel,
-            participant=each.participant,
-            at=each.at,
-        )
-        | {"message_id": each.message_id}
+        {
+            **_describe_row(context, each.case, said),
+            "channel": each.channel,
+            "participant": each.participant,
+            "at": each.at,
+            "message_id": each.message_id,
+        }
         for each in messages
         for said in each.statements
         if (each.message_id, said.kind) not in known
@@ -142,26 +135,16 @@ def keep_said(context: NodeContext, session: Session, messages: Sequence[SaidInM
     insert_rows(session, CaseStatementRow, rows)
 
 
-def _write_row(  # noqa: PLR0913 - who said what of which case, where and when
-    context: NodeContext,
-    said: Said,
-    *,
-    case: CaseRow,
-    channel: str,
-    participant: str,
-    at: datetime,
-) -> dict[str, Any]:
+def _describe_row(context: NodeContext, case: CaseRow, said: Said) -> dict[str, Any]:
+    """Return the columns that tell what is said of a case; who says it where is the caller's."""
     sealed = None
     if said.details is not None:
         sealed = seal_content(context, case, said.details, place=_place(case.case_id, said.kind))
     return {
         "case_id": case.case_id,
-        "channel": channel,
         "kind": said.kind,
-        "participant": participant,
         "code": said.code,
         "details_sealed": sealed,
-        "at": at,
     }
 
 
@@ -172,7 +155,7 @@ def sum_up(session: Session, strands: Iterable[CaseStrandRow]) -> None:
     for part in in_parts(sorted({case_id for case_id, _ in wanted})):
         rows = session.exec(
             select(CaseStatementRow)
-            .options(defer(CaseStatementRow.details_sealed))  # type: ignore[arg-type]  # SQLModel types columns as their values
+            .options(leave_unread(CaseStatementRow.details_sealed))
             .where(
                 col(CaseStatementRow.case_id).in_(part),
                 col(CaseStatementRow.kind).in_(

@@ -17,11 +17,10 @@ from sqlmodel import Session
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.service.audit import record
-from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.case_content import get_case_of, open_content
+from node.service.case_work import CaseWork
 from node.service.cases.child import is_child_in_any, say_of_case
 from node.service.context import NodeContext, StaleError
-from node.service.records import add_event
 from node.store.consent_tables import CircumstancesRow
 from node.store.tables import CaseRow
 from protocol.identifiers import Channel
@@ -84,44 +83,33 @@ def handle_set_circumstances(
 ) -> CircumstancesView:
     """Say what is known now; ``row_version`` is what was seen (``StaleError`` if it changed)."""
 
-    def work(session: Session) -> CircumstancesView:
-        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
+    def say(session: Session) -> CircumstancesView:
+        work = CaseWork.begin(context, session, case_id, who=who)
         row = session.get(CircumstancesRow, case_id, with_for_update=True)
         if row_version is not None and row_version != _find_version(row, who=who):
             raise StaleError(
                 "Somebody changed this meanwhile: nothing was changed. Read it again, then say "
                 "what is different."
             )
-        known = _read(context, case, row)
-        said = _say_in_strands(context, session, case, known, circumstances, who=who)
+        known = _read(context, work.case, row)
+        said = _say_in_strands(work, known, circumstances)
         if not who.sees(_PROTECTION) and known.in_witness_protection:
             said = said.model_copy(update={"in_witness_protection": True})
-        set_circumstances(context, session, case, said, who=who)
-        return _view(context, case, session.get(CircumstancesRow, case_id), who=who)
+        set_circumstances(work, said)
+        return _view(context, work.case, session.get(CircumstancesRow, case_id), who=who)
 
-    return context.transact(work)
+    return context.transact(say)
 
 
-def _say_in_strands(  # noqa: PLR0913 - what is said of which case instead of what, by whom
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    known: Circumstances,
-    said: Circumstances,
-    *,
-    who: Principal,
-) -> Circumstances:
+def _say_in_strands(work: CaseWork, known: Circumstances, said: Circumstances) -> Circumstances:
     """Let lists say the same; a strand that says otherwise, and is not theirs to see, counts."""
     child, guardian = said.treated_as_child, said.guardian_appointed
     say_of_case(
-        context,
-        session,
-        case,
+        work,
         child=child if child != known.treated_as_child else None,
         guardian=guardian if guardian != known.guardian_appointed else None,
-        who=who,
     )
-    is_child = child or is_child_in_any(session, case.case_id)
+    is_child = child or is_child_in_any(work.session, work.case.case_id)
     return said.model_copy(update={"treated_as_child": is_child})
 
 
@@ -130,45 +118,23 @@ def load_circumstances(context: NodeContext, session: Session, case: CaseRow) ->
     return _read(context, case, session.get(CircumstancesRow, case.case_id))
 
 
-def set_circumstances(
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    circumstances: Circumstances,
-    *,
-    who: Principal,
-) -> None:
+def set_circumstances(work: CaseWork, circumstances: Circumstances) -> None:
     """Say in the caller's transaction what is known now; what is known already changes nothing."""
-    row = session.get(CircumstancesRow, case.case_id, with_for_update=True)
-    known = _read(context, case, row)
+    case_id = work.case.case_id
+    row = work.session.get(CircumstancesRow, case_id, with_for_update=True)
+    known = _read(work.context, work.case, row)
     if known == circumstances:
         return
     hidden = {"in_witness_protection": circumstances.in_witness_protection}
     is_hidden = known.model_copy(update=hidden) == circumstances
-    now = context.clock()
-    sealed = seal_content(context, case, circumstances, place=_place(case.case_id))
-    row = row or CircumstancesRow(
-        case_id=case.case_id,
-        content_sealed=sealed,
-        updated_at=now,
-        updated_by=who.actor,
-        row_version=0,
-    )
-    row.content_sealed, row.updated_at, row.updated_by = sealed, now, who.actor
+    row = work.keep_document(CircumstancesRow, row, circumstances, place=_place(case_id))
     row.row_version += not is_hidden
     row.protection_version += is_hidden
-    session.add(row)
-    session.flush()
-    add_event(
-        session,
-        kind=EventKind.CIRCUMSTANCES_CHANGED,
-        at=now,
-        actor=who.actor,
-        case_id=case.case_id,
-        # That nothing else changed says what did.
-        channel=_PROTECTION if is_hidden else None,
-    )
-    record(context, session, who, Act.CIRCUMSTANCES_CHANGED, subject=case.case_id)
+    work.session.flush()
+    # That nothing else changed says what did.
+    teller = _PROTECTION if is_hidden else None
+    work.tell(EventKind.CIRCUMSTANCES_CHANGED, at=row.updated_at, channel=teller)
+    work.record(Act.CIRCUMSTANCES_CHANGED, case_id)
 
 
 def open_circumstances(context: NodeContext, case: CaseRow, sealed: bytes) -> Circumstances:

@@ -13,12 +13,11 @@ from sqlmodel import Session, col, select
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.service.audit import record
-from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.case_content import get_case_of, open_content
+from node.service.case_work import CaseWork
 from node.service.cases.strands import choose_channel
 from node.service.context import NodeContext
 from node.service.permitting import is_of_channel
-from node.service.records import add_event
 from node.store.consent_tables import ExceptionRow
 from node.store.tables import CaseRow
 from protocol.identifiers import Channel
@@ -64,46 +63,30 @@ def handle_record_exception(
     case in several channels and names none.
     """
 
-    def work(session: Session) -> ExceptionView:
-        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
-        meant = choose_channel(session, case, who=who, wanted=channel)
-        row = record_exception(context, session, case, draft, who=who, channel=meant)
-        return _view(row, draft)
+    def record(session: Session) -> ExceptionView:
+        work = CaseWork.begin(context, session, case_id, who=who)
+        meant = choose_channel(session, work.case, who=who, wanted=channel)
+        return _view(record_exception(work, draft, channel=meant), draft)
 
-    return context.transact(work)
+    return context.transact(record)
 
 
-def record_exception(  # noqa: PLR0913 - what is recorded of which case, by whom, for which messages
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    draft: ExceptionDraft,
-    *,
-    who: Principal,
-    channel: Channel,
-) -> ExceptionRow:
+def record_exception(work: CaseWork, draft: ExceptionDraft, *, channel: Channel) -> ExceptionRow:
     """Do it in the caller's transaction."""
-    exception_id = context.random(16).hex()
+    exception_id = work.context.random(16).hex()
     row = ExceptionRow(
         exception_id=exception_id,
-        case_id=case.case_id,
+        case_id=work.case.case_id,
         channel=channel,
-        content_sealed=seal_content(context, case, draft, place=_place(exception_id)),
-        recorded_at=context.clock(),
-        recorded_by=who.actor,
+        content_sealed=work.seal(draft, place=_place(exception_id)),
+        recorded_at=work.context.clock(),
+        recorded_by=work.who.actor,
     )
-    session.add(row)
-    session.flush()
-    add_event(
-        session,
-        kind=EventKind.EXCEPTION_RECORDED,
-        at=row.recorded_at,
-        actor=who.actor,
-        case_id=case.case_id,
-        code=draft.ground,
-        channel=channel,
-    )
-    record(context, session, who, Act.EXCEPTION_RECORDED, subject=exception_id)
+    work.session.add(row)
+    work.session.flush()
+    told = EventKind.EXCEPTION_RECORDED
+    work.tell(told, at=row.recorded_at, code=draft.ground, channel=channel)
+    work.record(Act.EXCEPTION_RECORDED, exception_id)
     return row
 
 

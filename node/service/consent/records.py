@@ -21,12 +21,11 @@ from console.i18n import msg
 from node.domain.access import Permission, Principal
 from node.domain.audit import Act
 from node.domain.events import EventKind
-from node.service.audit import record
 from node.service.case_content import get_case_of, open_content, seal_content
+from node.service.case_work import CaseWork
 from node.service.cases.strands import choose_channel
 from node.service.context import NodeContext, RefusedDraftError
 from node.service.permitting import sees_whole_case
-from node.service.records import add_event
 from node.store.bulk import in_parts
 from node.store.consent_tables import CaseDocumentRow, ConsentRow
 from node.store.tables import CaseRow
@@ -144,26 +143,19 @@ def handle_record_consent(
     case in several channels and names none.
     """
 
-    def work(session: Session) -> ConsentView:
-        case = get_case_of(session, case_id, who=who, permission=Permission.WORK_CASES)
-        meant = choose_channel(session, case, who=who, wanted=channel)
-        row = record_consent(context, session, case, draft, who=who, channel=meant)
-        return _view(context, case, row, None, is_whole=True)
+    def record(session: Session) -> ConsentView:
+        work = CaseWork.begin(context, session, case_id, who=who)
+        meant = choose_channel(session, work.case, who=who, wanted=channel)
+        row = record_consent(work, draft, channel=meant)
+        return _view(context, work.case, row, None, is_whole=True)
 
-    return context.transact(work)
+    return context.transact(record)
 
 
-def record_consent(  # noqa: PLR0913 - what is recorded of which case, by whom, in which channel
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    draft: ConsentDraft,
-    *,
-    who: Principal,
-    channel: Channel,
-) -> ConsentRow:
+def record_consent(work: CaseWork, draft: ConsentDraft, *, channel: Channel) -> ConsentRow:
     """Do it in the caller's transaction; one on file in the channel is not written again."""
-    rows = _list_rows(session, [case.case_id])
+    context, case = work.context, work.case
+    rows = _list_rows(work.session, [case.case_id])
     for row in rows:
         is_same = row.channel == channel and row.withdrawn_at is None
         if is_same and _open(context, case, row) == draft:
@@ -176,18 +168,11 @@ def record_consent(  # noqa: PLR0913 - what is recorded of which case, by whom, 
                 most=_MOST,
             )
         )
-    row = ConsentRow(**describe_row(context, case, draft, who=who, channel=channel))
-    session.add(row)
-    session.flush()
-    add_event(
-        session,
-        kind=EventKind.CONSENT_RECORDED,
-        at=row.recorded_at,
-        actor=who.actor,
-        case_id=case.case_id,
-        channel=find_teller(channel),
-    )
-    record(context, session, who, Act.CONSENT_RECORDED, subject=row.consent_id)
+    row = ConsentRow(**describe_row(context, case, draft, who=work.who, channel=channel))
+    work.session.add(row)
+    work.session.flush()
+    work.tell(EventKind.CONSENT_RECORDED, at=row.recorded_at, channel=find_teller(channel))
+    work.record(Act.CONSENT_RECORDED, row.consent_id)
     return row
 
 

@@ -15,28 +15,19 @@ from contact_registry.models import Authority
 from contact_registry.standing_in import judge_duty
 from node.domain.access import Permission, Principal
 from node.service.attachments.staging import load_staged
-from node.service.borrowed_words import borrow_words
-from node.service.building import Draft, build_message, choose_channel
-from node.service.case_content import is_erased
-from node.service.composing import (
-    Referring,
-    parse_target,
-    refer,
-    refuse_recorded_elsewhere,
-)
-from node.service.context import NodeContext, NotFoundError, RefusedDraftError
-from node.service.permitting import find_seen_case, require
+from node.service.building import Draft, Setting, build_message, choose_channel
+from node.service.composing import refuse_recorded_elsewhere
+from node.service.context import NodeContext
+from node.service.permitting import require
 from node.service.policy.gate import Gate, Sending, add_files
 from node.service.policy.statements import complete_basis, preview_known
-from node.service.records import find_case
+from node.service.referring import Referring, find_named_case, parse_target, refer
 from node.service.storing import verify_reachable
 from node.store.tables import CaseRow
-from protocol.errors import MalformedError
 from protocol.identifiers import (
     AuthorityId,
     get_participant_of,
     make_case_reference,
-    parse_case_reference,
 )
 from protocol.links import LinkPosition
 from protocol.messages.fields import Sensitivity
@@ -140,12 +131,8 @@ def judge_draft(  # noqa: PLR0913 - a draft, who sends it, where
     message = build_message(
         context,
         complete_basis(referring.draft, known, None, channel=channel, now=now),
-        entry=entry,
-        case=case,
-        position=_FIRST,
-        seen=None,
-        now=now,
-        directory=directory,
+        entry,
+        Setting(directory, now, case, position=_FIRST),
     )
     if file_classes is None:
         file_classes = _list_classes(context, draft.files, who=who)
@@ -158,21 +145,14 @@ def _find_or_imagine(
     context: NodeContext, session: Session, draft: Draft, *, who: Principal
 ) -> CaseRow:
     """Return the draft's case; for one that would be opened, a row that is never stored."""
-    if draft.case is None:
-        return CaseRow(
-            case_id=context.random(16).hex(),
-            reference=make_case_reference(context.random),
-            created_at=context.clock(),
-            wrapped_key=context.keys.make_case_key(),
-        )
-    try:
-        case = find_case(session, parse_case_reference(draft.case))
-    except MalformedError as error:
-        raise RefusedDraftError(borrow_words(error)) from error
-    seen = case and not is_erased(case) and find_seen_case(session, case.case_id, who=who)
-    if case is None or not seen:
-        raise NotFoundError("This node has no case with that reference: look it up in the list.")
-    return case
+    if draft.case is not None:
+        return find_named_case(session, draft.case, who=who)
+    return CaseRow(
+        case_id=context.random(16).hex(),
+        reference=make_case_reference(context.random),
+        created_at=context.clock(),
+        wrapped_key=context.keys.make_case_key(),
+    )
 
 
 def _list_classes(

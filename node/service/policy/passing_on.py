@@ -16,6 +16,7 @@ from node.service.permitting import find_seen_message
 from node.service.records import IN, OUT, load_signed
 from node.store.consent_tables import OnwardPermissionRow
 from node.store.tables import CaseRow, MessageRow
+from protocol.identifiers import AuthorityId
 from protocol.messages.catalogue import parse_payload
 from protocol.messages.fields import Sensitivity
 from protocol.messages.general import ConsentWithdrawn, Decision, Erasure, WithdrawalScope
@@ -60,7 +61,7 @@ def gather_onward(  # noqa: PLR0913 - what is passed on, whence, whither
         allowed_classes=frozenset(consent.classes) if consent else brought.classes,
         allowed_phases=frozenset({said.phase, *(consent.phases if consent else ())}),
         scope=said.onward.scope,
-        allowed_authorities=frozenset(said.onward.authorities),  # type: ignore[arg-type]  # the model checked each
+        allowed_authorities=frozenset(map(AuthorityId, said.onward.authorities)),
         # The rule is about what a message says of the person: one that says nothing binds nobody.
         was_asked_and_allowed=not brought.classes
         or _is_allowed(session, source, target=message.forwarded_to or message.to_authority),

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlmodel import Session
 
 from console.i18n import msg
-from node.domain.access import Principal
 from node.service.building import Draft
+from node.service.case_work import CaseWork
 from node.service.consent.circumstances import load_circumstances, set_circumstances
 from node.service.consent.exceptions import describe_exception, record_exception
 from node.service.consent.records import (
@@ -19,9 +18,8 @@ from node.service.consent.records import (
     describe_consent,
     record_consent,
 )
-from node.service.context import NodeContext, RefusedDraftError
+from node.service.context import RefusedDraftError
 from node.service.policy.knowledge import Known
-from node.store.tables import CaseRow
 from protocol.identifiers import Channel
 from protocol.messages.catalogue import describe_errors
 from protocol.messages.head import ConsentBasis
@@ -57,29 +55,19 @@ def begins_with_consent(draft: Draft) -> bool:
     return draft.case is None and draft.consent is not None and not states_more
 
 
-def record_statements(  # noqa: PLR0913 - what is stated of which case, by whom, in which channel
-    context: NodeContext,
-    session: Session,
-    case: CaseRow,
-    draft: Draft,
-    *,
-    who: Principal,
-    channel: Channel,
-) -> None:
+def record_statements(work: CaseWork, draft: Draft, *, channel: Channel) -> None:
     """Record in the caller's transaction what a draft states beside its message.
 
     ``channel``: the one in which the message goes. Raises ``RefusedDraftError`` if it states a
     consent and its legal basis describes none.
     """
     if draft.consent is not None:
-        record_consent(
-            context, session, case, read_consent(draft, draft.consent), who=who, channel=channel
-        )
+        record_consent(work, read_consent(draft, draft.consent), channel=channel)
     if draft.exception is not None:
-        record_exception(context, session, case, draft.exception, who=who, channel=channel)
+        record_exception(work, draft.exception, channel=channel)
     if draft.circumstances is not None:
-        known = load_circumstances(context, session, case)
-        set_circumstances(context, session, case, known.add(draft.circumstances), who=who)
+        known = load_circumstances(work.context, work.session, work.case)
+        set_circumstances(work, known.add(draft.circumstances))
 
 
 def read_consent(draft: Draft, statement: ConsentStatement) -> ConsentDraft:

@@ -120,8 +120,8 @@ def _list_first(
                 col(HookTellingRow.claimed_until) <= now,
             ),
             ~exists().where(
-                earlier.webhook_id == HookTellingRow.webhook_id,  # type: ignore[arg-type]  # SQLModel types columns as values
-                earlier.line == HookTellingRow.line,  # type: ignore[arg-type]  # as above
+                col(earlier.webhook_id) == HookTellingRow.webhook_id,
+                col(earlier.line) == HookTellingRow.line,
                 col(earlier.telling_id) < col(HookTellingRow.telling_id),
             ),
         )

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from console.routes import take_routes
 from node.web.cases.case_manager import create_manager_router
 from node.web.cases.closing import create_closing_router
 from node.web.cases.consents import create_consents_router
@@ -32,5 +33,5 @@ def create_case_pages_router(site: Site) -> APIRouter:
         create_paper_router,
         create_proof_router,
     ):
-        router.include_router(create(site))
+        take_routes(router, create(site))
     return router

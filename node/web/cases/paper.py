@@ -59,7 +59,7 @@ def create_paper_router(site: Site) -> APIRouter:
         request: Request, who: FocalPoint, _sure: Confirmed, form: Form, case_id: str
     ) -> Response:
         """Make the PDF. Sent twice, it is printed twice, and noted twice."""
-        from node.web.cases.sheet import write_pdf  # noqa: PLC0415 - thirty megabytes that few need
+        from node.web.cases.sheet import write_pdf
 
         case = open_case(site, case_id, who)
         typed = DateParts.from_form(form, "destroy_by")

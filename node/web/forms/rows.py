@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from console.digits import read_number
+
 Given = Mapping[str, Sequence[str]]
 
 #: Stands in a path for the number of a row.
@@ -17,10 +19,9 @@ _MOST_DIGITS: Final = 3
 def read_count(answers: Given, name: str, most: int) -> int:
     """Read how many rows a list has: as many as were counted, and as have answers."""
     given = next(iter(answers.get(name, ())), "")
-    is_number = given.isascii() and given.isdecimal() and len(given) <= _MOST_DIGITS
     pattern = re.compile(re.escape(name) + "-([0-9]{1,3})(?=-|_|$)")
     seen = [int(found[1]) + 1 for key in answers if (found := pattern.match(key))]
-    return min(max([int(given) if is_number else 0, *seen]), most)
+    return min(max([read_number(given, digits=_MOST_DIGITS) or 0, *seen]), most)
 
 
 def list_placed(name: str, answers: Given) -> list[str]:

@@ -52,7 +52,7 @@ class CountingFiles(RepositoryFiles):
 @pytest.mark.parametrize("seed", range(4))
 def test_same_as_a_new_walk(tmp_path: Path, seed: int) -> None:
     """Through publications, renewals, crashes at any write and a new key, both say the same."""
-    random, writer = Random(seed), MortalWriter()  # noqa: S311 - the same past each time
+    random, writer = Random(seed), MortalWriter()
     world = RegistryWorld(tmp_path / "repository", write_file=writer)
     world.create()
     walk = HistoryWalk(RepositoryFiles(world.folder))

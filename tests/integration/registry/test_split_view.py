@@ -158,7 +158,7 @@ def test_one_registry_alarms_nobody(two: TwoNodes) -> None:
 @pytest.mark.parametrize("seen_first", [True, False], ids=["refreshed before", "refreshed after"])
 def test_two_registries_are_found_by_the_first_message(
     two: TwoNodes,
-    seen_first: bool,  # noqa: FBT001 - a parameter of the test
+    seen_first: bool,
 ) -> None:
     """Both histories verify; the message arrives, and both nodes hold the proof and say so."""
     one, other = two.fork("one"), two.fork("other")

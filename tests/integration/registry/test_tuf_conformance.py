@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from securesystemslib.signer import Signer
@@ -74,11 +74,11 @@ def pick(numbers: Sequence[int]) -> list[Signer]:
     return [SIGNERS[number] for number in numbers]
 
 
-def look(stage: Stage, forge: Forge, folder: Path, **client: object) -> Directory:
+def look(stage: Stage, forge: Forge, folder: Path, **client: Any) -> Directory:
     """Let a client look at what is shown."""
     name = folder.name
     stage.show(name, forge.files)
-    return stage.client(name, folder / "cache", **client).refresh()  # type: ignore[arg-type] # its keywords
+    return stage.client(name, folder / "cache", **client).refresh()
 
 
 FIVE: Final = (0, 1, 2, 3, 4)

@@ -35,7 +35,7 @@ def stores_of(name: str, cluster: PostgresCluster) -> Iterator[CopiedStores]:
 def running(name: str, cluster: PostgresCluster, *, seed: int) -> Iterator[Ordeal]:
     """Give two nodes to which happens what a test says."""
     with stores_of(name, cluster) as stores:
-        made = Ordeal(stores, Random(seed))  # noqa: S311 - a failing run is repeated by its seed
+        made = Ordeal(stores, Random(seed))
         try:
             yield made
         finally:

@@ -41,7 +41,7 @@ from tests.support.messages import MESSAGE_ID, flip_bit
 
 KIB = 1024
 OTHER_MESSAGE = MessageId("f" * 32)
-FILE = Random(7).randbytes(70 * KIB + 11)  # noqa: S311 - any content, the same each time
+FILE = Random(7).randbytes(70 * KIB + 11)
 
 
 def describe(size: int) -> FileDescription:
@@ -68,7 +68,7 @@ def seal(
         describe(len(content)),
         message_id=MESSAGE_ID,
         chunk_size=chunk_size,
-        random=Random(seed).randbytes,  # noqa: S311 - the same keys each time
+        random=Random(seed).randbytes,
     )
     chunks = list(sealer.seal(pieces(content, piece)))
     return sealer.make_manifest(), chunks
@@ -89,8 +89,8 @@ MANIFEST, CHUNKS = seal(FILE)
     st.integers(1, 20 * KIB),
     st.randoms(use_true_random=False),
 )
-@example(8 * KIB, 8 * KIB, 8 * KIB, Random(1))  # noqa: S311 - exactly one chunk
-@example(16 * KIB, 8 * KIB, 1, Random(1))  # noqa: S311 - exactly two
+@example(8 * KIB, 8 * KIB, 8 * KIB, Random(1))
+@example(16 * KIB, 8 * KIB, 1, Random(1))
 def test_a_file_comes_back_from_chunks_in_any_order(
     size: int, chunk_size: int, piece: int, random: Random
 ) -> None:
@@ -321,7 +321,7 @@ def test_a_sealer_is_used_once_and_to_the_end() -> None:
             describe(size),
             message_id=MESSAGE_ID,
             chunk_size=8 * KIB,
-            random=Random(3).randbytes,  # noqa: S311 - the same keys each time
+            random=Random(3).randbytes,
         )
 
     sealer = make(3)
@@ -351,7 +351,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
         describe(size),
         message_id=MESSAGE_ID,
         chunk_size=LIMITS.chunk,
-        random=Random(4).randbytes,  # noqa: S311 - the same keys each time
+        random=Random(4).randbytes,
     )
     tracemalloc.start()
     try:

@@ -229,7 +229,7 @@ class TwoSidesInOrder(TwoSides):
 
     @precondition(lambda self: self.wire)
     @rule(index=st.integers(min_value=0), copies=st.integers(min_value=0, max_value=2))
-    def carry(self, index: int, copies: int) -> None:  # noqa: ARG002 - same rule, tamer wire
+    def carry(self, index: int, copies: int) -> None:
         """Deliver the oldest of one direction."""
         whom = index % 2
         oldest = next((at for at, (to, _) in enumerate(self.wire) if to == whom), None)

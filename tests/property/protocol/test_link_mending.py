@@ -169,7 +169,7 @@ def test_every_message_is_there_or_reported_gone_whatever_the_wire_does(
     seed: int, loss: float, bursts: list[int], erased: set[int]
 ) -> None:
     """Losses, doubles, any order, the sender restored between bursts, the recipient at the end."""
-    random = Random(seed)  # noqa: S311 - the same run each time; chosen losses would lose all
+    random = Random(seed)
     sender, recipient = Sender(), Recipient()
     ever_sent: dict[tuple[int, int], Sent] = {}
     backup_of_recipient = Recipient()

@@ -245,7 +245,7 @@ def test_a_further_agreement_never_makes_it_worse(facts: Facts, agreement: Agree
 
 
 @given(all_facts, people, booleans)
-def test_an_approval_never_lifts_a_refusal(facts: Facts, by: Person, same: bool) -> None:  # noqa: FBT001 - hypothesis fills it
+def test_an_approval_never_lifts_a_refusal(facts: Facts, by: Person, same: bool) -> None:
     """A second person settles what needs one; no approval turns a refusal into anything else."""
     unapproved = decide(replace(facts, approval=None))
     approved = decide(replace(facts, approval=Approval(by=by, is_of_this_content=same)))

@@ -85,7 +85,7 @@ def test_any_workbook_is_a_list_or_refused(data: st.DataObject) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=300), st.booleans())
-def test_any_bytes_are_a_list_or_refused(data: bytes, claims: bool) -> None:  # noqa: FBT001 - drawn
+def test_any_bytes_are_a_list_or_refused(data: bytes, claims: bool) -> None:
     """Any bytes import or raise the list's own error, also those that claim to be a workbook."""
     try:
         import_contact_file(b"PK\x03\x04" * claims + data, defaults=DEFAULTS)

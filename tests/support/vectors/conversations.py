@@ -411,7 +411,7 @@ def _input(kind: str, acts: list[Json]) -> Json:
 
 def _invent_histories() -> Iterator[tuple[str, Json]]:
     """Yield long sets of acts, invented by chance, always the same."""
-    chance = Random(14)  # noqa: S311 - the same each time, on purpose
+    chance = Random(14)
     for number in range(24):
         kind = ("notification", "referral", "request")[number % 3]
         acts: list[Json] = []

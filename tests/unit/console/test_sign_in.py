@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -90,11 +90,11 @@ def test_an_unknown_name_costs_a_hash_too() -> None:
     "change", [{"is_active": False}, {"password_hash": None}, {"totp_secret": None}]
 )
 def test_an_account_that_is_off_or_not_set_up_cannot_sign_in(
-    sample: Sample, change: dict[str, object]
+    sample: Sample, change: dict[str, Any]
 ) -> None:
     """The right password is not enough."""
     account = sample.accounts.accounts[OFFICER]
-    sample.accounts.accounts[OFFICER] = replace(account, **change)  # type: ignore[arg-type]  # by name
+    sample.accounts.accounts[OFFICER] = replace(account, **change)
     outcome = sample.console.sign_in.give_password(name="officer", password=PASSWORD, visitor=HERE)
     assert isinstance(outcome, Refused)
 

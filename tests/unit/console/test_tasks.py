@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.process import tasks as tasks_module
-from console.process.tasks import BackgroundTasks
+from console.process.tasks import BackgroundTasks, describe_failure
 from hub.monitoring.readiness import check_tasks
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -132,6 +132,13 @@ async def test_what_a_failure_says_is_its_kind_and_place(owner: BackgroundTasks)
     assert "Ana" not in str(state)
     assert len(troubles) == 1
     assert re.search(r"careless: .*ValueError at test_tasks\.py:\d+$", troubles[0])
+
+
+def test_of_failures_that_were_put_together_the_first_are_named() -> None:
+    """Each by its kind, however deep it stands, and how many more there are."""
+    inner = ExceptionGroup("words", [ValueError("a name"), KeyError("a name")])
+    said = describe_failure(ExceptionGroup("words", [inner, *map(OSError, range(4))]))
+    assert said == "ValueError; KeyError; OSError; OSError; and 2 more"
 
 
 async def test_a_cancellation_of_what_it_waits_for_does_not_end_a_task(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -66,10 +67,10 @@ def test_the_nodes_answer_is_taken_and_stays_checkable_by_anybody() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_an_answer_to_another_question_is_refused(changes: dict[str, object]) -> None:
+def test_an_answer_to_another_question_is_refused(changes: dict[str, Any]) -> None:
     """A good signature over another drill, phase, desk or day proves nothing about this one."""
     drill = make_asked()
-    other = replace(drill.question, **changes)  # type: ignore[arg-type]  # fields of a question
+    other = replace(drill.question, **changes)
     assert refuse(drill, sign_answer(other, at=SOON)) is DrillRefusal.OTHER_DRILL
 
 

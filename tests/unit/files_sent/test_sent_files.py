@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import Session, select
@@ -160,8 +161,8 @@ def test_a_message_whose_chunks_are_gone_is_not_accepted(
     """Sealed chunks that somebody deletes before the commit: refused now, never lost later."""
     file = bring_in(node, CONTENT)
 
-    def seal_and_lose(*said: object, **more: object) -> sealing.SealedFiles:
-        sealed = seal_files(*said, **more)  # type: ignore[arg-type]  # passed on as they came
+    def seal_and_lose(*said: Any, **more: Any) -> sealing.SealedFiles:
+        sealed = seal_files(*said, **more)
         sealing.drop_sealed(node, sealed)
         return sealed
 
@@ -320,7 +321,7 @@ def test_a_message_that_ended_takes_its_chunks_with_it(node: NodeContext, state:
 def test_only_what_was_taken_back_is_kept_from_whoever_asks(
     node: NodeContext,
     state: Dispatch,
-    gone: bool,  # noqa: FBT001 - a row of the table
+    gone: bool,
 ) -> None:
     """Given up is no secret: a recipient that has the message, and asks, gets its file whole."""
     sent = send_file(node, CONTENT)

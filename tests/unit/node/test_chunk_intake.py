@@ -73,7 +73,7 @@ class Mailbox:
     letters: list[Letter] = field(default_factory=list)
     fetched: int = 0
 
-    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:  # noqa: ARG002 - the port's
+    async def fetch(self, traffic: TrafficClass, *, batch: int, wait: float) -> Sequence[Any]:
         """Give what is not forgotten."""
         assert traffic is TrafficClass.CHUNK
         self.fetched += 1

@@ -48,7 +48,7 @@ def network(postgres_cluster: PostgresCluster) -> Iterator[Network]:
         made.nodes["again"] = replace(
             first,
             database=Database(urls["XK"]),
-            random=Random("second").randbytes,  # noqa: S311 - repeatable
+            random=Random("second").randbytes,
         )
         yield made
         made.close()

@@ -62,7 +62,7 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keystore.json"
     save_keystore(STORE, path, unlock=KEY)
     good = path.read_bytes()
-    random = Random(5)  # noqa: S311 - the same places each time
+    random = Random(5)
     for _ in range(200):
         path.write_bytes(flip_bit(good, random.randrange(len(good) * 8)))
         with pytest.raises(KeyStoreError):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -104,14 +105,14 @@ class Hub:
         return None
 
 
-def answer(context: NodeContext, number: int = 1, **changes: object) -> drills.GivenAnswer:
+def answer(context: NodeContext, number: int = 1, **changes: Any) -> drills.GivenAnswer:
     """Answer that the desk was reached."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "outcome": DrillOutcome.REACHED,
         "answered_by": AnsweredBy.DESK,
         "actor": "person",
     }
-    return drills.handle_answer(context, f"{number:032x}", **(fields | changes))  # type: ignore[arg-type]  # named fields
+    return drills.handle_answer(context, f"{number:032x}", **(fields | changes))
 
 
 def test_a_question_is_answered_once_and_the_answer_waits_for_the_hub(

@@ -101,7 +101,7 @@ def test_a_message_is_shown_at_once_and_delivered_with_its_last_file(network: Ne
     handle_open(xk, sent.message_id, who=acting(OFFICER))
     assert count_owed(xk) == 0, "neither delivered nor read before the files are here"
     shuffled = [*sent.chunks, *sent.chunks[:3]]
-    Random(5).shuffle(shuffled)  # noqa: S311 - an order that can be repeated, no secret
+    Random(5).shuffle(shuffled)
     fates = carry_chunks(network, shuffled[:4]) + carry_chunks(network, shuffled[4:])
     assert set(fates) <= {ChunkFate.STORED, ChunkFate.KNOWN}
     assert carry_chunks(network, sent.chunks[:1]) == [ChunkFate.KNOWN]

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlmodel import Session
 
 from node.domain.events import EventKind
+from node.domain.states import Dispatch
 from node.domain.withdrawals import DeletionState
+from node.service import dispatching
 from node.service.composing import Sent, handle_send
 from node.service.consent.records import list_consents
 from node.service.context import NodeContext, NotFoundError, StaleError
@@ -14,12 +17,15 @@ from node.service.deletions import list_deletions, watch_deletions
 from node.service.followers import follow_all
 from node.service.policy.gate import PolicyRefusedError
 from node.service.reading import get_case, get_message
+from node.service.recalling import list_untold
 from node.service.withdrawals import (
     ErasureDraft,
     WithdrawalDraft,
     handle_ask_erasure,
     handle_withdraw,
 )
+from node.store.tables import MessageRow
+from node.workers.promises import PromisesWatch
 from protocol.messages.general import ErasureGround
 from protocol.messages.head import CaseMessage, ConsentGiver
 from tests.support.consent import ON_FILE
@@ -157,3 +163,30 @@ def test_a_case_is_erased_on_demand(network: Network) -> None:
         get_message(xk, first.message_id, who=STAFF)
     with pytest.raises(StaleError, match="withdrawn before"):
         handle_withdraw(al, first.case_id, WITHDRAWN, who=STAFF)
+
+
+async def test_what_cannot_be_taken_back_is_said_and_holds_up_nothing_else(
+    network: Network,
+) -> None:
+    """Of two messages one cannot be opened: the other is taken back, desks are told, it shows."""
+    al = network.node("AL")
+    spoilt, sound = (write(al, "XK") for _ in range(2))
+    assert len(dispatching.claim_messages(al, limit=5)) == 2
+    for sent in (spoilt, sound):
+        handle_withdraw(al, sent.case_id, WITHDRAWN, who=STAFF, tell_later=True)
+
+    def spoil(session: Session) -> None:
+        row = session.get_one(MessageRow, spoilt.message_id)
+        row.signed_payload_sealed = b"damaged"
+        session.add(row)
+
+    al.transact(spoil)
+    network.clock.now += al.rules.lease + timedelta(hours=1)
+    with pytest.raises(ExceptionGroup) as failed:
+        await PromisesWatch(al).run_round()
+    [of_step] = failed.value.exceptions
+    assert isinstance(of_step, ExceptionGroup)
+    assert len(of_step.exceptions) == 1
+    with al.database.reading() as session:
+        assert session.get_one(MessageRow, sound.message_id).dispatch == Dispatch.CANCELLED
+    assert sound.case_id not in {each.case_id for each in list_untold(al, who=STAFF)}

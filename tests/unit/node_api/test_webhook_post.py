@@ -144,6 +144,6 @@ async def test_an_address_that_nothing_can_read_is_a_failure_and_no_more() -> No
         ("192.0.0.8", False),
     ],
 )
-def test_which_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_which_addresses_are_public(address: str, public: bool) -> None:
     """Private, local, shared, multicast, and IPv6 notations of these are not."""
     assert is_public(ip_address(address)) is public

@@ -67,7 +67,7 @@ def render(pages: Environment, filled: FilledForm) -> str:
 def list_bodies(tag: str) -> list[tuple[type[BaseModel], dict[str, Any]]]:
     """Give every example of a type, and of the answer to it, with its model."""
     entry = CATALOGUE[tag]
-    body: Any = entry.model.model_fields["body"].annotation
+    body = entry.body
     found = [(body, example["body"]) for _, example in list_good(tag)]
     if entry.answer is not None:
         answers = [answer for _, answer in list_good_answers(tag)]
@@ -120,7 +120,7 @@ def test_what_a_form_shows_comes_back_as_the_same_body(tag: str, pages: Environm
 def test_an_empty_form_says_at_its_fields_what_is_missing(tag: str, pages: Environment) -> None:
     """Nothing typed: each error stands at a field that the page has, in words that name it."""
     entry = CATALOGUE[tag]
-    body: Any = entry.model.model_fields["body"].annotation
+    body = entry.body
     for model in filter(None, (body, entry.answer)):
         filled = FilledForm(model, {}, FormSetting(zone=ZONE))
         errors = filled.find_errors()
@@ -136,7 +136,7 @@ def test_each_leaf_has_words(tag: str) -> None:
     """Every field, code and type has its own words; what a machine calls it is never shown."""
     entry = CATALOGUE[tag]
     assert tag in TYPE_LABELS
-    body: Any = entry.model.model_fields["body"].annotation
+    body = entry.body
     for model in filter(None, (body, entry.answer)):
         for leaf in FilledForm(model, {}, FormSetting(zone=ZONE)).shapes:
             assert isinstance(leaf.label, Message)
@@ -157,7 +157,7 @@ def walk_models() -> dict[type[BaseModel], None]:
                     walk(inner)
 
     for tag in TYPES:
-        body: Any = CATALOGUE[tag].model.model_fields["body"].annotation
+        body = CATALOGUE[tag].body
         for model in filter(None, (body, CATALOGUE[tag].answer)):
             walk(model)
     return found
@@ -322,7 +322,7 @@ def test_the_condition_stands_in_words_for_browsers_without_a_script(pages: Envi
 def test_a_type_that_asks_or_tells_shows_one_half(tag: str) -> None:
     """A request has no fields to tell with, and a notification none to ask with."""
     entry = CATALOGUE[tag]
-    body: Any = entry.model.model_fields["body"].annotation
+    body = entry.body
     for kind, absent in ((Kind.REQUEST, "information"), (Kind.NOTIFICATION, "question")):
         setting = FormSetting(zone=ZONE, leave_out=list_left_out(entry, kind))
         names = {leaf.path[0] for leaf in FilledForm(body, {}, setting).shapes}

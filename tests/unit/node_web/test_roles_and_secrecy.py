@@ -77,7 +77,7 @@ async def test_content_is_not_changed_by_others_either(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"), [("officer", False), ("auditor", False), ("admin", True)]
 )
-async def test_delivery_is_for_administrators_alone(pair: Pair, name: str, allowed: bool) -> None:  # noqa: FBT001 - a case of the matrix
+async def test_delivery_is_for_administrators_alone(pair: Pair, name: str, allowed: bool) -> None:
     """Only the node's administrator opens the page on delivery."""
     async with PageReader(pair.xk) as reader:
         await reader.sign_in(name)

@@ -45,7 +45,7 @@ def make_manifest() -> AttachmentManifest:
         describe(len(content)),
         message_id=MESSAGE_ID,
         chunk_size=8 * KIB,
-        random=Random(1).randbytes,  # noqa: S311 - the same keys each time
+        random=Random(1).randbytes,
     )
     assert len(list(sealer.seal([content]))) > 1
     return sealer.make_manifest()

@@ -77,7 +77,7 @@ class Altered:
 
     scene: Scene
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Return the published file of the role, whatever version is asked for."""
         published = self.scene.top.snapshot.meta[f"{role}.json"].version
         return self.source.read_metadata(role, version=published, length=length, sha256=sha256)
@@ -98,11 +98,11 @@ class Altered:
 class Nothing:
     """A source that has no file: whoever asks verifies what was proven."""
 
-    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    def read_metadata(self, role: str, *, version: int, length: int, sha256: str) -> bytes:
         """Fail."""
         raise AssertionError(f"{role} is read")
 
-    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:  # noqa: ARG002 - the port's
+    def read_document(self, path: str, *, length: int, sha256: str) -> bytes:
         """Fail."""
         raise AssertionError(f"{path} is read")
 

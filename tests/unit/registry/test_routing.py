@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -81,15 +82,15 @@ def make_directory(*authorities: Authority) -> Directory:
     )
 
 
-def competent(phase: Phase = Phase.RETURN, **changes: object) -> tuple[Competence, ...]:
+def competent(phase: Phase = Phase.RETURN, **changes: Any) -> tuple[Competence, ...]:
     """Return one competence."""
     return (Competence.model_validate({"phase": phase} | changes),)
 
 
-def ask(directory: Directory, **changes: object) -> Desk | Gap:
+def ask(directory: Directory, **changes: Any) -> Desk | Gap:
     """Ask AL for the return desk, with changes."""
-    question: dict[str, object] = {"participant": AL, "phase": Phase.RETURN, "at": AT}
-    return resolve(directory, **(question | changes))  # type: ignore[arg-type] # a mixed bag of keywords
+    question: dict[str, Any] = {"participant": AL, "phase": Phase.RETURN, "at": AT}
+    return resolve(directory, **(question | changes))
 
 
 def ask_for_id(directory: Directory, **changes: object) -> str:
