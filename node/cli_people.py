@@ -223,7 +223,10 @@ def _mount_confirming(app: typer.Typer, use_parts: UseParts) -> None:
             person = _find(parts.context, name)
             _prove_passphrase(parts.settings)
             handle_confirm_locally(parts.context, person.account.id, who=find_local())
-            typer.echo(f"Confirmed {name}: it counts from their next request on.")
+            typer.echo(
+                f"Confirmed {name}: it counts from their next request on. Everybody who has a part "
+                "of this access is told in the inbox, also those who get it later."
+            )
 
         use_parts(use)
 

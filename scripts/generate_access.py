@@ -48,23 +48,27 @@ stays; who administers or audits the node never has a role that shows content.
 **Nobody lets themselves in.** Access to content that an administrator gives (a role, a channel, the
 confidential part), a one-time link that was followed, and an account that is opened again count
 once a second person has confirmed them: somebody who can sign in, has every channel in question
-(and the confidential part), and neither gave it nor gets it. Until then the account signs in and
-reads nothing. Colleagues see it in their inbox, telephone, and confirm or refuse it, on the page or
-by `/api/v1/waiting-access`; after 14 days it is refused. On a node where nobody ever had access
-nobody is asked: its first people come in at once, until one of them has set up a password. Where
-nobody is left who could confirm, `trm-node confirm-access NAME` does it on the machine, for whoever
-holds what opens the key store ([why, and each
-door](decisions/0037-access-waits-for-a-second-person.md)).
+(and the confidential part), and neither gets it nor had a hand in it since it was last confirmed,
+by giving it or by making a link. Until then the account signs in and reads nothing. Colleagues see
+it in their inbox, telephone, and confirm or refuse it, on the page or by `/api/v1/waiting-access`;
+after 14 days it is refused. On a node where nobody ever had access there is nobody to ask: what was
+given there by commands on its machine alone counts at once, until the first has set up a password;
+what came by a browser waits for the machine's word. Where nobody is left who could confirm,
+`trm-node confirm-access NAME` does it on the machine, for whoever holds what opens the key store.
+Access that counts so, without the word of anybody who had the same - also the first of a channel -
+is told in the inbox of everybody who has a part of it, then or when they get it, until they say
+that they know who it is ([why, and each door](decisions/0037-access-waits-for-a-second-person.md)).
 
 **What this does not stop.** Two people who act together; a colleague who confirms without asking;
-an administrator who, at the first set-up, gives themselves a second account before anybody else has
-one, and keeps it: let an auditor, who is not the administrator, compare the list of people with
-reality then. A link replaces a password and second factor: password, code, passkeys, recovery codes
-and national login of before all end with it, so that it cannot go unnoticed. The audit log names
-who made a link, when it was followed, and who confirmed. Whoever holds the machine, its key store
-and what opens it can read everything, without this software. `trm-node export-evidence` therefore
-asks for whom it is (`--for`), gives what this person may see, and stands in the audit log under the
-login's name.
+one person who administers by one account and reads cases by another, and confirms by the second
+what the first gave: nobody gets more by it than they have themselves; whoever sets the node up on
+its machine and gives themselves an account: everybody who gets access later is told who was the
+first, and an auditor compares the list of people with reality. A link replaces a password and
+second factor: password, code, passkeys, recovery codes and national login of before all end with
+it, so that it cannot go unnoticed. The audit log names who made a link, when it was followed, and
+who confirmed. Whoever holds the machine, its key store and what opens it can read everything,
+without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
+what this person may see, and stands in the audit log under the login's name.
 
 ## Ways in
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from console.accounts.models import AccountId
+from console.routes import take_routes
 from node.api.conditional import RequiredVersion, SeenVersion, tag
 from node.api.doors import Doors
 from node.api.people_bodies import (
@@ -23,6 +24,7 @@ from node.api.people_bodies import (
 )
 from node.api.shapes import Id
 from node.domain.access import Permission, Principal
+from node.domain.standing import MAY_CONFIRM
 from node.service import devices, people, second_word, tokens
 from node.service.context import NodeContext
 
@@ -30,18 +32,18 @@ from node.service.context import NodeContext
 def create_people(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
-    router.include_router(_create_people(context, doors))
-    router.include_router(_create_ways_in(context, doors))
-    router.include_router(_create_devices(context, doors))
-    router.include_router(_create_second_words(context, doors))
-    router.include_router(_create_tokens(context, doors))
+    take_routes(router, _create_people(context, doors))
+    take_routes(router, _create_ways_in(context, doors))
+    take_routes(router, _create_devices(context, doors))
+    take_routes(router, _create_second_words(context, doors))
+    take_routes(router, _create_tokens(context, doors))
     return router
 
 
 def _create_people(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
-    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]  # noqa: N806 - a type, in FastAPI's idiom
-    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - as above
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]
+    Anybody = Annotated[Principal, Depends(doors.who())]
 
     def answer(person: people.Person, response: Response) -> PersonBody:
         tag(response, person.row_version)
@@ -96,7 +98,7 @@ def _create_people(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_ways_in(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/people/{account_id}")
-    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]  # noqa: N806 - a type, in FastAPI's idiom
+    Admin = Annotated[Principal, Depends(doors.who(Permission.ADMINISTER_PEOPLE))]
 
     @router.post("/sign-in-link", status_code=HTTPStatus.CREATED)
     def make_link(account_id: Id, wish: LinkWish, who: Admin) -> LinkBody:
@@ -114,7 +116,7 @@ def _create_ways_in(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_devices(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/people/{account_id}/devices")
-    Anybody = Annotated[Principal, Depends(doors.who())]  # noqa: N806 - a type, in FastAPI's idiom
+    Anybody = Annotated[Principal, Depends(doors.who())]
 
     @router.get("")
     def list_devices(account_id: Id, who: Anybody) -> list[DeviceBody]:
@@ -138,7 +140,7 @@ def _create_devices(context: NodeContext, doors: Doors) -> APIRouter:
 
 def _create_second_words(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/waiting-access")
-    Colleague = Annotated[Principal, Depends(doors.who(*second_word.MAY_CONFIRM))]  # noqa: N806 - a type, in FastAPI's idiom
+    Colleague = Annotated[Principal, Depends(doors.who(*MAY_CONFIRM))]
 
     @router.get("")
     def list_waiting(who: Colleague) -> list[WaitingBody]:
@@ -161,7 +163,7 @@ def _create_second_words(context: NodeContext, doors: Doors) -> APIRouter:
 def _create_tokens(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/tokens")
     makers = doors.who(Permission.ADMINISTER_PEOPLE, Permission.WORK_CASES, Permission.READ_AUDIT)
-    Maker = Annotated[Principal, Depends(makers)]  # noqa: N806 - a type, in FastAPI's idiom
+    Maker = Annotated[Principal, Depends(makers)]
 
     @router.get("")
     def list_tokens(who: Maker) -> list[TokenBody]:

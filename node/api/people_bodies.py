@@ -97,6 +97,10 @@ class WaitingBody(BaseModel):
     channels: list[Channel]
     confidential: bool
     asked_by: str = Field(description="Who gave it, or made their last sign-in link.")
+    hands: list[str] = Field(
+        description="Everybody who gave it or made a sign-in link since it was last confirmed, the "
+        "last one first: none of them confirms it."
+    )
     asked_at: datetime
     row_version: int
 
@@ -110,7 +114,8 @@ class WaitingBody(BaseModel):
             roles=sorted(waiting.roles),
             channels=sorted(waiting.channels),
             confidential=waiting.confidential,
-            asked_by=waiting.asked_by,
+            asked_by=waiting.hands[0],
+            hands=list(waiting.hands),
             asked_at=waiting.asked_at,
             row_version=waiting.row_version,
         )

@@ -11,11 +11,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from node.domain.access import Permission, Principal
+
 WAITS_FOR: Final = timedelta(days=14)
 """How long access waits for a word; then it is refused."""
 
 CONFIDENTIAL: Final = "confidential"
 """How the strictly confidential part is called beside the channels, in what is held on a node."""
+
+MAY_CONFIRM: Final = (Permission.WORK_CASES, Permission.APPROVE)
+"""Who confirms has one of these: reading alone, as a program that changes nothing, does not do."""
 
 
 class Access(StrEnum):
@@ -36,6 +41,8 @@ class AccessEvent(StrEnum):
     #: The account was shut out and is opened again.
     LET_IN = "let_in"
     CONFIRMED = "confirmed"
+    #: The first set-up: nobody ever had any, and nobody but the machine had a hand in it.
+    FIRST = "first"
     REFUSED = "refused"
     LAPSED = "lapsed"
 
@@ -50,11 +57,12 @@ STEPS: Final[Mapping[tuple[Access, AccessEvent], Access]] = MappingProxyType(
     {
         **{(state, event): Access.WAITING for state in Access for event in _ASKS},
         (Access.WAITING, AccessEvent.CONFIRMED): Access.CONFIRMED,
+        (Access.WAITING, AccessEvent.FIRST): Access.CONFIRMED,
         (Access.WAITING, AccessEvent.REFUSED): Access.REFUSED,
         (Access.WAITING, AccessEvent.LAPSED): Access.REFUSED,
     }
 )
-"""What follows what, on a node where somebody has, or ever had, access to content."""
+"""What follows what."""
 
 
 def step(state: Access, event: AccessEvent) -> Access:
@@ -63,3 +71,14 @@ def step(state: Access, event: AccessEvent) -> Access:
     if following is None:
         raise AccessStepError(f"Access that is {state} cannot be {event}: look at it again.")
     return following
+
+
+def list_areas(channels: str, *, confidential: bool) -> frozenset[str]:
+    """Return the channels of a row, and whether the confidential part is opened, as one set."""
+    return frozenset({*channels.split(), *([CONFIDENTIAL] if confidential else [])})
+
+
+def list_areas_of(who: Principal) -> frozenset[str]:
+    """Return what somebody may see now, in the words of :func:`list_areas`."""
+    channels = " ".join(channel.value for channel in who.channels)
+    return list_areas(channels, confidential=who.may(Permission.READ_CONFIDENTIAL))

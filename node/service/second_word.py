@@ -2,8 +2,9 @@
 
 Whoever administers people could otherwise let themselves in: by an account of their own making, or
 by following a link that replaces somebody's password. So access that is given, an account that is
-opened again, and a link that was followed wait for somebody who has the same access already. On a
-node where nobody ever had any (its first set-up) there is nobody to ask, and nothing to read.
+opened again, and a link that was followed wait for somebody who has the same access already, and
+had no hand in it. On a node where nobody ever had any (its first set-up) there is nobody to ask:
+there, what only commands on its machine gave counts at once, and everybody after is told.
 """
 
 from collections.abc import Iterable
@@ -16,17 +17,29 @@ from sqlmodel import Session, col, select
 from console.storage.witness import Deed, Done
 from node.domain.access import ABOUT_CONTENT, SYSTEM, Permission, Principal, list_permissions
 from node.domain.audit import Act
-from node.domain.standing import CONFIDENTIAL, WAITS_FOR, Access, AccessEvent, step
+from node.domain.standing import (
+    MAY_CONFIRM,
+    WAITS_FOR,
+    Access,
+    AccessEvent,
+    list_areas,
+    list_areas_of,
+    step,
+)
+from node.service.access_hands import (
+    forget_hands,
+    is_of_machine_alone,
+    load_hands,
+    note_hand,
+)
 from node.service.audit import lock_chain, record
 from node.service.context import NodeContext, NodeError, NotFoundError, StaleError
 from node.service.permitting import require
 from node.service.principals import is_local, load_people
-from node.store.account_tables import AccountRow, ClearanceRow, HeldRow
+from node.service.unasked_access import Why, note_unasked
+from node.store.account_tables import AccountRow, ClearanceRow, HandRow, HeldRow
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
-
-MAY_CONFIRM: Final = (Permission.WORK_CASES, Permission.APPROVE)
-"""Who confirms has one of these: reading alone, as a program that changes nothing, does not do."""
 
 _EVENTS: Final = {Deed.LINK_FOLLOWED: AccessEvent.LINK_FOLLOWED, Deed.LET_IN: AccessEvent.LET_IN}
 
@@ -37,7 +50,7 @@ class SomebodyCanError(NodeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Somebody whose access waits for a word. ``asked_by`` is an actor."""
+    """Somebody whose access waits for a word. ``hands`` are actors, the last one first."""
 
     account_id: str
     sign_in_name: str
@@ -45,7 +58,8 @@ class Waiting:
     roles: frozenset[Role]
     channels: frozenset[Channel]
     confidential: bool
-    asked_by: str
+    #: Who gave it or made a link since it was last confirmed.
+    hands: tuple[str, ...]
     asked_at: datetime
     row_version: int
 
@@ -57,7 +71,7 @@ def held_names(roles: Iterable[str], row: ClearanceRow | None) -> frozenset[str]
     opened = {permission.value for permission in shown & ABOUT_CONTENT}
     if not opened:
         return frozenset()
-    return frozenset(opened | _areas(row))
+    return frozenset(opened | _areas_of_row(row))
 
 
 def note_gain(
@@ -68,20 +82,27 @@ def note_gain(
     had: frozenset[str],
     who: Principal,
 ) -> None:
-    """Let access wait that shows more than before; ``had`` is what :func:`held_names` was."""
+    """Let access wait that shows more than before; ``had`` is what :func:`held_names` was.
+
+    At the first set-up, what commands on the machine give counts at once.
+    """
     session.flush()
     account = session.get_one(AccountRow, row.account_id)
     if not held_names(account.roles.split(), row) - had:
         return
-    row.given_by, row.giver = who.actor, who.person
-    _happen(context, session, row, AccessEvent.GRANTED)
-    _note_held(context, session, row)
+    note_hand(context, session, row, who)
+    if not _is_for_machine_to_say(session, row):
+        _ask(context, session, row, AccessEvent.GRANTED)
+    elif account.password_hash is not None:
+        _ask(context, session, row, AccessEvent.GRANTED)
+        _settle(context, session, row, AccessEvent.FIRST, who=SYSTEM)
 
 
 def note_deed(context: NodeContext, session: Session, done: Done, *, who: Principal | None) -> None:
     """Let access wait when a link was followed or an account opened again.
 
-    Called with each deed, in its transaction. ``who``: None if it is the account's own.
+    Called with each deed, in its transaction. ``who``: None if it is the account's own. The first
+    of a node is in when they have set up a password; all others wait from then on.
     """
     if done.deed not in {*_EVENTS, Deed.LINK_MADE, Deed.CREDENTIALS_SET}:
         return
@@ -89,13 +110,16 @@ def note_deed(context: NodeContext, session: Session, done: Done, *, who: Princi
     if row is None:
         return
     if who is not None:
-        row.given_by, row.giver = who.actor, who.person
-        session.add(row)
+        note_hand(context, session, row, who)
     event = _EVENTS.get(done.deed)
-    account = session.get(AccountRow, row.account_id)
-    if event is not None and account is not None and held_names(account.roles.split(), row):
-        _happen(context, session, row, event)
-    if done.deed is Deed.CREDENTIALS_SET:
+    account = session.get_one(AccountRow, row.account_id)
+    if event is not None and held_names(account.roles.split(), row):
+        _ask(context, session, row, event)
+    if done.deed is not Deed.CREDENTIALS_SET:
+        return
+    if row.access == Access.WAITING and _is_for_machine_to_say(session, row):
+        _settle(context, session, row, AccessEvent.FIRST, who=SYSTEM)
+    else:
         _note_held(context, session, row)
 
 
@@ -124,11 +148,13 @@ def list_waiting(context: NodeContext, *, who: Principal) -> list[Waiting]:
     with context.database.reading() as session:
         rows = _find_waiting(session)
         held = _load_held(session) if rows else frozenset()
+        hands = load_hands(session, (row.account_id for _, row in rows))
     limit = context.clock() - WAITS_FOR
     return [
-        _describe(account, row)
+        _describe(account, row, theirs)
         for account, row in rows
-        if _may_decide(row, held, who) and (row.asked_at is None or row.asked_at > limit)
+        if _may_decide(row, theirs := hands.get(row.account_id, []), held, who)
+        and (row.asked_at is None or row.asked_at > limit)
     ]
 
 
@@ -144,7 +170,7 @@ def handle_confirm_locally(context: NodeContext, account_id: str, *, who: Princi
     def confirm(session: Session) -> None:
         lock_chain(context, session)
         row = _find_open(context, session, account_id)
-        held = _load_held(session)
+        hands, held = load_hands(session, [account_id]), _load_held(session)
         active = session.exec(
             select(AccountRow.account_id, AccountRow.sign_in_name).where(
                 col(AccountRow.is_active).is_(True), col(AccountRow.password_hash).is_not(None)
@@ -156,7 +182,7 @@ def handle_confirm_locally(context: NodeContext, account_id: str, *, who: Princi
             for each, name in active
             if each in people
             and any(people[each].may(permission) for permission in MAY_CONFIRM)
-            and _may_decide(row, held, people[each])
+            and _may_decide(row, hands.get(account_id, []), held, people[each])
         )
         if able:
             raise SomebodyCanError(
@@ -205,7 +231,8 @@ def _decide(
     def decide(session: Session) -> None:
         lock_chain(context, session)
         row = _find_open(context, session, account_id)
-        if not _may_decide(row, _load_held(session), who):
+        hands = load_hands(session, [account_id]).get(account_id, [])
+        if not _may_decide(row, hands, _load_held(session), who):
             raise _nothing_waits()
         if row.row_version != row_version:
             raise StaleError("Somebody changed this person meanwhile: look at them again.")
@@ -226,7 +253,8 @@ def _settle(
     row.asked_at = None
     row.row_version += 1
     session.add(row)
-    act = Act.ACCESS_CONFIRMED if event is AccessEvent.CONFIRMED else Act.ACCESS_REFUSED
+    counts = row.access == Access.CONFIRMED
+    act = Act.ACCESS_CONFIRMED if counts else Act.ACCESS_REFUSED
     detail: dict[str, str | int | bool | None] = {
         "event": event.value,
         "channels": row.channels,
@@ -234,28 +262,48 @@ def _settle(
         "given_by": row.given_by,
     }
     record(context, session, who, act, subject=row.account_id, detail=detail)
-    if event is AccessEvent.CONFIRMED:
-        _note_held(context, session, row)
-
-
-def _happen(context: NodeContext, session: Session, row: ClearanceRow, event: AccessEvent) -> None:
-    """Let access wait, unless nobody of this node ever had any."""
-    if not _load_held(session):
+    if not counts:
         return
+    if is_local(who):
+        row.given_by = who.actor
+        note_unasked(context, session, row, why=Why.MACHINE, areas=_areas_of_row(row))
+    forget_hands(context, session, row.account_id)
+    _note_held(context, session, row, is_told=is_local(who))
+
+
+def _is_for_machine_to_say(session: Session, row: ClearanceRow) -> bool:
+    """Say whether nobody ever had any access, and only the machine had a hand in this.
+
+    Whoever opens the key store on the machine reads everything anyway; a browser gives nothing by
+    itself, on the first day either.
+    """
+    hands = load_hands(session, [row.account_id]).get(row.account_id, [])
+    return not _load_held(session) and is_of_machine_alone(hands)
+
+
+def _ask(context: NodeContext, session: Session, row: ClearanceRow, event: AccessEvent) -> None:
+    """Let access wait."""
     row.access = step(Access(row.access), event)
     row.asked_at = context.clock()
     row.row_version += 1
     session.add(row)
 
 
-def _note_held(context: NodeContext, session: Session, row: ClearanceRow) -> None:
-    """Keep for good what somebody has who can sign in: from now on a second person is asked."""
+def _note_held(
+    context: NodeContext, session: Session, row: ClearanceRow, *, is_told: bool = False
+) -> None:
+    """Keep for good what somebody has who can sign in: from now on a second person is asked.
+
+    What nobody ever had is told to those who get it later, unless it ``is_told`` already.
+    """
     account = session.get(AccountRow, row.account_id, populate_existing=True)
     if account is None or account.password_hash is None or row.access != Access.CONFIRMED:
         return
-    names = held_names(account.roles.split(), row)
-    for name in sorted(names - _load_held(session)):
+    new = held_names(account.roles.split(), row) - _load_held(session)
+    for name in sorted(new):
         session.add(HeldRow(name=name, since=context.clock()))
+    if (areas := new & _areas_of_row(row)) and not is_told:
+        note_unasked(context, session, row, why=Why.FIRST, areas=areas)
     session.flush()
 
 
@@ -283,23 +331,22 @@ def _find_open(context: NodeContext, session: Session, account_id: str) -> Clear
     return row
 
 
-def _may_decide(row: ClearanceRow, held: frozenset[str], who: Principal) -> bool:
+def _may_decide(
+    row: ClearanceRow, hands: Iterable[HandRow], held: frozenset[str], who: Principal
+) -> bool:
     """Say whether this is a second person who has what was given, as far as anybody ever had it."""
     if who.person is None or who.person in {row.account_id, row.giver}:
         return False
-    own = {channel.value for channel in who.channels}
-    if who.may(Permission.READ_CONFIDENTIAL):
-        own.add(CONFIDENTIAL)
-    return _areas(row) & held <= own
+    if any(hand.person == who.person for hand in hands):
+        return False
+    return _areas_of_row(row) & held <= list_areas_of(who)
 
 
-def _areas(row: ClearanceRow | None) -> set[str]:
-    if row is None:
-        return set()
-    return {*row.channels.split(), *([CONFIDENTIAL] if row.confidential else [])}
+def _areas_of_row(row: ClearanceRow | None) -> frozenset[str]:
+    return frozenset() if row is None else list_areas(row.channels, confidential=row.confidential)
 
 
-def _describe(account: AccountRow, row: ClearanceRow) -> Waiting:
+def _describe(account: AccountRow, row: ClearanceRow, hands: Iterable[HandRow]) -> Waiting:
     return Waiting(
         account_id=account.account_id,
         sign_in_name=account.sign_in_name,
@@ -307,7 +354,7 @@ def _describe(account: AccountRow, row: ClearanceRow) -> Waiting:
         roles=frozenset(Role(role) for role in account.roles.split()),
         channels=frozenset(Channel(name) for name in row.channels.split()),
         confidential=row.confidential,
-        asked_by=row.given_by or SYSTEM.actor,
+        hands=tuple(hand.actor for hand in hands) or (row.given_by or SYSTEM.actor,),
         asked_at=row.asked_at or account.created_at,
         row_version=row.row_version,
     )

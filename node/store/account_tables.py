@@ -58,7 +58,8 @@ class ClearanceRow(SQLModel, table=True):
     row_version: int = 1
     #: Whether it counts: see ``node.domain.standing``.
     access: str = Field(default="confirmed", max_length=12)
-    #: Who gave it, or made the last link: an actor, and the person behind it if there is one.
+    #: Who gave it, or made the last link: an actor, and the person behind it if there is one. All
+    #: of them: :class:`HandRow`.
     given_by: str | None = Field(default=None, max_length=120)
     giver: str | None = Field(default=None, max_length=32)
     #: Since when it waits for somebody's word.
@@ -72,6 +73,45 @@ class HeldRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=30)
     since: datetime = Field(sa_type=Moment)
+
+
+class HandRow(SQLModel, table=True):
+    """Who gave somebody access, or made a link of theirs, since it was last confirmed."""
+
+    __tablename__: ClassVar[str] = "access_hand"
+
+    account_id: str = Field(primary_key=True, foreign_key="account.account_id", max_length=32)
+    actor: str = Field(primary_key=True, max_length=120)
+    #: The person behind the actor: they do not confirm it. None: a command on the machine, a
+    #: program.
+    person: str | None = Field(default=None, max_length=32)
+    at: datetime = Field(sa_type=Moment)
+
+
+class UnaskedRow(SQLModel, table=True):
+    """Access that counted without a colleague's word: whoever has the same is told, also later."""
+
+    __tablename__: ClassVar[str] = "access_unasked"
+
+    unasked_id: int | None = Field(default=None, primary_key=True)
+    account_id: str = Field(foreign_key="account.account_id", max_length=32)
+    #: See ``node.service.unasked_access.Why``.
+    why: str = Field(max_length=12)
+    #: What it opened then.
+    channels: str = Field(max_length=100)
+    confidential: bool
+    given_by: str = Field(max_length=120)
+    at: datetime = Field(sa_type=Moment)
+
+
+class UnaskedSeenRow(SQLModel, table=True):
+    """Who was told of it, and said so."""
+
+    __tablename__: ClassVar[str] = "access_unasked_seen"
+
+    unasked_id: int = Field(primary_key=True, foreign_key="access_unasked.unasked_id")
+    account_id: str = Field(primary_key=True, foreign_key="account.account_id", max_length=32)
+    at: datetime = Field(sa_type=Moment)
 
 
 class ApiTokenRow(SQLModel, table=True):

@@ -20,6 +20,7 @@ from node.service.permitting import ForbiddenError
 from node.service.reading import PAGE, Item, list_items
 from node.service.records import IN, OUT
 from node.service.second_word import list_waiting
+from node.service.unasked_access import list_unasked
 from node.service.work.listing import Place, list_lines
 from node.web.alerts import describe_alerts
 from node.web.item_words import describe_line
@@ -148,6 +149,7 @@ def _show_items(
         can_write=principal.may(Permission.WORK_CASES),
         alerts=describe_alerts(site, who),
         colleagues_wait=not after and bool(list_waiting(site.context, who=principal)),
+        unasked=not after and bool(list_unasked(site.context, who=principal)),
         look_of=look_of,
         say_type=say_type,
     )

@@ -1,6 +1,10 @@
-"""Whose access to cases waits for the word of the person who looks, and saying it."""
+"""Whose access to cases waits for the word of the person who looks, and saying it.
+
+And whose counted without anybody's word, until they say that they know.
+"""
 
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,11 +21,16 @@ from node.service.second_word import (
     list_waiting,
     require_colleague,
 )
+from node.service.unasked_access import Why, handle_told, list_unasked
 from node.web.labels import say_code
 from node.web.site import Form, PageRoute, Site, get_version, go_to
 
 _PATH = "/waiting-access"
 _CHANGED = msg("Somebody changed this person since you opened the page. This is how they are now.")
+_WHY: Final = {
+    Why.FIRST: msg("The first on this node: nobody was there who could confirm it"),
+    Why.MACHINE: msg("Confirmed on the machine: nobody was left who could"),
+}
 
 
 def create_second_words_router(site: Site) -> APIRouter:
@@ -56,6 +65,13 @@ def create_second_words_router(site: Site) -> APIRouter:
             return go_to(_PATH)
         return go_to(_PATH)
 
+    @router.post(_PATH + "/told")
+    def tell(who: ActiveSession, form: Form) -> Response:
+        principal = site.principal(who)
+        require_colleague(principal)
+        handle_told(site.context, get_version(form, "last"), who=principal)
+        return go_to(_PATH)
+
     return router
 
 
@@ -69,6 +85,8 @@ def _show(
         "second_words.html",
         status=HTTPStatus.CONFLICT if problem else HTTPStatus.OK,
         people=list_waiting(site.context, who=principal),
+        unasked=list_unasked(site.context, who=principal),
+        why=_WHY,
         problem=problem,
         say_code=say_code,
     )

@@ -1,6 +1,7 @@
 """Access to content waits for a second person: when, for whose word, and how it ends."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -32,6 +33,7 @@ from node.service.second_word import (
     lapse_waiting,
     list_waiting,
 )
+from node.service.unasked_access import Why, handle_told, list_unasked
 from node.store.account_tables import HeldRow
 from node.workers.access_rounds import AccessRounds
 from protocol.identifiers import Channel
@@ -70,14 +72,14 @@ def _standing(
     )
 
 
-def _add(al: NodeContext, name: str, standing: Standing) -> AccountId:
+def _add(al: NodeContext, name: str, standing: Standing, who: Principal = ADMIN) -> AccountId:
     person = NewPerson(sign_in_name=name, display_name=name, standing=standing)
-    return handle_add_account(al, person, who=ADMIN)
+    return handle_add_account(al, person, who=who)
 
 
-def _follow(al: NodeContext, name: str) -> None:
+def _follow(al: NodeContext, name: str, who: Principal = ADMIN) -> None:
     """Follow a link of the administrator's, and set password and second factor."""
-    token = parse_token(handle_make_sign_in_link(al, name, who=ADMIN))
+    token = parse_token(handle_make_sign_in_link(al, name, who=who))
     assert token is not None
     store = open_accounts(al)
     link = store.consume_link(hash_token(token), at=al.clock())
@@ -106,9 +108,9 @@ def _version(al: NodeContext, account_id: AccountId) -> int:
 
 
 def _set_up(al: NodeContext, name: str, standing: Standing) -> AccountId:
-    """Add the first person of a node, who comes in at once."""
-    account_id = _add(al, name, standing)
-    _follow(al, name)
+    """Add the first person of a node, on its machine, who comes in at once."""
+    account_id = _add(al, name, standing, LOCAL)
+    _follow(al, name, LOCAL)
     assert _reads(al, account_id)
     return account_id
 
@@ -124,23 +126,25 @@ def test_what_follows_what_is_a_table() -> None:
     settles = {event for (state, event) in STEPS if state is Access.CONFIRMED}
     assert settles == {AccessEvent.GRANTED, AccessEvent.LINK_FOLLOWED, AccessEvent.LET_IN}
     assert {found for (_, event), found in STEPS.items() if event in settles} == {Access.WAITING}
-    assert [key for key, found in STEPS.items() if found is Access.CONFIRMED] == [
-        (Access.WAITING, AccessEvent.CONFIRMED)
-    ]
+    assert {key for key, found in STEPS.items() if found is Access.CONFIRMED} == {
+        (Access.WAITING, AccessEvent.CONFIRMED),
+        (Access.WAITING, AccessEvent.FIRST),
+    }
 
 
 def test_the_first_people_of_a_node_come_in_without_a_word(al: NodeContext) -> None:
     """Nobody ever had anything: there is nobody to ask. Once somebody can sign in, it is over."""
-    first, second = _add(al, "first", _standing(*Channel)), _add(al, "second", _standing(*Channel))
+    first = _add(al, "first", _standing(*Channel), LOCAL)
+    second = _add(al, "second", _standing(*Channel), LOCAL)
     assert _reads(al, first)
     assert _reads(al, second)
-    _follow(al, "first")
+    _follow(al, "first", LOCAL)
     assert _reads(al, first)
     with al.database.reading() as session:
         assert set(session.exec(select(HeldRow.name))) >= set(Channel)
     third = _add(al, "third", _standing(Channel.TREND))
     assert not _reads(al, third)
-    _follow(al, "second")
+    _follow(al, "second", LOCAL)
     assert not _reads(al, second)
     assert [each.sign_in_name for each in list_waiting(al, who=_who(al, first))] == [
         "second",
@@ -184,7 +188,10 @@ def test_a_colleague_with_the_same_access_confirms_what_they_saw(al: NodeContext
     assert _who(al, fresh).may(Permission.READ_CONFIDENTIAL)
     auditor = acting("auditor", Role.AUDITOR)
     told = [each for each in list_audit(al, who=auditor) if each.action == "access_confirmed"]
-    assert {(each.actor, each.subject) for each in told} == {(str(whole), str(fresh))}
+    assert {(each.actor, each.subject) for each in told} == {
+        ("system", str(whole)),  # the first of the node
+        (str(whole), str(fresh)),
+    }
 
 
 def test_what_takes_the_place_of_somebody_waits(al: NodeContext) -> None:
@@ -236,3 +243,83 @@ def test_the_machine_confirms_only_what_nobody_else_can(al: NodeContext) -> None
         handle_confirm_locally(al, fresh, who=ADMIN)
     handle_confirm_locally(al, fresh, who=LOCAL)
     assert _reads(al, fresh)
+
+
+def test_nobody_who_had_a_hand_in_it_confirms(al: NodeContext) -> None:
+    """Not the last one alone: who gave it and who made a link before neither, until it is over."""
+    whole = _set_up(al, "whole", _standing(*Channel))
+    colleague, giver, maker = _who(al, whole), acting("giver"), acting("maker")
+    gave = replace(ADMIN, actor="giver", person="giver")
+    made = replace(ADMIN, actor="maker", person="maker")
+    fresh = _add(al, "fresh", _standing(Channel.POLICE), gave)
+    _follow(al, "fresh", made)
+    handle_make_sign_in_link(al, "fresh", who=LOCAL)  # the last one, and nobody's
+    for hand in (giver, maker):
+        assert list_waiting(al, who=hand) == []
+        with pytest.raises(NotFoundError):
+            handle_confirm(al, fresh, who=hand, row_version=_version(al, fresh))
+    (waiting,) = list_waiting(al, who=colleague)
+    assert set(waiting.hands) == {"giver", "maker", LOCAL.actor}
+    # a link is out: whoever made one before has still a hand in what follows
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    _follow(al, "fresh", LOCAL)
+    assert list_waiting(al, who=maker) == []
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    _follow(al, "fresh", LOCAL)  # nothing was out: what was before is over
+    assert [each.hands for each in list_waiting(al, who=maker)] == [(LOCAL.actor,)]
+
+
+@pytest.mark.parametrize(("adds", "links"), [(ADMIN, LOCAL), (LOCAL, ADMIN)])
+def test_a_browser_lets_nobody_in_on_the_first_day_either(
+    al: NodeContext, adds: Principal, links: Principal
+) -> None:
+    """An administrator's second account waits, for a word on the machine: there is nobody else."""
+    own = _add(al, "own-second", _standing(*Channel), adds)
+    assert _reads(al, own) is (adds is LOCAL)  # nobody can sign in yet
+    _follow(al, "own-second", links)
+    assert not _reads(al, own)
+    with al.database.reading() as session:
+        assert session.exec(select(HeldRow)).first() is None
+    handle_confirm_locally(al, own, who=LOCAL)
+    assert _reads(al, own)
+    assert not _reads(al, _add(al, "next", _standing(Channel.TREND), LOCAL))
+
+
+def test_what_counted_without_a_word_is_told_to_all_who_have_a_part_of_it(al: NodeContext) -> None:
+    """The first of a node, and whom the machine confirmed: also to those who come later."""
+    first = _set_up(al, "first", _standing(Channel.POLICE, Channel.TREND))
+    assert list_unasked(al, who=_who(al, first)) == []  # their own
+    second = _add(al, "second", _standing(Channel.POLICE))
+    assert list_unasked(al, who=_who(al, second)) == []  # they wait themselves
+    handle_shut_out(al, first, who=ADMIN)
+    handle_confirm_locally(al, second, who=LOCAL)
+    (told,) = list_unasked(al, who=_who(al, second))
+    assert (told.account_id, told.why, told.given_by) == (first, Why.FIRST, LOCAL.actor)
+    later = _add(al, "later", _standing(Channel.POLICE))
+    handle_confirm(al, later, who=acting("any"), row_version=_version(al, later))
+    news = list_unasked(al, who=_who(al, later))
+    assert [(each.account_id, each.why) for each in news] == [
+        (first, Why.FIRST),
+        (second, Why.MACHINE),
+    ]
+    assert list_unasked(al, who=acting("other", channels=[Channel.ASSISTANCE])) == []
+    handle_told(al, news[0].unasked_id, who=_who(al, later))
+    assert list_unasked(al, who=_who(al, later)) == news[1:]
+    handle_told(al, news[1].unasked_id, who=_who(al, later))
+    handle_told(al, news[1].unasked_id, who=_who(al, later))  # sent twice
+    assert list_unasked(al, who=_who(al, later)) == []
+    assert list_unasked(al, who=acting("trend", channels=[Channel.TREND]))[0].account_id == first
+
+
+def test_the_first_of_a_channel_is_told_to_those_who_get_it_later(al: NodeContext) -> None:
+    """Somebody of another channel confirmed them, and cannot know; nobody else is told."""
+    first = _set_up(al, "first", _standing(Channel.ASSISTANCE))
+    officer = _add(al, "officer", _standing(Channel.ASSISTANCE, Channel.POLICE, confidential=True))
+    _follow(al, "officer")
+    handle_confirm(al, officer, who=_who(al, first), row_version=_version(al, officer))
+    assert list_unasked(al, who=_who(al, first)) == []
+    care, police = acting("care", channels=[Channel.ASSISTANCE]), [Channel.POLICE]
+    assert [each.account_id for each in list_unasked(al, who=care)] == [first]
+    (told,) = list_unasked(al, who=acting("police", channels=police))
+    assert (told.account_id, told.channels, told.confidential) == (officer, frozenset(police), True)
+    assert told.given_by == "chief"

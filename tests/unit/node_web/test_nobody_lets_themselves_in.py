@@ -10,16 +10,21 @@ from typing import Final
 
 import httpx
 import pytest
+from sqlmodel import Session
 
 from console.accounts.models import AccountId
 from node.api.app import create_api
 from node.domain.notices import Letter
 from node.service.composing import handle_send
+from node.service.context import NodeContext
 from node.service.followers import follow_all
 from node.service.people import LINK_PATH, handle_make_sign_in_link, list_accounts
 from node.service.tokens import TokenScope
+from node.service.unasked_access import Why, note_unasked
+from node.store.account_tables import ClearanceRow
 from node.web.admin.running import Running
 from node.web.router import create_web_router
+from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 from tests.support.access import Faces, no_refresh, probe, read_table
 from tests.support.console_face import totp_code
@@ -249,3 +254,27 @@ async def test_a_colleague_finds_who_waits_and_confirms(scene: Scene, chief: Pag
         assert "Welcome" not in colleague.page.text
         program = await stack.enter_async_context(scene.program("welcome"))
         assert await scene.walk(reader.http, program) == {"page", "api"}
+
+
+async def test_who_came_in_without_a_word_is_told_on_the_inbox(scene: Scene) -> None:
+    """No name before the page of its own; once they say that they know, the line is gone."""
+    context, pair = scene.site.context, scene.pair
+    context.transact(lambda session: _come_in_first(context, session, scene.find("reader")))
+    add_person(context, "latecomer", Role.APPROVER, channels=[Channel.TREND])  # confirms nobody
+    pair.network.clock.advance(minutes=2)
+    async with PageReader(scene.site) as reader:
+        await reader.sign_in("latecomer")
+        assert "Access without a colleague" in (await reader.open("/")).text
+        assert "Reader" not in reader.page.text
+        page = (await reader.open("/waiting-access")).text
+        assert "Reader" in page
+        assert "tester, on the machine" in page
+        await reader.send("/waiting-access/told")
+        assert "Reader" not in reader.page.text
+        assert "without a colleague" not in (await reader.open("/")).text
+
+
+def _come_in_first(context: NodeContext, session: Session, account_id: AccountId) -> None:
+    row = session.get_one(ClearanceRow, account_id)
+    row.given_by = LOCAL.actor
+    note_unasked(context, session, row, why=Why.FIRST, areas=frozenset(Channel))
