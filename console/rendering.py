@@ -219,5 +219,5 @@ class Renderer:
 
 def _install_translations(environment: Environment, translations: NullTranslations) -> None:
     # The extension adds this method to the environment when it is loaded; its types are not known.
-    install: Any = getattr(environment, "install_gettext_translations")  # noqa: B009  mypy knows no such name
-    install(translations, newstyle=True)
+    extended: Any = environment
+    extended.install_gettext_translations(translations, newstyle=True)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from console.routes import take_routes
 from directory_pages.agreement_pages import create_agreement_router
 from directory_pages.calendar_pages import create_calendar_router
 from directory_pages.change_pages import create_change_router
@@ -20,5 +21,5 @@ def create_directory_router(pages: DirectoryPages) -> APIRouter:
         create_change_router,
         create_agreement_router,
     ):
-        router.include_router(create(pages))
+        take_routes(router, create(pages))
     return router

@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from console.routes import take_routes
 from contact_registry.changes.desk import ChangeDesk
 from node.api.approvals import create_approvals
 from node.api.attachments import create_files
@@ -87,10 +88,10 @@ def create_api(
     install_problems(api)
     install_description(api)
     doors = Doors()
-    api.include_router(create_sending(desk))
+    take_routes(api.router, create_sending(desk))
     for create in ROUTERS:
-        api.include_router(create(context, doors))
-    api.include_router(create_directory(context, doors, refresh_registry))
+        take_routes(api.router, create(context, doors))
+    take_routes(api.router, create_directory(context, doors, refresh_registry))
     if changes is not None:
-        api.include_router(create_changes(context, changes, doors))
+        take_routes(api.router, create_changes(context, changes, doors))
     return api

@@ -7,6 +7,8 @@ changes the gaps of a link holds its :class:`LinkWatchRow`.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import Executable, Select, exists, literal, sql, union_all
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, func, select
 
 from node.service.context import NodeContext
@@ -15,7 +17,7 @@ from node.service.records import IN
 from node.store.link_tables import LinkAnnouncedRow, LinkGapRow, LinkGoneRow, LinkWatchRow
 from node.store.tables import MessageRow
 from protocol.link_repair import GapWatch, follow_gaps
-from protocol.links import LinkGap, LinkPosition, NumberRange, collect_ranges, find_gaps
+from protocol.links import LinkGap, LinkPosition, NumberRange, find_gaps
 
 
 def lock_link(session: Session, peer: str) -> LinkWatchRow:
@@ -201,24 +203,61 @@ def _find_all_gaps(session: Session, peer: str, watches: Sequence[GapWatch]) -> 
     generations = {each for each in held if each} | {watch.gap.generation for watch in watches}
     gaps: list[LinkGap] = []
     for generation in sorted(generations):
-        numbers = session.exec(
-            select(MessageRow.link_seq).where(*mine, MessageRow.link_generation == generation),
-            # A link of years has hundreds of thousands: they are not all held at once.
-            execution_options={"yield_per": 1_000},
-        )
         gone = session.exec(
             select(LinkGoneRow.first, LinkGoneRow.last).where(
                 LinkGoneRow.peer == peer, LinkGoneRow.generation == generation
             )
         )
+        # First, or what arrives in order meanwhile would be higher than all that are held.
+        highest = find_highest(session, peer=peer, generation=generation)
         settled = (
-            *collect_ranges(number for number in numbers if number),
+            *_list_held(session, peer=peer, generation=generation),
             *(NumberRange(first, last) for first, last in gone),
         )
-        highest = find_highest(session, peer=peer, generation=generation)
         end = find_known_end(session, peer, watches, generation=generation, held=highest)
         gaps += find_gaps(settled, highest=end, generation=generation)
     return gaps
+
+
+def _list_held(session: Session, *, peer: str, generation: int) -> list[NumberRange]:
+    """Return the ranges of numbers that are here.
+
+    The database goes through them: a link of years has hundreds of thousands, which here would
+    leave ten megabytes with the process for as long as it runs.
+    """
+    # One statement, so that a message that arrives meanwhile is in both parts or in none.
+    edges: Executable = union_all(
+        _select_edges(peer=peer, generation=generation, step=-1),
+        _select_edges(peer=peer, generation=generation, step=1),
+    )
+    found: dict[int, list[int]] = {-1: [], 1: []}
+    for number, step in session.connection().execute(edges):
+        found[step].append(number)
+    pairs = zip(sorted(found[-1]), sorted(found[1]), strict=True)
+    return [NumberRange(first, last) for first, last in pairs]
+
+
+def _select_edges(*, peer: str, generation: int, step: int) -> Select[int | None, int]:
+    """Ask for the numbers of a link that have no neighbour on one side."""
+    neighbour = aliased(MessageRow)
+    number = col(MessageRow.link_seq)
+    return (
+        sql.select(number, literal(step))
+        .where(
+            col(MessageRow.direction) == IN,
+            col(MessageRow.peer) == peer,
+            col(MessageRow.link_generation) == generation,
+            number > 0,
+            ~exists().where(
+                col(neighbour.direction) == IN,
+                col(neighbour.peer) == peer,
+                col(neighbour.link_generation) == generation,
+                col(neighbour.link_seq) == number + step,
+                col(neighbour.link_seq) > 0,
+            ),
+        )
+        .distinct()
+    )
 
 
 def list_linked_peers(context: NodeContext) -> list[str]:

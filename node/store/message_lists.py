@@ -2,16 +2,20 @@
 
 Each list is a union of one short list for each channel, because an index is in order within one
 channel only: somebody who is cleared for a channel of which there is little would else wait until
-everything newer of the others was looked at. States stand in these statements as words, not as
-parameters: an index of few rows (``ix_message_unread``, ``ix_message_refused``) is used only where
-the database can see that the question is about those.
+everything newer of the others was looked at. What nobody typed stands in these statements as
+words, not as parameters: states, because an index of few rows (``ix_message_unread``,
+``ix_message_refused``) is used only where the database can see that the question is about those;
+channels and limits, because PostgreSQL makes the plan of a statement without parameters once, and
+that of one with parameters anew each time where a guess at them seems dear, as it does on a large
+store: ten times what the answer costs.
 
 All return identifiers of messages, in the order of the list.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import TextClause, bindparam, exists, text
@@ -32,6 +36,9 @@ _UNREAD: Final = (
 )
 _REFUSED: Final = "direction = 'out' AND dispatch IN ('rejected', 'expired', 'given_up')"
 _MOMENTS: Final = frozenset({"after", "now"})
+_PLAIN: Final = re.compile(r"[a-z_]{1,30}")
+#: Statements that are kept: there is one for each set of channels, list and limit.
+_KEPT: Final = 256
 
 
 def list_newest(
@@ -46,10 +53,12 @@ def list_newest(
     place = "" if after is None else "AND (stored_at, message_id) < (:after, :after_id)"
     return _ask(
         session,
-        _compile((f"direction = :direction {place}",), tuple(channels), "stored_at", "DESC"),
-        channels,
-        direction=direction,
-        limit=limit,
+        _compile(
+            (f"direction = {_quote(direction)} {place}",),
+            tuple(channels),
+            order="stored_at DESC",
+            limit=limit,
+        ),
         after=after,
     )
 
@@ -68,23 +77,19 @@ def list_due(
         for column, known in (("answer_by", "IS NOT NULL"), ("expires_at", "IS NULL")):
             place = "" if after is None else f"AND ({column}, message_id) > (:after, :after_id)"
             conditions.append(
-                f"direction = :direction AND handling = '{handling.value}' "
+                f"direction = {_quote(direction)} AND handling = '{handling.value}' "
                 f"AND answer_by {known} {place}"
             )
     return _ask(
         session,
-        _compile(tuple(conditions), tuple(channels), _DUE, "ASC"),
-        channels,
-        direction=direction,
-        limit=limit,
+        _compile(tuple(conditions), tuple(channels), order=f"{_DUE} ASC", limit=limit),
         after=after,
     )
 
 
 def list_unread(session: Session, *, channels: Channels, limit: int) -> list[str]:
     """Return received messages that expect nothing and that nobody opened, the oldest first."""
-    statement = _compile((_UNREAD,), tuple(channels), "stored_at", "ASC")
-    return _ask(session, statement, channels, limit=limit)
+    return _ask(session, _compile((_UNREAD,), tuple(channels), order="stored_at ASC", limit=limit))
 
 
 def list_troubled(session: Session, *, channels: Channels, now: datetime, limit: int) -> list[str]:
@@ -92,7 +97,7 @@ def list_troubled(session: Session, *, channels: Channels, now: datetime, limit:
 
     The newest first, at most ``limit`` of each.
     """
-    refused = _compile((_REFUSED,), tuple(channels), "stored_at", "DESC")
+    refused = _compile((_REFUSED,), tuple(channels), order="stored_at DESC", limit=limit)
     late = _compile(
         tuple(
             f"direction = 'out' AND handling = '{handling.value}' AND answer_by < :now "
@@ -100,40 +105,38 @@ def list_troubled(session: Session, *, channels: Channels, now: datetime, limit:
             for handling in (Handling.NEW, Handling.OPENED)
         ),
         tuple(channels),
-        "answer_by",
-        "DESC",
+        order="answer_by DESC",
+        limit=limit,
     )
-    found = [
-        *_ask(session, refused, channels, limit=limit),
-        *_ask(session, late, channels, limit=limit, now=now),
-    ]
+    found = [*_ask(session, refused), *_ask(session, late, now=now)]
     return list(dict.fromkeys(found))
 
 
 def count_open(session: Session, *, channels: Channels, most: int) -> int:
     """Count what :func:`list_due` lists as received, and :func:`list_unread`: up to ``most``."""
-    if not channels:
+    statement = _compile_count(tuple(channels), most=most)
+    if statement is None:
         return 0
-    statement = _compile_count(tuple(channels))
-    named = {f"channel{n}": name for n, name in enumerate(channels) if name}
-    found: int = session.connection().execute(statement, {**named, "limit": most}).scalar_one()
+    found: int = session.connection().execute(statement).scalar_one()
     return found
 
 
-@cache
-def _compile_count(channels: tuple[str | None, ...]) -> TextClause:
+@lru_cache(_KEPT)
+def _compile_count(channels: tuple[str | None, ...], *, most: int) -> TextClause | None:
+    if not channels:
+        return None
     conditions = [
         *(f"direction = 'in' AND handling = '{each.value}'" for each in sorted(DECIDABLE)),
         _UNREAD,
     ]
     parts = " UNION ALL ".join(
         f"SELECT 1 FROM (SELECT 1 FROM message WHERE {condition} "  # noqa: S608 - nothing that anybody typed is part of it
-        f"AND {_name(number, channel)} LIMIT :limit) AS part"
+        f"AND {_name(channel)} LIMIT {most:d}) AS part"
         for condition in conditions
-        for number, channel in enumerate(channels)
+        for channel in channels
     )
     # One limit over all parts: what is beyond it is not counted, however many parts have more.
-    return text(f"SELECT count(*) FROM ({parts} LIMIT :limit) AS counted")  # noqa: S608 - the same
+    return text(f"SELECT count(*) FROM ({parts} LIMIT {most:d}) AS counted")  # noqa: S608 - the same
 
 
 def find_followed(session: Session, message_ids: Sequence[str]) -> set[str]:
@@ -156,37 +159,37 @@ def find_followed(session: Session, message_ids: Sequence[str]) -> set[str]:
 
 def _ask(
     session: Session,
-    statement: TextClause,
-    channels: Channels,
+    statement: TextClause | None,
     *,
-    limit: int,
     after: tuple[datetime, str] | None = None,
     **others: Any,
 ) -> list[str]:
-    if not channels:
+    if statement is None:
         return []
-    named: dict[str, Any] = {f"channel{n}": name for n, name in enumerate(channels) if name}
     if after is not None:
-        named |= {"after": after[0], "after_id": after[1]}
-    rows = session.connection().execute(statement, {**named, **others, "limit": limit})
-    return [row[0] for row in rows]
+        others |= {"after": after[0], "after_id": after[1]}
+    return [row[0] for row in session.connection().execute(statement, others)]
 
 
-@cache
+@lru_cache(_KEPT)
 def _compile(
-    conditions: tuple[str, ...], channels: tuple[str | None, ...], order: str, way: str
-) -> TextClause:
-    """Return the statement; nothing that anybody typed is part of its text."""
+    conditions: tuple[str, ...], channels: tuple[str | None, ...], *, order: str, limit: int
+) -> TextClause | None:
+    """Return the statement; nothing that anybody typed is part of its text. None: no channels."""
+    if not channels:
+        return None
+    place, way = order.rsplit(" ", 1)
     parts = [
-        f"SELECT message_id, place FROM (SELECT message_id, {order} AS place FROM message "  # noqa: S608 - see above
-        f"WHERE {condition} AND {_name(number, channel)} "
-        f"ORDER BY {_order_within(condition, order)} {way}, message_id {way} LIMIT :limit) AS part"
+        f"SELECT message_id, place FROM (SELECT message_id, {place} AS place FROM message "  # noqa: S608 - see above
+        f"WHERE {condition} AND {_name(channel)} "
+        f"ORDER BY {_order_within(condition, place)} {way}, message_id {way} LIMIT {limit:d}) "
+        "AS part"
         for condition in conditions
-        for number, channel in enumerate(channels)
+        for channel in channels
     ]
     whole = (
         f"SELECT message_id FROM ({' UNION ALL '.join(parts)}) AS found "  # noqa: S608 - see above
-        f"ORDER BY place {way}, message_id {way} LIMIT :limit"
+        f"ORDER BY place {way}, message_id {way} LIMIT {limit:d}"
     )
     return text(whole).bindparams(
         *(bindparam(name, type_=Moment()) for name in _MOMENTS if f":{name}" in _words(whole))
@@ -197,8 +200,15 @@ def _words(statement: str) -> set[str]:
     return {word.strip(" (),") for word in statement.replace(",", " ").split()}
 
 
-def _name(number: int, channel: str | None) -> str:
-    return "channel IS NULL" if channel is None else f"channel = :channel{number}"
+def _name(channel: str | None) -> str:
+    return "channel IS NULL" if channel is None else f"channel = {_quote(channel)}"
+
+
+def _quote(word: str) -> str:
+    """Return a word of ours as SQL; refuses what is none, which nothing hands over."""
+    if _PLAIN.fullmatch(word) is None:
+        raise ValueError("Ask by a channel's or a direction's own name.")
+    return f"'{word}'"
 
 
 def _order_within(condition: str, order: str) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from console.app import Console
 from console.cookies import Cookies
 from console.i18n import Message
+from console.routes import take_routes
 from contact_registry.changes.desk import ChangeDesk
 from directory_pages.corrections import CorrectionSource
 from node.service.context import NodeContext
@@ -121,8 +122,8 @@ def create_web_router(  # noqa: PLR0913 - what the pages show of the running nod
     )
     router = APIRouter(include_in_schema=False)
     for create in _ROUTERS:
-        router.include_router(create(site))
-    router.include_router(create_live_router(site, console.sessions))
+        take_routes(router, create(site))
+    take_routes(router, create_live_router(site, console.sessions))
     if changes is not None:
-        router.include_router(create_changes_router(site, changes, corrections))
+        take_routes(router, create_changes_router(site, changes, corrections))
     return router

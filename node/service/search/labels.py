@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 from sqlmodel import Session
 
 from node.store.bulk import in_parts, table_of
@@ -32,9 +32,12 @@ _FEW_AT_ONCE, _MANY_AT_ONCE = 3, 15
 _MANY_TERMS: Final = 32
 _SHORT_BYTES: Final = 4
 _WORD: Final = table_of(SearchWordRow).c
+_ASKED: Final = select(_WORD.label, _WORD.document)
 #: Asked some times for each message. Made once: that costs more than asking it.
-_USED: Final = Prepared(
-    select(_WORD.label, _WORD.document).where(_WORD.label.in_(bindparam("labels", expanding=True)))
+_USED: Final = Prepared(_ASKED.where(_WORD.label.in_(bindparam("labels", expanding=True))))
+#: The same for PostgreSQL, whose driver reads a text with more than 50 parameters anew each time.
+_USED_OF_ARRAY: Final = Prepared(
+    _ASKED.where(_WORD.label == any_(bindparam("labels", type_=ARRAY(BigInteger))))
 )
 
 
@@ -104,6 +107,13 @@ def _choose_places(lowest: int, end: int | None, *, at_once: int) -> list[int]:
 def find_used(session: Session, labels: Sequence[int]) -> Mapping[int, int | None]:
     """Return those of these labels that are in the index, with their documents."""
     found: dict[int, int | None] = {}
+    is_array = session.get_bind().dialect.name == "postgresql"
     for part in in_parts(labels):
-        found.update((label, document) for label, document in _USED.ask(session, {"labels": part}))
+        # A tuple is one value, a list is spread out.
+        rows = (
+            _USED_OF_ARRAY.ask(session, {"labels": tuple(part)})
+            if is_array
+            else _USED.ask(session, {"labels": part})
+        )
+        found.update((label, document) for label, document in rows)
     return found

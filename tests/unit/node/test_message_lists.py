@@ -22,7 +22,7 @@ SOME: Sequence[Sequence[str | None]] = (CHANNELS, ("police",), ("assistance", No
 
 def fill(context: NodeContext, *, count: int = 120) -> list[MessageRow]:
     """Store messages in every state, several at one moment."""
-    random = Random(7)  # noqa: S311 - always the same
+    random = Random(7)
     rows = [
         MessageRow(
             message_id=f"{number:032x}",

@@ -191,7 +191,7 @@ def test_what_was_erased_is_not_found_and_leaves_nothing(network: Network) -> No
 def test_pages_go_through_everything_once(network: Network) -> None:
     """Page after page gives every hit of every channel once, the newest first."""
     al = network.node("AL")
-    random = Random(5)  # noqa: S311 - always the same
+    random = Random(5)
     channels = [random.choice(("assistance", "police", "trend")) for _ in range(40)]
     case = handle_open_case(al, who=STAFF)
     index(
@@ -281,7 +281,7 @@ def test_two_processes_that_index_at_once_number_without_a_gap(network: Network)
 def test_ends_of_terms_are_found_whatever_their_lengths(network: Network) -> None:
     """Many terms or few, short or long: each one's number of documents is the true one."""
     al = network.node("AL")
-    random = Random(11)  # noqa: S311 - always the same
+    random = Random(11)
     wanted = {
         TermKey(random.randbytes(32)): count
         for count in (0, 1, 2, 3, 4, 15, 16, 17, 63, 64, 65, 255, 256, 700, *range(5, 45))
@@ -357,7 +357,7 @@ def test_what_words_have_in_common_is_found_whatever_else_they_are_in(network: N
     Two are about as frequent, one is rare, one is everywhere, one in nothing with another.
     """
     al = network.node("AL")
-    random = Random(11)  # noqa: S311 - always the same
+    random = Random(11)
     case = handle_open_case(al, who=STAFF)
     chances = {"alfa": 0.5, "beta": 0.4, "gama": 0.3, "delta": 0.02, "omega": 1.0}
     words: dict[int, set[str]] = {}
