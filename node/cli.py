@@ -5,7 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -31,6 +31,7 @@ from node.adapters.keystore import (
     save_keystore,
 )
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
+from node.adapters.running import running
 from node.bootstrap import create_app
 from node.cli_backup import mount_backup
 from node.cli_keys import mount_replace_keys, mount_write_keys
@@ -154,7 +155,12 @@ def _with_parts(use: Callable[[NodeParts], None]) -> None:
 
 
 mount_rebuild_search(app, with_parts=_with_parts)
-mount_replace_keys(app, with_parts=_with_parts)
+mount_replace_keys(
+    app,
+    with_parts=_with_parts,
+    load_settings=_load_keystore_settings,
+    clear_errors=_clear_errors,
+)
 mount_backup(app, with_parts=_with_parts, clear_errors=_clear_errors)
 
 
@@ -351,24 +357,26 @@ def run() -> None:
       TRM_NODE_BROKER_SERVERS=tls://broker.example.org:4222 \\
       TRM_NODE_UNLOCK_KEY_FILE=/run/credentials/unlock.key trm-node run
     """
-    with _clear_errors():
-        chosen = _load_settings()
-        configure_logs(chosen.log_format, strict=False)
-        route_library_logs()
-        application = create_app(chosen)
-    _spare_what_stays()
-    uvicorn.run(
-        application,
-        host=chosen.host,
-        port=chosen.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=chosen.trusted_proxies,
-        timeout_graceful_shutdown=5,
-    )
+    with ExitStack() as held:
+        with _clear_errors():
+            chosen = _load_settings()
+            held.enter_context(running(chosen.data_dir))
+            configure_logs(chosen.log_format, strict=False)
+            route_library_logs()
+            application = create_app(chosen)
+        _spare_what_stays()
+        uvicorn.run(
+            application,
+            host=chosen.host,
+            port=chosen.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=chosen.trusted_proxies,
+            timeout_graceful_shutdown=5,
+        )
 
 
 def _spare_what_stays() -> None:

@@ -13,9 +13,11 @@ from contact_registry.trust.storage import exclusive
 from node.adapters.keystore import FileKeyStore, load_unlock_key, save_keystore
 from node.adapters.new_keys import make_anew
 from node.adapters.registry import sign_keys
+from node.adapters.running import stopped
 from node.cli_people import find_local
 from node.parts import NodeParts, read_unlock, utc_now
 from node.service.replacing_keys import give_up_what_is_open
+from node.settings import KeyStoreSettings
 from protocol.epochs import EpochPolicy, plan_first_keys
 
 
@@ -48,9 +50,13 @@ def mount_write_keys(
 
 
 def mount_replace_keys(
-    app: typer.Typer, *, with_parts: Callable[[Callable[[NodeParts], None]], None]
+    app: typer.Typer,
+    *,
+    with_parts: Callable[[Callable[[NodeParts], None]], None],
+    load_settings: Callable[[], KeyStoreSettings],
+    clear_errors: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    """Add the command; the port is that of the other commands."""
+    """Add the command; the ports are those of the other commands."""
 
     @app.command()
     def replace_keys(
@@ -66,10 +72,11 @@ def mount_replace_keys(
     ) -> None:
         """Make all keys anew, because somebody may have a copy of the key store.
 
-        Stop the node first. Signing, encryption, registry and broker keys are new, and so is the
-        broker account. What was sealed for the old encryption keys opens until it has expired;
-        cases stay readable. What this node signed and nobody has confirmed yet would be refused:
-        it is given up now, and stands in its desk's inbox, to be written again.
+        Stop the node first; while it runs, nothing is done. Signing, encryption, registry and
+        broker keys are new, and so is the broker account. What was sealed for the old encryption
+        keys opens until it has expired; cases stay readable. What this node signed and nobody has
+        confirmed yet would be refused: it is given up now, and stands in its desk's inbox, to be
+        written again.
 
         \b
         Then, with whoever holds the directory key (docs/ceremonies.md, "Stolen node key"):
@@ -88,13 +95,17 @@ def mount_replace_keys(
             # First what people have to know: broken off in between, all of it is done again.
             count = give_up_what_is_open(parts.context, actor=find_local().actor)
             path, now = parts.settings.keystore_path, utc_now()
-            with exclusive(path.resolve().parent):
-                fresh = make_anew(parts.keystore, validities=plan_first_keys(now, EpochPolicy()))
-                save_keystore(fresh, path, unlock=unlock, overwrite=True)
+            fresh = make_anew(parts.keystore, validities=plan_first_keys(now, EpochPolicy()))
+            save_keystore(fresh, path, unlock=unlock, overwrite=True)
             if new_unlock_key is not None:
                 typer.echo(f"It opens with {new_unlock_key} alone: set TRM_NODE_UNLOCK_KEY_FILE.")
             typer.echo(f"{path}: all keys are new. Nobody knows them before they are published.")
             typer.echo(f"Given up, to be written again: {count} messages.")
             typer.echo("Make a new backup, and destroy the old ones: they hold the stolen keys.")
 
-        with_parts(replace)
+        with clear_errors():
+            chosen = load_settings()
+            # Before the key store is read: what another command writes to it meanwhile would be
+            # lost, and a node that starts now would run with the stolen keys.
+            with stopped(chosen.data_dir), exclusive(chosen.keystore_path.resolve().parent):
+                with_parts(replace)

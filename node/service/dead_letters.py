@@ -56,6 +56,8 @@ class Obstacle(StrEnum):
 
     #: Its time is over: the recipient would refuse it.
     OVER = "over"
+    #: It was signed with keys that were replaced since: the recipient would refuse it.
+    KEYS_REPLACED = "keys_replaced"
     #: It waits for a newer registry, and leaves by itself then.
     HELD_BACK = "held_back"
     #: The envelope was not kept, because its sender's share of the quarantine was used up.
@@ -196,7 +198,14 @@ def _find_ours(
     rows = session.exec(statement).all()
     reasons = _find_reasons(session, [row.message_id for row, *_ in rows])
     return [
-        _of_message(row, outbox, settled_at=settled, reference=reference, reason=reasons, now=now)
+        _of_message(
+            row,
+            outbox,
+            settled_at=settled,
+            reference=reference,
+            reason=reasons,
+            obstacle=_find_obstacle(context, row, outbox, now=now),
+        )
         for row, outbox, settled, reference in rows
     ]
 
@@ -234,6 +243,19 @@ _KIND_OF: Final = {
 }
 
 
+def _find_obstacle(
+    context: NodeContext, row: MessageRow, outbox: OutboxRow | None, *, now: datetime
+) -> Obstacle | None:
+    """Return why trying a message of ours again would be in vain, or is not needed."""
+    if row.expires_at <= now or row.dispatch == Dispatch.EXPIRED:
+        return Obstacle.OVER
+    if row.signer_key_id != context.keys.signing_key.key_id:
+        return Obstacle.KEYS_REPLACED
+    if outbox is not None and outbox.last_error == HELD_BACK:
+        return Obstacle.HELD_BACK
+    return None
+
+
 def _of_message(  # noqa: PLR0913 - what the tables know of one message
     row: MessageRow,
     outbox: OutboxRow | None,
@@ -241,14 +263,9 @@ def _of_message(  # noqa: PLR0913 - what the tables know of one message
     settled_at: datetime | None,
     reference: str | None,
     reason: dict[str, str],
-    now: datetime,
+    obstacle: Obstacle | None,
 ) -> DeadLetter:
     kind = _KIND_OF.get(Dispatch(row.dispatch or Dispatch.QUEUED), LetterKind.UNDELIVERED)
-    obstacle = None
-    if row.expires_at <= now or kind is LetterKind.EXPIRED:
-        obstacle = Obstacle.OVER
-    elif outbox is not None and outbox.last_error == HELD_BACK:
-        obstacle = Obstacle.HELD_BACK
     return DeadLetter(
         letter_id=row.message_id,
         kind=kind,

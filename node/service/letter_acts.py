@@ -57,6 +57,9 @@ class CannotRetryError(RefusedDraftError):
 _WHY_NOT = {
     Obstacle.OVER: "Its time is over, so the other side would refuse it. Have it written anew, and "
     "tell the other desk by telephone.",
+    Obstacle.KEYS_REPLACED: "It was signed with keys that were replaced since, so the other side "
+    "would refuse it. It may have arrived before: telephone the other desk, and have it written "
+    "anew if it is not there.",
     Obstacle.HELD_BACK: "It waits because the registry is too old, and leaves by itself after the "
     "next refresh. See that the hub can be reached.",
     Obstacle.NOT_KEPT: "The envelope was not kept: its sender's share of the quarantine was used "

@@ -5,13 +5,15 @@ mailbox. Without this, what waits there would follow with the next planned hand-
 day, however urgent.
 
 Which accounts were followed is in the store, not in memory: a move counts once, whoever fetched the
-registry that told of it, and however often the store failed meanwhile.
+registry that told of it, and however often the store failed meanwhile. Of several processes one
+may still have an older view, and cannot refresh it: what that names was left, not moved to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from sqlmodel import Session, col, or_, select, update
 
+from contact_registry.directory import Directory
 from contact_registry.errors import RegistryUnavailableError
 from node.service.context import NodeContext
 from node.store.link_tables import FollowedAccountRow
@@ -21,36 +23,31 @@ from node.store.tables import OutboxRow
 def follow_moved(context: NodeContext) -> int:
     """Make due what the outbox owes to whoever has another account now; returns how much.
 
-    Who is listed for the first time has not moved: nothing waits for it elsewhere. Handing over
-    what has arrived already changes nothing. What a worker is trying is left to it.
+    Who is listed for the first time has not moved: nothing waits for it elsewhere; nor has anybody
+    at the first look after the update that brought the table. Handing over what has arrived already
+    changes nothing. What a worker is trying is left to it.
     """
-    listed = _list_accounts(context)
+    try:
+        directory = context.directory.current()
+    except RegistryUnavailableError:
+        return 0
     with context.database.reading() as session:
-        if not _find_news(listed, {row.peer: row.account for row in _load(session)}):
+        if not _find_news(directory, _load(session)):
             return 0
 
     def follow(session: Session) -> int:
         # Locked, so that of several processes one follows.
         known = {row.peer: row for row in _load(session, lock=True)}
-        news = _find_news(listed, {peer: row.account for peer, row in known.items()})
-        for peer, account in sorted(news.items()):
-            row = known.get(peer) or FollowedAccountRow(peer=peer, account=account)
-            row.account = account
-            session.add(row)
-        return _bring_forward(context, session, moved=[peer for peer in news if peer in known])
+        news = _find_news(directory, known.values())
+        for row in news:
+            session.merge(row)
+        return _bring_forward(
+            context, session, moved=[row.peer for row in news if row.peer in known]
+        )
 
     count = context.transact(follow)
     context.signals.outbox.notify()
     return count
-
-
-def _list_accounts(context: NodeContext) -> Mapping[str, str]:
-    """Return the broker account of every Participant; empty without a registry at hand."""
-    try:
-        keys = context.directory.current().keys
-    except RegistryUnavailableError:
-        return {}
-    return {code: document.broker.account for code, document in keys.items()}
 
 
 def _load(session: Session, *, lock: bool = False) -> list[FollowedAccountRow]:
@@ -58,8 +55,18 @@ def _load(session: Session, *, lock: bool = False) -> list[FollowedAccountRow]:
     return list(session.exec(question.with_for_update() if lock else question))
 
 
-def _find_news(listed: Mapping[str, str], followed: Mapping[str, str]) -> Mapping[str, str]:
-    return {peer: account for peer, account in listed.items() if followed.get(peer) != account}
+def _find_news(
+    directory: Directory, followed: Iterable[FollowedAccountRow]
+) -> list[FollowedAccountRow]:
+    """Return what the table should say of whoever is new in it, or has another account now."""
+    known = {row.peer: row for row in followed}
+    version = directory.version
+    listed = {code: document.broker.account for code, document in sorted(directory.keys.items())}
+    return [
+        FollowedAccountRow(peer=peer, account=account, version=version)
+        for peer, account in listed.items()
+        if peer not in known or (known[peer].account != account and known[peer].version < version)
+    ]
 
 
 def _bring_forward(context: NodeContext, session: Session, *, moved: list[str]) -> int:

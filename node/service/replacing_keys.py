@@ -7,7 +7,7 @@ vain until it expires.
 
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from node.domain.events import EventKind
 from node.domain.states import OPEN_DISPATCH, Dispatch, DispatchEvent, advance_dispatch
@@ -23,11 +23,14 @@ def give_up_what_is_open(context: NodeContext, *, actor: str) -> int:
     """Give up every message without a receipt; returns how many. Blocking; the node is stopped.
 
     Each stands among what did not arrive, and in its desk's inbox. A receipt that comes all the
-    same still counts. Broken off, it goes on where it ended when it is called again.
+    same still counts. What was to leave once more, because its recipient had lost it, does not:
+    the recipient asks again, and is told. Broken off, it goes on where it ended when it is called
+    again.
     """
     count = 0
     while given_up := context.transact(lambda session: _give_up_some(context, session, actor)):
         count += given_up
+    context.transact(lambda session: session.exec(delete(OutboxRow)))
     return count
 
 

@@ -124,7 +124,12 @@ class _Kept:
             )
 
     def _is_available(self, row: MessageRow) -> bool:
-        """Whether its content can still be read: not so once its case's key was erased."""
+        """Whether it can come: its content can be read, and its signer's key is ours still.
+
+        What a key signed that was replaced would be refused, so it is written anew.
+        """
+        if row.signer_key_id != self.context.keys.signing_key.key_id:
+            return False
         case = self.session.get(CaseRow, row.case_id) if row.case_id else None
         try:
             load_signed(self.context, row, case)

@@ -118,6 +118,8 @@ class FollowedAccountRow(SQLModel, table=True):
 
     peer: str = Field(primary_key=True, max_length=8)
     account: str = Field(max_length=60)
+    #: Of the registry that named it first: an older view does not lead back.
+    version: int
 
 
 class MachineMailRow(SQLModel, table=True):

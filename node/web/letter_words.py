@@ -48,6 +48,11 @@ OBSTACLES: Final[Mapping[Obstacle, Message]] = {
         "It cannot be tried again: its time is over, and the other side would refuse it. Have it "
         "written anew, and tell the other desk by telephone."
     ),
+    Obstacle.KEYS_REPLACED: msg(
+        "It cannot be tried again: it was signed with keys that were replaced since, and the other "
+        "side would refuse it. It may have arrived before: telephone the other desk, and have it "
+        "written anew if it is not there."
+    ),
     Obstacle.HELD_BACK: msg(
         "It need not be tried again: it waits for a newer directory and leaves by itself then. See "
         "that the hub can be reached."
@@ -145,5 +150,8 @@ def say_reason(letter: DeadLetter) -> Message | str:
 
 
 def say_help(letter: DeadLetter) -> Message | None:
-    """Say what would help."""
-    return _HELP.get(letter.reason or "") or _BY_KIND.get(letter.kind)
+    """Say what would help; an obstacle says it itself, and then nobody is told to try again."""
+    if letter.obstacle is Obstacle.KEYS_REPLACED:
+        return None
+    by_kind = _BY_KIND.get(letter.kind) if letter.obstacle is None else None
+    return _HELP.get(letter.reason or "") or by_kind

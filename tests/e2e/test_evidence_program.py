@@ -128,7 +128,7 @@ def test_both_sides_prove_the_case_when_everything_else_is_gone(
 
 
 def refuse_wrong_questions(node: DemoNode, *, taken: Path, sent: dict[str, Any]) -> None:
-    """Nothing is written over; what is not there is said in one line, with exit code 2."""
+    """Nothing is written over, what is not there is said; nor are keys replaced under a node."""
     before = taken.read_bytes()
     new = taken.with_name("new.zip")
     done = export(node, taken, "--case", sent["case"])
@@ -148,3 +148,5 @@ def refuse_wrong_questions(node: DemoNode, *, taken: Path, sent: dict[str, Any])
         assert asked.stderr.count("\n") == 1
     assert taken.read_bytes() == before
     assert not new.exists()
+    asked = CliRunner().invoke(app, ["replace-keys"], env=list_settings(node))
+    assert (asked.exit_code, "stop it" in asked.stderr) == (2, True), "its node runs"

@@ -11,7 +11,7 @@ from node.service.composing import handle_send
 from node.service.dead_letters import list_dead_letters
 from node.service.reading import PAGE
 from node.service.tokens import TokenScope
-from node.store.tables import QuarantineRow
+from node.store.tables import MessageRow, QuarantineRow
 from protocol.errors import RejectionCode
 from protocol.subjects import TrafficClass
 from tests.support.node import Network, make_draft, make_network
@@ -66,6 +66,11 @@ async def test_a_program_sees_delivery_and_never_content(network: Network) -> No
         one = f"{letters}/{message_id}"
         retried = await ask(TokenScope.DELIVERY, f"{one}/retry", post=True)
         assert retried.json() == {"outcome": "queued"}
+        with al.database.transaction() as session:  # as if its keys were replaced since
+            session.get_one(MessageRow, message_id).signer_key_id = "0" * 32
+        assert (await ask(TokenScope.DELIVERY, one)).json()["obstacle"] == "keys_replaced"
+        vain = await ask(TokenScope.DELIVERY, f"{one}/retry", post=True)
+        assert (vain.status_code, "written anew" in vain.json()["detail"]) == (422, True)
         wrong = await ask(TokenScope.DELIVERY, f"{one}/settle", {"reason": "bored"}, post=True)
         assert wrong.status_code == 422
         stale = await ask(

@@ -13,7 +13,7 @@ from node.workers.registry_refresh import RegistryRefresh
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
 from tests.support.link_repair import received
-from tests.support.node import Network, make_draft
+from tests.support.node import FixedDirectory, Network, make_draft
 from tests.support.people import acting
 
 
@@ -23,7 +23,9 @@ def move(network: Network, code: str) -> int:
     keys = directory.keys[participant]
     account = Nkey.generate(NkeyKind.ACCOUNT).public
     moved = keys.model_copy(update={"broker": keys.broker.model_copy(update={"account": account})})
-    network.directory.directory = replace(directory, keys={**directory.keys, participant: moved})
+    network.directory.directory = replace(
+        directory, version=directory.version + 1, keys={**directory.keys, participant: moved}
+    )
     return network.directory.directory.version
 
 
@@ -89,6 +91,21 @@ async def test_a_store_that_fails_loses_no_move(
     with pytest.raises(OSError, match="no room"):
         await without_hub.refresh_now()
     assert network.collect("AL") == 1
+
+
+def test_a_process_with_an_older_view_leads_nothing_back(network: Network) -> None:
+    """It cannot refresh: each of its looks, and the other's after it, leaves all where it is."""
+    al = network.node("AL")
+    handle_send(al, make_draft(), who=acting("u"))
+    network.collect("AL")
+    assert follow_moved(al) == 0
+    behind = replace(al, directory=FixedDirectory(network.directory.directory))
+    move(network, "XK")
+    assert follow_moved(al) == 1
+    network.collect("AL")
+    assert (follow_moved(behind), follow_moved(al)) == (0, 0)
+    move(network, "XK")
+    assert follow_moved(al) == 1
 
 
 def _fail(*_: object, **__: object) -> int:

@@ -1,6 +1,8 @@
 """Keys that were stolen are replaced: nobody seals for the old ones, and nothing is lost unseen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,21 +22,39 @@ from node.adapters.keystore import (
 from node.adapters.new_keys import make_anew
 from node.adapters.own_keys import OwnKeys
 from node.adapters.registry import KeysPublisher
+from node.adapters.running import running, stopped
 from node.cli import app
 from node.domain.events import EventKind
 from node.domain.states import Dispatch
+from node.parts import build_parts
 from node.service import reading
 from node.service.composing import handle_send
 from node.service.context import NodeContext
-from node.service.dead_letters import LetterKind, list_dead_letters
+from node.service.dead_letters import (
+    LetterKind,
+    Obstacle,
+    list_dead_letters,
+    load_dead_letter,
+)
+from node.service.letter_acts import CannotRetryError, handle_retry
 from node.service.replacing_keys import give_up_what_is_open
-from node.store.tables import EventRow, OutboxRow
+from node.settings import NodeSettings
+from node.store.tables import EventRow, MessageRow, OutboxRow
 from protocol.epochs import EpochPolicy, plan_first_keys
 from protocol.errors import UnopenableError
 from protocol.identifiers import ParticipantCode
 from protocol.sealing import RecipientKey
+from tests.support.link_repair import ask, count_kind, lose_middle, missing, received
 from tests.support.messages import make_signed
-from tests.support.node import NOON, Network, make_draft
+from tests.support.node import (
+    NOON,
+    FakeClock,
+    FixedDirectory,
+    Network,
+    make_directory,
+    make_draft,
+    make_keystore,
+)
 from tests.support.people import STAFF, acting
 
 UNLOCK = UnlockKey(b"k" * 32)
@@ -88,6 +108,12 @@ def test_what_nobody_confirmed_is_given_up_and_told(network: Network) -> None:
     travels = handle_send(al, make_draft(), who=acting("u")).message_id
     network.collect("AL")
     queued = handle_send(al, make_draft(), who=acting("u")).message_id
+    with al.database.transaction() as session:  # its recipient lost it, and had asked for it
+        again = OutboxRow(
+            message_id=done, peer="XK", priority=1, transport_id="a", next_attempt_at=NOON
+        )
+        again.once_until = NOON + timedelta(days=21)
+        session.add(again)
 
     assert give_up_what_is_open(al, actor="server:root") == 2
     assert give_up_what_is_open(al, actor="server:root") == 0
@@ -108,15 +134,38 @@ def test_what_nobody_confirmed_is_given_up_and_told(network: Network) -> None:
     }
 
 
+def test_what_replaced_keys_signed_is_not_sent_in_vain(network: Network) -> None:
+    """Trying again is refused, and says what helps; whoever asks for it is told that it is gone."""
+    sent = lose_middle(network)
+    al = network.node("AL")
+    with al.database.transaction() as session:
+        lost = session.get_one(MessageRow, sent[1])
+        lost.signer_key_id = "0" * 32  # as if the key had been another since
+        session.delete(session.get_one(OutboxRow, sent[1]))
+        lost.dispatch = Dispatch.GIVEN_UP
+    letter = load_dead_letter(al, sent[1])
+    assert (letter.kind, letter.obstacle) == (LetterKind.GIVEN_UP, Obstacle.KEYS_REPLACED)
+    with pytest.raises(CannotRetryError, match="It may have arrived before: telephone"):
+        handle_retry(al, sent[1], actor="ada")
+
+    ask(network)
+    network.settle()
+    assert read_state(al, sent[1]) == Dispatch.GIVEN_UP
+    assert missing(network) == []
+    assert count_kind(network, EventKind.LINK_GONE) == 1
+    assert sorted(received(network)) == sorted([sent[0], sent[2]])
+
+
 def read_state(context: NodeContext, message_id: str) -> str | None:
     """Return what the sender sees."""
     return reading.get_message(context, message_id, who=STAFF).item.dispatch
 
 
-def test_the_command_replaces_the_keys_and_says_what_follows(
+@pytest.fixture
+def new_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node_url_of: Callable[[str], str]
-) -> None:
-    """The key store opens as before, with other keys; what comes next is told."""
+) -> Iterator[NodeContext]:
+    """Set a node AL up with the commands of this product; it knows a peer."""
     (tmp_path / "1.root.json").write_text("{}")
     for name, value in {
         "DATA_DIR": str(tmp_path / "data"),
@@ -130,17 +179,36 @@ def test_the_command_replaces_the_keys_and_says_what_follows(
     run = CliRunner().invoke
     for words in (["unlock-key", str(tmp_path / "unlock.key")], ["init", "--participant", "AL"]):
         assert run(app, words).exit_code == 0
-    path = tmp_path / "data" / "keystore.json"
+    assert "trm-node migrate" in run(app, ["replace-keys"]).stderr
+    assert run(app, ["migrate"]).exit_code == 0
+    with closing(build_parts(NodeSettings())) as parts:
+        directory = make_directory([parts.keystore, make_keystore("XK")])
+        yield replace(parts.context, directory=FixedDirectory(directory), clock=FakeClock())
+
+
+def test_the_command_replaces_the_keys_and_says_what_follows(
+    tmp_path: Path, new_node: NodeContext
+) -> None:
+    """Refused while the node runs; then what is open is given up, and all keys are new."""
+    run, al = CliRunner().invoke, new_node
+    data, path = tmp_path / "data", tmp_path / "data" / "keystore.json"
     unlock = load_unlock_key(tmp_path / "unlock.key")
     before = load_keystore(path, unlock=unlock)
-    assert "trm-node migrate" in run(app, ["replace-keys"]).stderr
+    travels = handle_send(al, make_draft(), who=acting("u")).message_id
+    with running(data), running(data):  # two processes of one node
+        refused = run(app, ["replace-keys"])
+    assert (refused.exit_code, "stop it" in refused.stderr) == (2, True)
     assert load_keystore(path, unlock=unlock).signing_key == before.signing_key
-    assert run(app, ["migrate"]).exit_code == 0
+    assert read_state(al, travels) == Dispatch.QUEUED
+    with stopped(data):
+        early = run(app, ["run"])
+    assert (early.exit_code, "being replaced" in early.stderr) == (2, True)
 
     done = run(app, ["replace-keys"])
 
     assert done.exit_code == 0, done.stderr
-    assert "to be written again: 0" in done.stdout
+    assert "to be written again: 1" in done.stdout
+    assert read_state(al, travels) == Dispatch.GIVEN_UP
     assert load_keystore(path, unlock=unlock).account_key != before.account_key
     new = tmp_path / "new.key"
     assert run(app, ["unlock-key", str(new)]).exit_code == 0

@@ -9,6 +9,7 @@ from node.service import dispatching, reading
 from node.service.composing import handle_send
 from node.service.dispatching import Attempt
 from node.service.letter_acts import SettleReason
+from node.store.tables import MessageRow
 from protocol.policy.facts import Role
 from tests.support.node import Network, make_draft
 from tests.support.node_console import PageReader, Pair, add_person
@@ -58,6 +59,24 @@ async def test_an_administrator_gives_a_message_up_without_seeing_it(
         await officer.sign_in()
         case = await officer.open(f"/case/{view.item.case_id}")
     assert "given up by the administrator, the desks were told by telephone" in case.text
+
+
+async def test_what_replaced_keys_signed_cannot_be_tried_again(
+    pair: Pair, admin: PageReader
+) -> None:
+    """The page says what to do instead, also to whoever had opened it before."""
+    message_id = write(pair.network)
+    pair.network.clock.advance(days=2)
+    await admin.sign_in("admin")
+    address = f"/delivery/letters/{message_id}"
+    assert "Try again now" in (await admin.open(address)).text
+    with pair.al.context.database.transaction() as session:
+        session.get_one(MessageRow, message_id).signer_key_id = "0" * 32
+    refused = await admin.send(f"{address}/retry")
+    assert refused.status_code == 409
+    assert "It may have arrived before: telephone the other desk" in refused.text
+    assert "trying now does no harm" not in refused.text
+    assert "Try again now" not in refused.text
 
 
 async def test_each_role_reaches_its_own_acts_alone(pair: Pair) -> None:

@@ -15,6 +15,7 @@ def upgrade() -> None:
         "followed_account",
         sa.Column("peer", sa.String(length=8), nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("peer"),
     )
 
