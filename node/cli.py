@@ -31,7 +31,7 @@ from node.adapters.keystore import (
     save_keystore,
 )
 from node.adapters.registry import KeysNotPublishedError, KeysPublisher
-from node.adapters.running import running
+from node.adapters.running import running, stopped
 from node.bootstrap import create_app
 from node.cli_backup import mount_backup
 from node.cli_keys import mount_replace_keys, mount_write_keys
@@ -300,7 +300,8 @@ def begin_new_generation() -> None:
         peers = restoring.begin_new_generation(parts.context)
         print(f"New generation on {len(peers)} links; start the node to ask what was lost.")
 
-    _with_parts(use)
+    with _clear_errors(), stopped(_load_settings().data_dir):
+        _with_parts(use)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from console.process.file_modes import (
 from console.storage.database import Database
 from contact_registry.trust.submitting import parse_submission
 from node.adapters.keystore import KeyStoreError, load_passphrase, load_unlock_key
+from node.adapters.running import running
 from node.cli import app, main
 from node.settings import NodeSettings
 from node.store.link_tables import MachineMailRow
@@ -164,6 +165,9 @@ def test_links_begin_anew_after_a_restore(node: Run) -> None:
     database = Database(NodeSettings().effective_database_url)
     with database.transaction() as session:
         session.add(LinkHeadRow(peer="XK", generation=1, seq=4, digest="a" * 64))
+    with running(NodeSettings().data_dir):  # it would go on with the old one
+        refused = node("begin-new-generation")
+    assert (refused.code, "runs: stop it" in refused.err) == (2, True)
     done = node("begin-new-generation")
     assert "New generation on 1 links" in done.out
     assert "The registry was not refreshed" in done.err
