@@ -16,9 +16,9 @@ from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.clamd import build_scanner
 from node.adapters.drill_host import DrillHost
 from node.adapters.jetstream import BrokerLink, LinkStatus
+from node.adapters.lines import Lines
 from node.adapters.own_keys import OwnKeys
 from node.adapters.registry import KeysPublisher, TakenFiles
-from node.adapters.two_lines import TwoLines
 from node.adapters.webhook_post import WebhookPoster, build_http
 from node.domain.file_intake import FileIntakeRules
 from node.parts import NodeParts, read_unlock, utc_now
@@ -60,7 +60,7 @@ _KEYS_AHEAD: Final = timedelta(days=10)
 class NodeTasks:
     """The background tasks of a running node; enter ``owner`` to run them."""
 
-    link: TwoLines
+    link: Lines
     owner: BackgroundTasks
     refresh: RegistryRefresh
     #: The way to receivers of webhooks: to be closed when the tasks have ended.
@@ -119,20 +119,20 @@ def _add_waiting(owner: BackgroundTasks, tasks: Mapping[str, Work]) -> None:
 
 
 def _add_delivery_tasks(
-    owner: BackgroundTasks, parts: NodeParts, link: TwoLines, *, refresh: RegistryRefresh
+    owner: BackgroundTasks, parts: NodeParts, link: Lines, *, refresh: RegistryRefresh
 ) -> None:
     """Add what brings messages, receipts and files out and in."""
     settings, context = parts.settings, parts.context
     intake = add_file_tasks(
         owner,
         context,
-        link.large,
+        link.files,
         scanner=build_scanner(
             settings.malware_scanner, max_bytes=settings.malware_scanner_max_bytes
         ),
         rules=FileIntakeRules(of_one_peer=settings.files_of_one_participant),
     )
-    owner.add_service("chunk_relay", ChunkRelay(context, link.large).run)
+    owner.add_service("chunk_relay", ChunkRelay(context, link.files).run)
     # Receipts never wait for messages that are on their way.
     relay = Relay(context, link, kinds=(Kind.MESSAGES, Kind.MACHINE_MAIL))
     relays = {
@@ -221,7 +221,7 @@ def _add_registry_tasks(
     )
 
 
-def _build_lines(parts: NodeParts) -> TwoLines:
+def _build_lines(parts: NodeParts) -> Lines:
     settings, keys = parts.settings, parts.keystore
     tls = ssl.create_default_context(cafile=str(settings.broker_ca) if settings.broker_ca else None)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -230,13 +230,13 @@ def _build_lines(parts: NodeParts) -> TwoLines:
         account_signing_key=keys.account_signing_key,
         user_key=keys.user_key,
     )
-    small, large = (
+    small, large, files = (
         BrokerLink(
             servers=settings.broker_servers, tls=tls, identity=identity, clock=utc_now, line=line
         )
-        for line in ("small", "large")
+        for line in ("small", "large", "files")
     )
-    return TwoLines(small, large)
+    return Lines(small=small, large=large, files=files)
 
 
 def find_registry_troubles(

@@ -36,9 +36,9 @@ from protocol.subjects import (
 SYSTEM_ACCOUNT_NAME: Final = "SYS"
 HUB_ACCOUNT_NAME: Final = "HUB"
 
-#: One process of a node needs two connections, for small and for large things, and twice as many
-#: while it renews its tokens; two processes may share the work.
-_CONNECTIONS: Final = 8
+#: One process of a node needs three connections, for small and for large things and for files, and
+#: twice as many while it renews its tokens; two processes may share the work.
+_CONNECTIONS: Final = 12
 _SUBSCRIPTIONS: Final = 64
 HUB_INBOX: Final = "_INBOX.hub"
 

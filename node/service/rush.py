@@ -1,6 +1,6 @@
 """Whether something immediate is on its way: what is large makes room for it then.
 
-A file keeps both ends and the broker busy. A connection of its own (``node.adapters.two_lines``)
+A file keeps both ends and the broker busy. A connection of its own (``node.adapters.lines``)
 takes it out of an urgent message's way on the line, not on the processors.
 """
 

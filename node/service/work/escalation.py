@@ -41,7 +41,7 @@ _TOLD_AGAIN_WITHIN: Final = timedelta(hours=25)
 
 
 def look_at_due(context: NodeContext, *, limit: int = AT_ONCE) -> int:
-    """Look at items whose moment has come; returns how many. Zero: nothing more to do now.
+    """Look at items whose moment has come; returns how many. Fewer than ``limit``: no more are due.
 
     Items that another process looks at are left to it. One that makes this software fail is put
     off, and keeps nobody from being told of the others; :func:`list_work_notices` counts it.
@@ -78,17 +78,34 @@ def look_at_due(context: NodeContext, *, limit: int = AT_ONCE) -> int:
 
 
 def _is_due(context: NodeContext) -> ColumnElement[bool]:
-    """Return the condition for an item to be looked at.
+    """Return the condition for an item to be looked at: a range of an index, however many wait."""
+    return col(WorkItemRow.state).in_(sorted(UNDONE)) & (
+        col(WorkItemRow.look_at) <= context.clock()
+    )
 
-    A moment that lies further ahead than any look, and a telling that has not come yet, were
-    written by a clock that was set back since.
+
+def hurry_where_clock_was_set_back(context: NodeContext) -> bool:
+    """Let items be looked at now that a clock wrote which was set back since; whether any were.
+
+    Their look lies further ahead than any does, or their last telling has not come yet. This reads
+    all that is undone: it is for now and then.
     """
     now = context.clock()
-    return col(WorkItemRow.state).in_(sorted(UNDONE)) & or_(
-        col(WorkItemRow.look_at) <= now,
-        col(WorkItemRow.look_at) > now + LONGEST_LOOK,
-        col(WorkItemRow.told_at) > now,
+    written_ahead = (
+        col(WorkItemRow.state).in_(sorted(UNDONE))
+        & (col(WorkItemRow.look_at) > now)
+        & or_(
+            col(WorkItemRow.look_at) > now + LONGEST_LOOK,
+            col(WorkItemRow.told_at) > now,
+        )
     )
+    with context.database.reading() as session:
+        if session.exec(select(WorkItemRow.item_id).where(written_ahead).limit(1)).first() is None:
+            return False
+    context.transact(
+        lambda session: session.exec(update(WorkItemRow).where(written_ahead).values(look_at=now))
+    )
+    return True
 
 
 def _look_at(hall: Hall, row: WorkItemRow) -> None:
@@ -116,9 +133,10 @@ def _look_at(hall: Hall, row: WorkItemRow) -> None:
     if judgement.audiences:
         repeated = (row.rung, row.due_rung) == (judgement.rung, judgement.due_rung)
         tell(hall, row, judgement.audiences, repeated=repeated)
-    elif row.told_at is not None:
-        row.told_at = min(row.told_at, now)
-    row.rung, row.due_rung = judgement.rung, judgement.due_rung
+    elif row.told_at is not None and row.told_at > now:
+        row.told_at = now
+    if (row.rung, row.due_rung) != (judgement.rung, judgement.due_rung):
+        row.rung, row.due_rung = judgement.rung, judgement.due_rung
     opens_at = presence.opens_at
     row.look_at = judgement.look_at
     if opens_at is not None and now < opens_at < row.look_at:

@@ -130,7 +130,7 @@ class Hall:
             with self.session.begin_nested():
                 rows = [row for item_id in items for row in self.history[item_id]]
                 insert_rows(self.session, WorkEventRow, rows)
-                waiting = self._list_waiting_mail(items)
+                waiting = self._list_waiting_mail([it for it in items if self.mail.get(it)])
                 letters = [
                     row
                     for item_id in items

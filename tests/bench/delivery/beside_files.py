@@ -2,13 +2,14 @@
 
 ::
 
-    python -m tests.bench.delivery.beside_files [--quick]
+    python -m tests.bench.delivery.beside_files [--quick] [--bytes 40960]
 
-Real hub, broker and two nodes, each a process. An `immediate` message of 2 KiB is sent again and
-again, one at a time: alone, beside a file that goes the same way, and beside one that comes the
-other way. A latency begins with the request and ends when the signed receipt is committed in the
-sender's store. Twice: over a line as quick as the machine, and over one of ten megabits a second,
-which all connections of a node share fairly, piece by piece. The last line is JSON.
+Real hub, broker and two nodes, each a process. An `immediate` message of 2 KiB, or of ``--bytes``
+(over 32 KiB it is a large envelope), is sent again and again, one at a time: alone, beside a file
+that goes the same way, and beside one that comes the other way. A latency begins with the request
+and ends when the signed receipt is committed in the sender's store. Twice: over a line as quick as
+the machine, and over one of ten megabits a second, which all connections of a node share fairly,
+piece by piece. The last line is JSON.
 """
 
 import argparse
@@ -43,6 +44,8 @@ from tests.bench.delivery.transfers import make_file, measure_transfer
 #: Ten megabits a second, as bytes.
 _THIN: Final = 1_250_000
 _MESSAGE_BYTES: Final = 2_048
+#: Of one text; in letters of two bytes, about 40 KB.
+_MOST_CHARACTERS: Final = 20_000
 _LOOK: Final = 0.001
 _STALL_SECONDS: Final = 60.0
 _QUESTION: Final = "SELECT 1 FROM evidence WHERE message_id = ?"
@@ -93,9 +96,10 @@ def _choose_plans(*, quick: bool) -> list[_Plan]:
 class _Urgent:
     """Sends immediate messages from one node to the other, one at a time."""
 
-    def __init__(self, path: NodePath, *, store: Path) -> None:
+    def __init__(self, path: NodePath, *, store: Path, message_bytes: int) -> None:
         self._path = path
         self._store = store
+        self._bytes = message_bytes
         self._case: str | None = None
 
     def send(self, *, goes_on: Callable[[int], bool]) -> list[float]:
@@ -108,7 +112,8 @@ class _Urgent:
         node = self._path.sender
         async with Poster(node.url, node.api_token) as poster:
             while goes_on(len(latencies)):
-                draft = self._path.make_draft(_MESSAGE_BYTES, case=self._case)
+                draft = self._path.make_draft(self._bytes, case=self._case)
+                draft["body"]["text"] = _shorten(draft["body"]["text"])
                 body = json.dumps(draft | {"urgency": "immediate"}).encode()
                 began = time.perf_counter()
                 sent = await poster.post(body)
@@ -119,6 +124,11 @@ class _Urgent:
                     await asyncio.sleep(_LOOK)
                 latencies.append(time.perf_counter() - began)
         return latencies
+
+
+def _shorten(text: str) -> str:
+    """Return as many bytes in half as many characters, if it has more than a text may have."""
+    return text if len(text) <= _MOST_CHARACTERS else "ж" * (len(text) // 2)
 
 
 def _measure_beside(urgent: _Urgent, carrier: NodePath, file: Path) -> list[float]:
@@ -136,10 +146,10 @@ def _measure_beside(urgent: _Urgent, carrier: NodePath, file: Path) -> list[floa
         return sending[0].result()[:-1]  # the last one may have been alone in part
 
 
-def _measure_line(plan: _Plan, folder: Path) -> Iterator[Beside]:
+def _measure_line(plan: _Plan, folder: Path, *, message_bytes: int) -> Iterator[Beside]:
     with _open(plan, folder) as (path, back):
         store = path.sender.settings.data_dir / "node.db"
-        urgent = _Urgent(path, store=store)
+        urgent = _Urgent(path, store=store, message_bytes=message_bytes)
         file = make_file(folder, size=plan.file_bytes)
         for warm in (path, back):
             measure_transfer(warm, make_file(folder, size=100_000))
@@ -181,14 +191,18 @@ def _open(plan: _Plan, folder: Path) -> Iterator[tuple[NodePath, NodePath]]:
 
 
 def measure(
-    *, quick: bool, line: str | None = None, show: Callable[[Beside], None]
+    *,
+    quick: bool,
+    line: str | None = None,
+    message_bytes: int = _MESSAGE_BYTES,
+    show: Callable[[Beside], None],
 ) -> list[Beside]:
     """Measure both lines, or one; ``show`` gets each row as it is known."""
     rows = []
     plans = [plan for plan in _choose_plans(quick=quick) if line in {None, plan.line}]
     for plan in plans:
         with tempfile.TemporaryDirectory(prefix="trm-beside-") as folder:
-            for row in _measure_line(plan, Path(folder)):
+            for row in _measure_line(plan, Path(folder), message_bytes=message_bytes):
                 rows.append(row)
                 show(row)
     return rows
@@ -201,10 +215,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--line", choices=("machine", "thin"), help="this line only")
     parser.add_argument("--quick", action="store_true", help="smaller files, one round")
+    parser.add_argument(
+        "--bytes", type=int, default=_MESSAGE_BYTES, help="size of the message (default: 2048)"
+    )
     chosen = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     _say(f"{'line':10}{'situation':20}{'count':>7}{'median ms':>11}{'worst ms':>10}")
-    rows = measure(quick=chosen.quick, line=chosen.line, show=_show)
+    rows = measure(quick=chosen.quick, line=chosen.line, message_bytes=chosen.bytes, show=_show)
     result: dict[str, Any] = {"beside_files": [asdict(row) for row in rows]}
     _say(json.dumps(result))
 

@@ -24,7 +24,7 @@ from node.domain.work import (
     Judgement,
     judge,
 )
-from node.service.work.escalation import look_at_due
+from node.service.work.escalation import hurry_where_clock_was_set_back, look_at_due
 from node.service.work.items import NewItem, open_item
 from node.service.work.roster import Member, Roster, handle_keep_roster, handle_read_roster
 from node.store.account_tables import AccountRow
@@ -193,6 +193,7 @@ def test_whatever_rosters_say_a_person_is_told(
     context.transact(lambda session: open_item(context, session, new).item_id)
     for minutes in [0, *jumps]:
         network.clock.advance(minutes=minutes)
+        hurry_where_clock_was_set_back(context)
         while look_at_due(context):
             pass
         (item,) = load_items(context)

@@ -40,7 +40,7 @@ class Line:
         self.asked.append(json.loads(question))
         self._reply = reply
 
-    async def hear_out(self, *, patience: float, at_most: float) -> bool:  # noqa: ARG002 - the client's
+    async def hear_out(self, *, patience: float, at_most: float) -> bool:
         """Let one more message come, or the end of the request after the last."""
         assert self._deliver is not None
         client = cast("Any", None)

@@ -1,35 +1,35 @@
-"""Two connections to the broker: one for what is small, one for what is large.
+"""Three connections to the broker: for what is small, for what is large, and for files.
 
 A connection is a queue: what was handed to it leaves, and comes, in that order. Beside a file of a
 hundred megabytes an urgent message would wait for every chunk before it, on a thin line for seconds
-(docs/bench.md has what was measured). So large envelopes and chunks have a connection of their own,
-both ways, and the network shares the line between the two.
+(docs/bench.md has what was measured). So chunks of files have a connection of their own, both ways,
+and so have large envelopes, which must wait for no file and hold up nothing small. The network
+shares the line between the three.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from node.adapters.jetstream import BrokerLink, Delivery, LinkState, PublishAck
 from protocol.subjects import AccountId, TrafficClass, choose_class
 
-#: What travels over the connection for large things.
-LARGE_THINGS: Final = frozenset({TrafficClass.LARGE, TrafficClass.CHUNK})
 
-
-class TwoLines:
+class Lines:
     """Implements :class:`node.domain.ports.MailboxLink`. Run :meth:`run` as a task of the node."""
 
-    def __init__(self, small: BrokerLink, large: BrokerLink) -> None:
+    def __init__(self, *, small: BrokerLink, large: BrokerLink, files: BrokerLink) -> None:
         self._small = small
-        #: The connection for large things by itself: for whoever has nothing else to carry.
-        self.large = large
+        self._large = large
+        #: The connection for chunks by itself: for whoever has nothing else to carry.
+        self.files = files
 
     @property
     def state(self) -> LinkState:
-        """The present state: that of the connection for small things, unless the other is worse."""
-        if self._small.is_up and not self.large.is_up:
-            return self.large.state
+        """The present state: that of the connection for small things, unless another is worse."""
+        if self._small.is_up:
+            for line in (self._large, self.files):
+                if not line.is_up:
+                    return line.state
         return self._small.state
 
     @property
@@ -39,15 +39,15 @@ class TwoLines:
 
     @property
     def times_up(self) -> int:
-        """How often either connection came up."""
-        return self._small.times_up + self.large.times_up
+        """How often a connection came up that carries messages and receipts."""
+        return self._small.times_up + self._large.times_up
 
     async def run(self) -> None:
-        """Keep both up until cancelled; raises what ended one unexpectedly, and then ends both."""
+        """Keep all up until cancelled; raises what ended one unexpectedly, and then ends all."""
         try:
             async with asyncio.TaskGroup() as lines:
-                lines.create_task(self._small.run())
-                lines.create_task(self.large.run())
+                for line in (self._small, self._large, self.files):
+                    lines.create_task(line.run())
         except ExceptionGroup as failed:  # what broke first says it
             raise failed.exceptions[0] from None
 
@@ -75,4 +75,10 @@ class TwoLines:
         return await self._choose(traffic).fetch(traffic, batch=batch, wait=wait)
 
     def _choose(self, traffic: TrafficClass) -> BrokerLink:
-        return self.large if traffic in LARGE_THINGS else self._small
+        match traffic:
+            case TrafficClass.CHUNK:
+                return self.files
+            case TrafficClass.LARGE:
+                return self._large
+            case TrafficClass.MESSAGE | TrafficClass.RECEIPT:
+                return self._small
