@@ -26,6 +26,7 @@ from node.adapters.broker_identity import NodeBrokerIdentity
 from node.adapters.broker_session import BrokerSession
 from node.adapters.mailbox_pull import (
     ANSWER_SECONDS,
+    UNNUMBERED,
     BrokerSilentError,
     BrokerUnrulyError,
     MailboxUnavailableError,
@@ -339,7 +340,7 @@ class BrokerLink:
     async def _receive(self, message: Msg, session: BrokerSession) -> Delivery | None:
         try:
             metadata = message.metadata
-        except (nats.errors.NotJSMessageError, ValueError, OverflowError) as error:
+        except UNNUMBERED as error:
             _log.error("delivery_without_number_refused", problem=type(error).__name__)
             return None
         try:

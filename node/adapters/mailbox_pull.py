@@ -26,6 +26,9 @@ ANSWER_SECONDS: Final = 5.0
 #: A waiting request hears from the broker this often, in seconds; missing it twice is silence.
 HEARTBEAT_SECONDS: Final = 5.0
 
+#: What reading the broker's number of a message raises where the broker gave none that is any good.
+UNNUMBERED: Final = (nats.errors.NotJSMessageError, ValueError, OverflowError)
+
 _NANOSECONDS: Final = 1_000_000_000
 _HEARTBEAT: Final = "100"
 #: "No messages" and "request timeout": the ordinary ends of a request.
@@ -222,7 +225,7 @@ def _has_company(message: Msg) -> bool:
     """Say whether the broker had more when it sent this; what cannot be read is judged later."""
     try:
         return message.metadata.num_pending > 0
-    except (nats.errors.Error, ValueError):
+    except UNNUMBERED:
         return False
 
 

@@ -17,6 +17,7 @@ ON_SQLITE_ALONE: Final = {
     "tests/unit/hub/test_operators_cli.py": "refused addresses of the hub's database",
     "tests/unit/node/test_backup_folder.py": "a copy of a file that is written, and damaged copies",
     "tests/unit/node/test_commands_say_no_word.py": "the file that holds the store is searched",
+    "tests/unit/node/test_looks_at_items.py": "how SQLite plans a statement; the rest is on both",
     "tests/unit/node/test_message_lists.py": "how SQLite plans a statement",
     "tests/unit/node/test_write_turns.py": "SQLite alone has one writer",
 }

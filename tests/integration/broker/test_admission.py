@@ -260,7 +260,7 @@ async def test_an_account_has_no_store_of_its_own(place: BrokerPlace, hub: Hub, 
     token = (await hub.admission._load_recorded())[pair[0].account]
     assert token is not None
     limits = token.claims["limits"]
-    assert (limits["conn"], limits["exports"], limits["leaf"]) == (8, 0, 0)
+    assert (limits["conn"], limits["exports"], limits["leaf"]) == (12, 0, 0)
     assert not {"disk_storage", "mem_storage", "streams"} & limits.keys()
     assert token.issuer == place.material.signing_key.public
     assert Nkey.generate(NkeyKind.ACCOUNT).public not in token.claims["signing_keys"]

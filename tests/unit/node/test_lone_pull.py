@@ -86,7 +86,9 @@ async def test_who_does_not_wait_asks_for_all(lone: tuple[MailboxPull, Mailbox])
     assert len(await pull.fetch(batch=8, wait=0)) == 3
 
 
-@pytest.mark.parametrize("number", ["", "$JS.ACK.s.c.1.7.7.0.many"])
+@pytest.mark.parametrize(
+    "number", ["", "$JS.ACK.s.c.1.7.7.0.many", f"$JS.ACK.s.c.1.7.7.{'9' * 999}.0"]
+)
 async def test_a_message_without_its_number_is_handed_on(
     lone: tuple[MailboxPull, Mailbox], number: str
 ) -> None:
