@@ -65,7 +65,11 @@ what the first gave: nobody gets more by it than they have themselves; whoever s
 its machine and gives themselves an account: everybody who gets access later is told who was the
 first, and an auditor compares the list of people with reality. A link replaces a password and
 second factor: password, code, passkeys, recovery codes and national login of before all end with
-it, so that it cannot go unnoticed. The audit log names who made a link, when it was followed, and
+it, so whoever had them notices. Two gaps are known and not closed yet. A confirmation does not
+wait for the set-up: whoever followed somebody's link before the confirmation may finish the set-up
+after it, so the colleague should ask, by telephone, whether the person has set the password
+themselves. And a passkey or national login that is begun before a set-up by a link can be finished
+just after it; the person sees it in their list, and it stands in the audit log. The audit log names who made a link, when it was followed, and
 who confirmed. Whoever holds the machine, its key store and what opens it can read everything,
 without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
 what this person may see, and stands in the audit log under the login's name.
@@ -86,7 +90,8 @@ what this person may see, and stands in the audit log under the login's name.
   Register `https://<console>/national/back` there. Only signatures of public keys are believed;
   keys that change are looked for at most once a minute.
 - **One-time link**: for the first sign-in and after a loss. It works once, for hours. Sessions end
-  when it is made; all other ways in end when password and second factor are set up by it.
+  when it is made; the other ways in that stand then end when password and second factor are set
+  up by it.
 
 Attempts are counted for the account and for the client before anything is checked, kept in the
 database, and slow down in steps (15 seconds to 15 minutes, never for ever). A stranger who guesses

@@ -219,6 +219,24 @@ class TlsClient(Client):
             self._parting_word = self._parting_word or "the broker broke the protocol"
             await self._process_op_err(nats.errors.ProtocolError())
 
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is nats-py's
+        """Close, and say so.
+
+        nats-py first writes what it still had to say. Where that fails it neither closes its end
+        nor tells anybody, and its owner would believe in this connection for ever.
+        """
+        was_closed = self.is_closed
+        try:
+            await super()._close(status, do_cbs)
+        except Exception:
+            if was_closed:
+                raise
+            if do_cbs and self._closed_cb is not None:
+                await self._closed_cb()
+        finally:
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # as above
+
     async def _connect_to_server(self, s: Srv) -> None:
         self._transport = TlsTransport(self.ssl_context)
         await self._transport.connect(

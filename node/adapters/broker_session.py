@@ -85,6 +85,7 @@ class BrokerSession:
                 await self.client.publish(subject, content, reply=reply, headers=headers)
                 return _verify_heard(await answered)
         except (nats.errors.Error, OSError) as error:  # a timeout is an OSError, too
+            self._end_with_client()
             raise LinkDownError(
                 f"The broker did not confirm ({_name(error)}): try again."
             ) from error
@@ -120,10 +121,16 @@ class BrokerSession:
                 raise LinkDownError(f"The connection to the broker ended: {end.result()}")
             return task.result()
         except (nats.errors.Error, OSError) as error:
+            self._end_with_client()
             raise LinkDownError(f"The broker did not confirm ({error}): try again.") from error
         finally:
             task.cancel()
             self._active.discard(task)
+
+    def _end_with_client(self) -> None:
+        """End where the client has, whether it said so or not: it would fail at once each time."""
+        if not self.client.is_connected:
+            self.end(self.client.end_reason)
 
     async def retire(self) -> None:
         """Finish what is under way, within a few seconds, then close."""

@@ -222,9 +222,12 @@ class MailboxPull:
 
 
 def _has_company(message: Msg) -> bool:
-    """Say whether the broker had more when it sent this; what cannot be read is judged later."""
+    """Say whether the broker may have more: what cannot be read is judged later.
+
+    What it offers once more is not among what it counts, and mostly comes with others.
+    """
     try:
-        return message.metadata.num_pending > 0
+        return message.metadata.num_pending > 0 or message.metadata.num_delivered > 1
     except UNNUMBERED:
         return False
 

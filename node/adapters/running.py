@@ -19,11 +19,11 @@ _LOCK_NAME: Final = ".running"
 def running(folder: Path) -> Iterator[None]:
     """Say that a process of the node runs, as long as the block does.
 
-    To be entered before the key store is read. Raises ``KeyStoreError`` while keys are replaced.
+    To be entered before the key store is read. Raises ``KeyStoreError`` if it may not.
     """
     refusal = (
-        "The keys of this node are being replaced: wait until 'trm-node replace-keys' has ended, "
-        "and start the node once its new keys are published."
+        "Another command needs this node stopped: wait until 'trm-node replace-keys' or 'trm-node "
+        "begin-new-generation' has ended. After new keys, start it once they are published."
     )
     with _locked(folder, fcntl.LOCK_SH, refusal=refusal):
         yield

@@ -321,7 +321,6 @@ def hurry(context: NodeContext) -> None:
             .where(
                 col(OutboxRow.last_error).is_not(None),
                 OutboxRow.next_attempt_at > now,
-                OutboxRow.handed_over == 0,
             )
             .with_for_update(skip_locked=True)
         ):

@@ -79,10 +79,10 @@ def recall_what_waits(context: NodeContext) -> int:
     for message_id, withdrawal_id in found:
         try:
             recalled += context.transact(partial(_recall, context, message_id, withdrawal_id))
-        except OperationalError:
-            raise  # the store is away: it is away for all of them
-        except Exception as error:  # noqa: BLE001 - one damaged row lets no other leave: raised below
+        except Exception as error:
             log.warning("message_not_recalled", message=message_id, error=describe_failure(error))
+            if failures and isinstance(error, OperationalError):
+                raise  # the store is away, not one row of it: it is away for all of them
             failures.append(error)
     if recalled:
         context.signals.inbox.notify()

@@ -74,7 +74,8 @@ def list_unasked(context: NodeContext, *, who: Principal) -> list[Unasked]:
     if (person := _whom_to_tell(who)) is None:
         return []
     with context.database.reading() as session:
-        return [_describe(account, row) for account, row in _find(session, who, person)]
+        own = list_areas_of(who)
+        return [_describe(account, row, own) for account, row in _find(session, who, person)]
 
 
 def handle_told(context: NodeContext, last: int, *, who: Principal) -> None:
@@ -113,15 +114,17 @@ def _find(session: Session, who: Principal, person: str) -> list[tuple[AccountRo
     return found[:_AT_ONCE]
 
 
-def _describe(account: AccountRow, row: UnaskedRow) -> Unasked:
+def _describe(account: AccountRow, row: UnaskedRow, own: frozenset[str]) -> Unasked:
+    """Say what of it the reader has, too: what else somebody has is not theirs to know."""
+    areas = list_areas(row.channels, confidential=row.confidential) & own
     return Unasked(
         unasked_id=row.unasked_id or 0,
         account_id=account.account_id,
         sign_in_name=account.sign_in_name,
         display_name=account.display_name,
         why=Why(row.why),
-        channels=frozenset(Channel(name) for name in row.channels.split()),
-        confidential=row.confidential,
+        channels=frozenset(Channel(name) for name in areas - {CONFIDENTIAL}),
+        confidential=CONFIDENTIAL in areas,
         given_by=row.given_by,
         at=row.at,
     )

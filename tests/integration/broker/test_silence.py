@@ -7,7 +7,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
+import nats.errors
 import pytest
 from nats.aio.client import Client
 
@@ -22,6 +24,7 @@ from tests.support.broker import (
     BrokerPlace,
     Hub,
     LinkedNode,
+    Running,
     TestParticipant,
     connected_hub,
     make_directory,
@@ -178,3 +181,30 @@ async def test_a_broker_that_sends_without_end_is_left(
         assert len(pull._ready) <= 4
         monkeypatch.undo()
         await recipient.wait_until_up()
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_a_connection_that_ends_badly_is_made_anew(
+    place: BrokerPlace, pair: Pair, *, says_so: bool
+) -> None:
+    """What it had still to say cannot be sent, or the client ends without a word: both are seen."""
+    async with LinkedNode(place, pair[0]) as sender, LinkedNode(place, pair[1]) as recipient:
+        await recipient.wait_until_up()
+        session = recipient.link._session
+        assert session is not None
+        client: Any = session.client
+        if says_so:
+            client._transport.drain = _fail
+            client._pending, client._pending_data_size = [b"PING"], 4
+            await client._process_op_err(nats.errors.UnexpectedEOF())
+        else:
+            client._status = Client.CLOSED
+        taking = Taking(recipient)
+        async with Running(taking.run):
+            await recipient.wait_for(lambda link: link.times_up == 2)
+            await sender.put(pair[1], b"after it")
+            await taking.wait_for({b"after it"})
+
+
+async def _fail() -> None:
+    raise ConnectionResetError

@@ -202,7 +202,7 @@ def test_the_command_replaces_the_keys_and_says_what_follows(
     assert read_state(al, travels) == Dispatch.QUEUED
     with stopped(data):
         early = run(app, ["run"])
-    assert (early.exit_code, "being replaced" in early.stderr) == (2, True)
+    assert (early.exit_code, "needs this node stopped" in early.stderr) == (2, True)
 
     done = run(app, ["replace-keys"])
 
