@@ -69,7 +69,8 @@ it, so whoever had them notices. Two gaps are known and not closed yet. A confir
 wait for the set-up: whoever followed somebody's link before the confirmation may finish the set-up
 after it, so the colleague should ask, by telephone, whether the person has set the password
 themselves. And a passkey or national login that is begun before a set-up by a link can be finished
-just after it; the person sees it in their list, and it stands in the audit log. The audit log names who made a link, when it was followed, and
+just after it; the person sees it in their list, and it stands in the audit log. The audit log
+names who made a link, when it was followed, and
 who confirmed. Whoever holds the machine, its key store and what opens it can read everything,
 without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
 what this person may see, and stands in the audit log under the login's name.
