@@ -65,12 +65,11 @@ what the first gave: nobody gets more by it than they have themselves; whoever s
 its machine and gives themselves an account: everybody who gets access later is told who was the
 first, and an auditor compares the list of people with reality. A link replaces a password and
 second factor: password, code, passkeys, recovery codes and national login of before all end with
-it, so whoever had them notices. Two gaps are known and not closed yet. A confirmation does not
-wait for the set-up: whoever followed somebody's link before the confirmation may finish the set-up
-after it, so the colleague should ask, by telephone, whether the person has set the password
-themselves. And a passkey or national login that is begun before a set-up by a link can be finished
-just after it; the person sees it in their list, and it stands in the audit log. The audit log
-names who made a link, when it was followed, and
+it, so whoever had them notices. A word counts for whoever had set the account up when it was
+given: a set-up asks anew, so confirm once the person says, by telephone, that they have set their
+password themselves. A gap is known and not closed yet: a passkey or national login that is begun
+before a set-up by a link can be finished just after it; the person sees it in their list, and it
+stands in the audit log. The audit log names who made a link, when it was followed, and
 who confirmed. Whoever holds the machine, its key store and what opens it can read everything,
 without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
 what this person may see, and stands in the audit log under the login's name.

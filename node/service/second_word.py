@@ -102,7 +102,8 @@ def note_deed(context: NodeContext, session: Session, done: Done, *, who: Princi
     """Let access wait when a link was followed or an account opened again.
 
     Called with each deed, in its transaction. ``who``: None if it is the account's own. The first
-    of a node is in when they have set up a password; all others wait from then on.
+    of a node is in when they have set up a password; all others wait from then on, also who was
+    confirmed before: a word is for whoever has set the account up, and nobody knew who that is.
     """
     if done.deed not in {*_EVENTS, Deed.LINK_MADE, Deed.CREDENTIALS_SET}:
         return
@@ -119,8 +120,8 @@ def note_deed(context: NodeContext, session: Session, done: Done, *, who: Princi
         return
     if row.access == Access.WAITING and _is_for_machine_to_say(session, row):
         _settle(context, session, row, AccessEvent.FIRST, who=SYSTEM)
-    else:
-        _note_held(context, session, row)
+    elif row.access != Access.REFUSED and held_names(account.roles.split(), row):
+        _ask(context, session, row, AccessEvent.LINK_FOLLOWED)
 
 
 def handle_confirm(

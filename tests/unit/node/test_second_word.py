@@ -194,6 +194,35 @@ def test_a_colleague_with_the_same_access_confirms_what_they_saw(al: NodeContext
     }
 
 
+def test_a_word_is_for_whoever_has_set_the_account_up(al: NodeContext) -> None:
+    """Confirmed before: who finishes the set-up then waits, and what was seen before is stale."""
+    colleague = _who(al, _set_up(al, "whole", _standing(*Channel)))
+    fresh = _add(al, "fresh", _standing(Channel.POLICE))
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    _follow(al, "fresh")  # by whoever: the administrator made the link
+    assert not _reads(al, fresh)
+    seen = _version(al, fresh)
+    _follow(al, "fresh")
+    with pytest.raises(StaleError):
+        handle_confirm(al, fresh, who=colleague, row_version=seen)
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    assert _reads(al, fresh)
+
+
+def test_the_word_between_a_link_and_its_set_up_is_spent(al: NodeContext) -> None:
+    """The administrator follows the link up to the password, lets a colleague confirm, goes on."""
+    colleague = _who(al, _set_up(al, "whole", _standing(*Channel)))
+    fresh = _add(al, "fresh", _standing(Channel.POLICE))
+    token = parse_token(handle_make_sign_in_link(al, "fresh", who=ADMIN))
+    assert token is not None
+    assert open_accounts(al).consume_link(hash_token(token), at=al.clock()) is not None
+    handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
+    open_accounts(al).save_credentials(
+        fresh, password_hash="a hash", totp_secret="JBSWY3DP", totp_last_step=0
+    )
+    assert not _reads(al, fresh)
+
+
 def test_what_takes_the_place_of_somebody_waits(al: NodeContext) -> None:
     """A link that was followed, and an account opened again, wait; a link nobody followed not."""
     whole = _set_up(al, "whole", _standing(*Channel))
