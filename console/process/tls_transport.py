@@ -228,7 +228,7 @@ class TlsClient(Client):
         was_closed = self.is_closed
         try:
             await super()._close(status, do_cbs)
-        except Exception:
+        except Exception:  # uvloop says RuntimeError where asyncio says OSError
             if was_closed:
                 raise
             if do_cbs and self._closed_cb is not None:
