@@ -26,7 +26,7 @@ from console.accounts.models import SignedIn
 from console.accounts.national import NationalLogin
 from console.accounts.passkeys import Passkeys
 from console.accounts.passwords import Passwords
-from console.accounts.ports import AccountStore, FailureStore, SessionStore
+from console.accounts.ports import AccountStore, FailureStore, SessionStore, SettingUp
 from console.accounts.recovery import RecoveryCodes
 from console.accounts.sessions import Sessions
 from console.accounts.sign_in import SignIn
@@ -51,6 +51,7 @@ class Wiring:
 
     accounts: AccountStore
     sessions: SessionStore
+    setting_up: SettingUp
     failures: FailureStore
     catalogues: Catalogues
     passwords: Passwords
@@ -92,13 +93,13 @@ class Console:
         )
         self.sign_in = SignIn(
             accounts=wiring.accounts,
+            setting_up=wiring.setting_up,
             failures=wiring.failures,
             sessions=self.sessions,
             passwords=wiring.passwords,
             clock=wiring.clock,
             random=wiring.random,
             recovery=recovery,
-            factors=wiring.factors,
         )
         self.renderer = Renderer(
             PageParts(

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from console.accounts.models import Stage
+from console.accounts.models import SessionOverError, Stage
 from console.accounts.passwords import TooManyAttemptsError
 from console.face import RandomBytes
 from console.i18n import Language, Message, msg
@@ -207,3 +207,4 @@ def install_problem_pages(app: FastAPI, problems: ProblemPages, *, home: str) ->
     app.add_exception_handler(RequestValidationError, handle_validation)
     app.add_exception_handler(UnkeepableValueError, handle_validation)
     app.add_exception_handler(SignInRequiredError, handle_sign_in)
+    app.add_exception_handler(SessionOverError, handle_sign_in)

@@ -139,7 +139,7 @@ def _add_passkeys(router: APIRouter, doors: _Doors) -> None:
         request: Request, signed_in: ActiveSession, credential: _Answer = "", label: _Short = ""
     ) -> Response:
         is_added = doors.ways.passkeys.add(
-            signed_in.account,
+            signed_in,
             credential,
             label=label,
             place=doors.find_place(request),
@@ -168,7 +168,7 @@ def _add_recovery(router: APIRouter, doors: _Doors) -> None:
         if refused is not None:
             shown = Refused(refused.reason, "recovery_password")
             return doors.pages.show_own(request, signed_in, refused=shown)
-        codes = doors.ways.recovery.make(signed_in.account.id)
+        codes = doors.ways.recovery.make(signed_in)
         return doors.pages.show_own(request, signed_in, codes=codes)
 
 
@@ -227,7 +227,7 @@ def _add_national_return(router: APIRouter, doors: _Doors) -> None:
             NationalAnswer(code=code, state=state, issuer=iss or None),
             browser=doors.find_browser(request),
             visitor=found.visitor,
-            account=found.active.account if found.active else None,
+            signed_in=found.active,
         )
         if isinstance(outcome, Linked):
             return _go("/sessions")

@@ -10,6 +10,7 @@ from console.storage.accounts import AccountStorage, SqlAccounts
 from console.storage.box import Box
 from console.storage.database import Database
 from console.storage.sessions import SqlFailures, SqlSessions
+from console.storage.setting_up import SqlSettingUp
 from console.storage.witness import Done, Witness, tell_nobody
 from contact_registry.drills.schedule import RULES, DrillRules
 from contact_registry.trust.repository import OnlineSigners, RegistryRepository
@@ -59,6 +60,10 @@ class HubRecords:
     def open_sessions(self, actor: str = "") -> SqlSessions:
         """Open the store of sessions; ``actor`` as for :meth:`open_accounts`."""
         return SqlSessions(self._storage(actor))
+
+    def open_setting_up(self) -> SqlSettingUp:
+        """Open what lets a set-up count."""
+        return SqlSettingUp(storage=self._storage(""))
 
     def open_failures(self) -> SqlFailures:
         """Open the store of failed sign-ins."""

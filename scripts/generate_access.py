@@ -67,10 +67,10 @@ first, and an auditor compares the list of people with reality. A link replaces 
 second factor: password, code, passkeys, recovery codes and national login of before all end with
 it, so whoever had them notices. A word counts for whoever had set the account up when it was
 given: a set-up asks anew, so confirm once the person says, by telephone, that they have set their
-password themselves. A gap is known and not closed yet: a passkey or national login that is begun
-before a set-up by a link can be finished just after it; the person sees it in their list, and it
-stands in the audit log. The audit log names who made a link, when it was followed, and
-who confirmed. Whoever holds the machine, its key store and what opens it can read everything,
+password themselves. A set-up is one act: what was begun before it with an old way in (a sign-in, a
+passkey, a national login, new recovery codes) is done before it and ends with it, or comes after it
+and finds its session ended. The audit log names who made a link, when it was followed, and who
+confirmed. Whoever holds the machine, its key store and what opens it can read everything,
 without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
 what this person may see, and stands in the audit log under the login's name.
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from console.accounts.models import AccountId
+from console.accounts.models import AccountId, TokenHash
 
 
 class Purpose(StrEnum):
@@ -63,9 +63,13 @@ class Ceremony:
 
 
 class FactorStore(Protocol):
-    """Keeps further ways in. What two requests may race for is one call each, and atomic."""
+    """Keeps further ways in. What two requests may race for is one call each, and atomic.
 
-    def add_passkey(self, passkey: Passkey) -> bool:
+    What adds one does so only while the session that asks (``by``) is active: they raise
+    :class:`~console.accounts.models.SessionOverError` for one that a set-up ended meanwhile.
+    """
+
+    def add_passkey(self, passkey: Passkey, *, by: TokenHash) -> bool:
         """Keep a new passkey; False if it is known already, to whomever."""
         ...
 
@@ -86,7 +90,7 @@ class FactorStore(Protocol):
         ...
 
     def replace_recovery_codes(
-        self, account_id: AccountId, hashes: Sequence[str], *, at: datetime
+        self, account_id: AccountId, hashes: Sequence[str], *, at: datetime, by: TokenHash
     ) -> None:
         """Put new recovery codes, by their hashes, in the place of all earlier ones."""
         ...
@@ -99,7 +103,9 @@ class FactorStore(Protocol):
         """Say how many are left."""
         ...
 
-    def link_national(self, account_id: AccountId, identity_hash: str, *, at: datetime) -> bool:
+    def link_national(
+        self, account_id: AccountId, identity_hash: str, *, at: datetime, by: TokenHash
+    ) -> bool:
         """Link an account to a national identity; False if that is somebody else's."""
         ...
 
@@ -113,10 +119,6 @@ class FactorStore(Protocol):
 
     def is_linked(self, account_id: AccountId) -> bool:
         """Say whether an account is linked."""
-        ...
-
-    def forget_all(self, account_id: AccountId) -> None:
-        """Forget somebody's passkeys, recovery codes and national login, in one transaction."""
         ...
 
     def begin_ceremony(self, ceremony: Ceremony, *, now: datetime) -> None:

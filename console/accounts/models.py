@@ -78,6 +78,20 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What somebody has set up, proved by the second factor's code of ``totp_last_step``."""
+
+    account_id: AccountId
+    password_hash: str
+    totp_secret: str
+    totp_last_step: int
+
+
+class SessionOverError(Exception):
+    """The session that asks was ended meanwhile, so nothing was done: sign in again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One browser's way in.
 

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from console.accounts.factors import Ceremony, FactorStore, Passkey, Purpose
-from console.accounts.models import Account, AccountId
+from console.accounts.models import Account, SignedIn
 
 LONGEST_ANSWER: Final = 20_000
 """Characters of a browser's answer."""
@@ -73,8 +73,14 @@ class Passkeys:
         )
         return options_to_json(options)
 
-    def add(self, account: Account, answer: str, *, label: str, place: Place, browser: str) -> bool:
-        """Keep the passkey that a browser made; False if its answer does not fit."""
+    def add(
+        self, signed_in: SignedIn, answer: str, *, label: str, place: Place, browser: str
+    ) -> bool:
+        """Keep the passkey that a browser made; False if its answer does not fit.
+
+        Raises :class:`~console.accounts.models.SessionOverError`.
+        """
+        account = signed_in.account
         challenge = self._end(Purpose.PASSKEY_ADD, browser)
         if challenge is None or len(self.store.list_passkeys(account.id)) >= MOST_PASSKEYS:
             return False
@@ -100,7 +106,7 @@ class Passkeys:
             label=_SPACE.sub(" ", label).strip()[:_LONGEST_LABEL] or "-",
             created_at=self.clock(),
         )
-        return self.store.add_passkey(passkey)
+        return self.store.add_passkey(passkey, by=signed_in.session.token_hash)
 
     def begin_signing_in(self, *, place: Place, browser: str) -> str:
         """Return what the browser needs to sign in with a passkey, as JSON. It names nobody."""
@@ -114,8 +120,8 @@ class Passkeys:
         )
         return options_to_json(options)
 
-    def find_signer(self, answer: str, *, place: Place, browser: str) -> AccountId | None:
-        """Say whose passkey signed this browser's challenge, or None."""
+    def find_signer(self, answer: str, *, place: Place, browser: str) -> Passkey | None:
+        """Give the passkey that signed this browser's challenge, or None."""
         challenge = self._end(Purpose.PASSKEY_SIGN_IN, browser)
         if challenge is None:
             return None
@@ -143,7 +149,7 @@ class Passkeys:
         used = self.store.note_passkey_used(
             passkey, sign_count=verified.new_sign_count, at=self.clock()
         )
-        return passkey.account_id if used else None
+        return passkey if used else None
 
     def _begin(self, purpose: Purpose, browser: str) -> bytes:
         challenge, now = self.random(_CHALLENGE_BYTES), self.clock()

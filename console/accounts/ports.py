@@ -11,6 +11,7 @@ from typing import Protocol
 from console.accounts.models import (
     Account,
     AccountId,
+    Credentials,
     Failures,
     Session,
     SignInLink,
@@ -33,12 +34,6 @@ class AccountStore(Protocol):
         self, account_id: AccountId, *, expected: str, replacement: str
     ) -> None:
         """Store a stronger hash of the same password, unless the hash is no longer ``expected``."""
-        ...
-
-    def save_credentials(
-        self, account_id: AccountId, *, password_hash: str, totp_secret: str, totp_last_step: int
-    ) -> None:
-        """Set password and second factor together, in one transaction."""
         ...
 
     def advance_totp_step(self, account_id: AccountId, step: int) -> bool:
@@ -106,6 +101,19 @@ class SessionStore(Protocol):
 
     def delete_sessions(self, account_id: AccountId) -> None:
         """End all sessions of an account."""
+        ...
+
+
+class SettingUp(Protocol):
+    """Lets a set-up count: the one act that touches all that is kept of an account."""
+
+    def set_up(self, credentials: Credentials, *, old: TokenHash, session: Session) -> bool:
+        """Let these credentials, and this session in the place of ``old``, be all that lets in.
+
+        Atomic: every other session ends, and every further way in is forgotten; who adds one, or
+        opens or goes on with a session, comes before it or after it. False, and nothing changed,
+        if ``old`` is gone.
+        """
         ...
 
 

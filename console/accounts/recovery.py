@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from console.accounts.factors import FactorStore
-from console.accounts.models import AccountId
+from console.accounts.models import AccountId, SignedIn
 
 HOW_MANY: Final = 10
 _BYTES: Final = 10
@@ -27,11 +27,17 @@ class RecoveryCodes:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
 
-    def make(self, account_id: AccountId) -> tuple[str, ...]:
-        """Make a new set, shown here and never again; all earlier codes stop working."""
+    def make(self, signed_in: SignedIn) -> tuple[str, ...]:
+        """Make a new set, shown here and never again; all earlier codes stop working.
+
+        Raises :class:`~console.accounts.models.SessionOverError`.
+        """
+        account_id = signed_in.account.id
         codes = tuple(base64.b32encode(self.random(_BYTES)).decode() for _ in range(HOW_MANY))
         hashes = [_hash(account_id, code) for code in codes]
-        self.store.replace_recovery_codes(account_id, hashes, at=self.clock())
+        self.store.replace_recovery_codes(
+            account_id, hashes, at=self.clock(), by=signed_in.session.token_hash
+        )
         return tuple("-".join(code[i : i + 4] for i in range(0, 16, 4)) for code in codes)
 
     def use(self, account_id: AccountId, text: str) -> bool:

@@ -114,6 +114,12 @@ class Sessions:
         ``renew`` starts its absolute time anew, and belongs to a full authentication. Raises
         :class:`StageError` when the table has no such step.
         """
+        granted = self.prepare(signed_in, stage, renew=renew)
+        kept = self.store.replace_session(signed_in.session.token_hash, granted.signed_in.session)
+        return granted if kept else None
+
+    def prepare(self, signed_in: SignedIn, stage: Stage, *, renew: bool) -> Granted:
+        """Make the next step of a session as :meth:`advance` does, for somebody else to keep."""
         old = signed_in.session
         if stage not in STAGES[old.stage].next:
             raise StageError(f"no way from {old.stage} to {stage}: see STAGES")
@@ -128,8 +134,6 @@ class Sessions:
             enrolment=None if stage is Stage.ACTIVE else old.enrolment,
             confirmed_at=now if stage is Stage.ACTIVE else old.confirmed_at,
         )
-        if not self.store.replace_session(old.token_hash, session):
-            return None
         return Granted(token, SignedIn(account=signed_in.account, session=session))
 
     def update(self, session: Session) -> bool:

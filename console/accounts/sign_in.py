@@ -14,12 +14,12 @@ from typing import Final
 
 import structlog
 
-from console.accounts.factors import FactorStore
 from console.accounts.lockout import ACCOUNT_DELAYS, CLIENT_DELAYS, FORGET_AFTER, find_wait
 from console.accounts.models import (
     TOKEN_BYTES,
     Account,
     AccountId,
+    Credentials,
     Enrolment,
     Failures,
     SignedIn,
@@ -30,7 +30,7 @@ from console.accounts.models import (
     parse_token,
 )
 from console.accounts.passwords import Passwords, TooManyAttemptsError
-from console.accounts.ports import AccountStore, FailureStore
+from console.accounts.ports import AccountStore, FailureStore, SettingUp
 from console.accounts.recovery import RecoveryCodes
 from console.accounts.second_factor import SECRET_BYTES, find_totp_step, make_totp_secret
 from console.accounts.sessions import Granted, Sessions, Visitor
@@ -66,6 +66,7 @@ class SignIn:
     """The use cases of signing in, over the stores of one face."""
 
     accounts: AccountStore
+    setting_up: SettingUp
     failures: FailureStore
     sessions: Sessions
     passwords: Passwords
@@ -73,8 +74,6 @@ class SignIn:
     random: Callable[[int], bytes]
     recovery: RecoveryCodes | None = None
     """Codes that take the place of the app's; None where the face has none."""
-    factors: FactorStore | None = None
-    """Further ways in, which end when a link is followed; None where the face has none."""
 
     def give_password(self, *, name: str, password: str, visitor: Visitor) -> Granted | Refused:
         """First step: a name and its password open a session that waits for the code."""
@@ -90,12 +89,21 @@ class SignIn:
             _log.warning("sign_in_refused", step="password")
             return Refused(_WRONG, "name")
         self.failures.forget_failure(_client_key(visitor))
+        hashes = {stored}
         if self.passwords.needs_rehash(stored):
             with suppress(TooManyAttemptsError):  # then at the next sign-in
+                stronger = self.passwords.hash_password(password)
+                hashes.add(stronger)
                 self.accounts.replace_password_hash(
-                    usable.id, expected=stored, replacement=self.passwords.hash_password(password)
+                    usable.id, expected=stored, replacement=stronger
                 )
-        return self.sessions.open(usable, Stage.SECOND_FACTOR, visitor)
+
+        def holds() -> bool:
+            now = self.accounts.load_account(usable.id)
+            return now is not None and now.password_hash in hashes
+
+        granted = self.open_while(holds, usable, Stage.SECOND_FACTOR, visitor)
+        return granted or Refused(_WRONG, "name")
 
     def give_code(self, signed_in: SignedIn, *, code: str, visitor: Visitor) -> Granted | Refused:
         """Second step: the code of the authenticator app makes the session active."""
@@ -157,9 +165,16 @@ class SignIn:
             return None
         link = self.accounts.consume_link(hash_token(raw), at=self.clock())
         account = None if link is None else self.accounts.load_account(link.account_id)
-        if account is None or not account.is_active:
+        if link is None or account is None or not account.is_active:
             return None
-        granted = self.sessions.open(account, Stage.ENROLMENT, visitor)
+        granted = self.open_while(
+            lambda: self.accounts.load_link(link.token_hash) is not None,  # no newer one was made
+            account,
+            Stage.ENROLMENT,
+            visitor,
+        )
+        if granted is None:
+            return None
         enrolment = Enrolment(
             password_hash=None, totp_secret=make_totp_secret(self.random(SECRET_BYTES))
         )
@@ -193,6 +208,7 @@ class SignIn:
         All other sessions of the account end, and its passkeys, recovery codes and national login:
         they may be in the hands for which the link was made. So whoever follows somebody else's
         link is noticed, too: nothing of that person's works any more. This session becomes active.
+        All of it is one act: what was begun before it with an old way in is not finished after it.
         """
         enrolment = signed_in.session.enrolment
         if enrolment is None or enrolment.password_hash is None:
@@ -201,20 +217,17 @@ class SignIn:
         if step is None:
             return Refused(_WRONG_CODE, "code")
         account = signed_in.account
-        if self.factors is not None:  # first: broken off here, the link is asked for once more
-            self.factors.forget_all(account.id)
-        self.accounts.save_credentials(
-            account.id,
+        credentials = Credentials(
+            account_id=account.id,
             password_hash=enrolment.password_hash,
             totp_secret=enrolment.totp_secret,
             totp_last_step=step,
         )
-        granted = self._activate(signed_in)
-        if isinstance(granted, Refused):
-            return granted
-        for other in self.sessions.list_own(signed_in):
-            if other.token_hash != granted.signed_in.session.token_hash:
-                self.sessions.end(other)
+        granted = self.sessions.prepare(signed_in, Stage.ACTIVE, renew=True)
+        new = granted.signed_in.session
+        if not self.setting_up.set_up(credentials, old=signed_in.session.token_hash, session=new):
+            return Refused(_OVER, "code", is_over=True)
+        self.failures.clear_failures(_account_key(account.sign_in_name))
         _log.info("sign_in_set_up", account=account.id)
         return granted
 
@@ -262,12 +275,32 @@ class SignIn:
         """
         return self._refuse_or_count(None, _as_asking(visitor), field=field)
 
-    def let_in(self, account: Account, visitor: Visitor) -> Granted | Refused:
-        """Open an active session for somebody who has shown both factors otherwise."""
+    def let_in(
+        self, account: Account, visitor: Visitor, *, holds: Callable[[], bool]
+    ) -> Granted | Refused:
+        """Open an active session for somebody who has shown both factors otherwise.
+
+        ``holds`` looks once more whether what they have shown is theirs.
+        """
         self.failures.forget_failure(_client_key(visitor))
         self.failures.forget_failure(_client_key(_as_asking(visitor)))
-        begun = self.sessions.open(account, Stage.SECOND_FACTOR, visitor)
-        return self._activate(begun.signed_in)
+        begun = self.open_while(holds, account, Stage.SECOND_FACTOR, visitor)
+        return self._activate(begun.signed_in) if begun else Refused(_OVER, "name", is_over=True)
+
+    def open_while(
+        self, holds: Callable[[], bool], account: Account, stage: Stage, visitor: Visitor
+    ) -> Granted | None:
+        """Open a session, and end it again if what was shown for it does not hold any more.
+
+        A set-up ends the sessions that are kept by then; who comes with something old a moment
+        later finds here, when theirs is kept, that it is worth nothing.
+        """
+        granted = self.sessions.open(account, stage, visitor)
+        if holds():
+            return granted
+        self.sessions.end(granted.signed_in.session)
+        _log.warning("sign_in_refused", step="replaced", account=account.id)
+        return None
 
     def _activate(self, signed_in: SignedIn, *, renew: bool = True) -> Granted | Refused:
         self.failures.clear_failures(_account_key(signed_in.account.sign_in_name))

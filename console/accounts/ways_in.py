@@ -65,12 +65,16 @@ class WaysIn:
         refused = self.sign_in.count_attempt(visitor, field="passkey")
         if refused is not None:
             return refused
-        account_id = self.passkeys.find_signer(answer, place=place, browser=browser)
-        account = self._load(account_id)
-        if account is None:
+        passkey = self.passkeys.find_signer(answer, place=place, browser=browser)
+        account = self._load(passkey.account_id if passkey else None)
+        if passkey is None or account is None:
             _log.warning("sign_in_refused", step="passkey")
             return Refused(_PASSKEY_REFUSED, "passkey")
-        return self.sign_in.let_in(account, visitor)
+        return self.sign_in.let_in(
+            account,
+            visitor,
+            holds=lambda: self.store.find_passkey(passkey.credential_id) is not None,
+        )
 
     # ------------------------------------------------------------------ the national login
 
@@ -95,19 +99,32 @@ class WaysIn:
         return departure.address
 
     def return_from_national(
-        self, answer: "NationalAnswer", *, browser: str, visitor: Visitor, account: Account | None
+        self,
+        answer: "NationalAnswer",
+        *,
+        browser: str,
+        visitor: Visitor,
+        signed_in: SignedIn | None,
     ) -> Granted | Refused | Linked:
-        """Let in, or link ``account`` to, whoever the national login says this is."""
+        """Let in, or link the account of ``signed_in`` to, whoever the national login says it is.
+
+        Raises :class:`~console.accounts.models.SessionOverError`.
+        """
         refused = self.sign_in.count_attempt(visitor, field="national")
         if refused is not None:
             return refused
+        account = signed_in.account if signed_in else None
         identity = self._read_answer(answer, bound_to=_bind(browser, account))
         if identity is None:
             return Refused(_NATIONAL_FAILED, "national")
-        if account is None:
+        if signed_in is None:
             return self._let_in(identity, visitor)
-        now = self.sign_in.clock()
-        is_theirs = self.store.link_national(account.id, identity.identity_hash, at=now)
+        is_theirs = self.store.link_national(
+            signed_in.account.id,
+            identity.identity_hash,
+            at=self.sign_in.clock(),
+            by=signed_in.session.token_hash,
+        )
         return Linked() if is_theirs else Refused(_TAKEN, "national")
 
     def _read_answer(self, answer: "NationalAnswer", *, bound_to: str) -> Identity | None:
@@ -128,9 +145,14 @@ class WaysIn:
         known = self._load(self.store.find_national(identity.identity_hash))
         if known is None:
             return Refused(_NOT_LINKED, "national")
+
+        def holds() -> bool:
+            return self.store.find_national(identity.identity_hash) == known.id
+
         if identity.is_strong:
-            return self.sign_in.let_in(known, visitor)
-        return self.sign_in.sessions.open(known, Stage.SECOND_FACTOR, visitor)
+            return self.sign_in.let_in(known, visitor, holds=holds)
+        granted = self.sign_in.open_while(holds, known, Stage.SECOND_FACTOR, visitor)
+        return granted or Refused(_NOT_LINKED, "national")
 
     def _load(self, account_id: AccountId | None) -> Account | None:
         account = account_id and self.sign_in.accounts.load_account(account_id)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as DatabaseSession
 from sqlmodel import col, select
 
-from console.accounts.models import Account, AccountId, SignInLink, TokenHash
+from console.accounts.models import Account, AccountId, Credentials, SignInLink, TokenHash
 from console.storage.account_tables import AccountColumns, AccountTables, SignInLinkColumns
 from console.storage.box import Box
 from console.storage.database import Database
@@ -25,6 +25,16 @@ from console.storage.witness import Deed, Done, Witness, tell_nobody
 def has_changed(result: Any) -> bool:
     """Say whether a statement changed a row."""
     return isinstance(result, CursorResult) and result.rowcount > 0
+
+
+def lock_account(session: DatabaseSession, tables: AccountTables, account_id: AccountId) -> None:
+    """Let whoever else changes the ways in of an account wait until this transaction is over.
+
+    Ask for it before anything else: whoever asks for it after a session's row may wait for one who
+    has it and wants that row. (On SQLite one transaction writes at a time anyway.)
+    """
+    wanted = col(tables.account.account_id)
+    session.execute(select(wanted).where(wanted == account_id).with_for_update(key_share=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +113,14 @@ class SqlAccounts:
 
     def shut_out(self, account_id: AccountId) -> bool:
         """Close an account: its sessions end and its links stop. False if it was not open."""
-        with self._database.transaction() as session:
-            if not self._set_active(session, account_id, is_active=False):
-                return False
-            self._close_ways_in(session, account_id)
-            self._witness(session, Done(Deed.SHUT_OUT, account_id))
-        return True
+        return self._turn(account_id, Deed.SHUT_OUT, is_active=False)
 
     def let_in(self, account_id: AccountId) -> bool:
         """Open a closed account again; False if it was not closed.
 
         A link or session that was just being made when it was closed does not come back with it.
         """
-        with self._database.transaction() as session:
-            if not self._set_active(session, account_id, is_active=True):
-                return False
-            self._close_ways_in(session, account_id)
-            self._witness(session, Done(Deed.LET_IN, account_id))
-        return True
+        return self._turn(account_id, Deed.LET_IN, is_active=True)
 
     def replace_password_hash(
         self, account_id: AccountId, *, expected: str, replacement: str
@@ -136,21 +136,19 @@ class SqlAccounts:
                 .values(password_hash=replacement)
             )
 
-    def save_credentials(
-        self, account_id: AccountId, *, password_hash: str, totp_secret: str, totp_last_step: int
-    ) -> None:
-        """Set password and second factor together, in one transaction."""
-        with self._database.transaction() as session:
-            session.execute(
-                update(self._accounts)
-                .where(col(self._accounts.account_id) == account_id)
-                .values(
-                    password_hash=password_hash,
-                    totp_secret_sealed=self._seal(account_id, totp_secret),
-                    totp_last_step=totp_last_step,
-                )
+    def keep_credentials(self, session: DatabaseSession, credentials: Credentials) -> None:
+        """Set password and second factor together, in the transaction of a set-up."""
+        account_id = credentials.account_id
+        session.execute(
+            update(self._accounts)
+            .where(col(self._accounts.account_id) == account_id)
+            .values(
+                password_hash=credentials.password_hash,
+                totp_secret_sealed=self._seal(account_id, credentials.totp_secret),
+                totp_last_step=credentials.totp_last_step,
             )
-            self._witness(session, Done(Deed.CREDENTIALS_SET, account_id))
+        )
+        self._witness(session, Done(Deed.CREDENTIALS_SET, account_id))
 
     def forget_second_factors(self) -> Sequence[AccountId]:
         """Forget password and second factor of everybody and end all sessions; who had one.
@@ -162,6 +160,7 @@ class SqlAccounts:
                 select(self._accounts.account_id)
                 .where(col(self._accounts.totp_secret_sealed).is_not(None))
                 .order_by(col(self._accounts.sign_in_name))
+                .with_for_update(key_share=True)
             ).all()
             session.execute(delete(self._sessions))
             session.execute(
@@ -241,6 +240,16 @@ class SqlAccounts:
 
     def _select_by_name(self, folded: str) -> Any:
         return select(self._accounts).where(self._accounts.sign_in_name == folded)
+
+    def _turn(self, account_id: AccountId, deed: Deed, *, is_active: bool) -> bool:
+        def turn(session: DatabaseSession) -> bool:
+            if not self._set_active(session, account_id, is_active=is_active):
+                return False
+            self._close_ways_in(session, account_id)
+            self._witness(session, Done(deed, account_id))
+            return True
+
+        return self._database.transact(turn)
 
     def _set_active(
         self, session: DatabaseSession, account_id: AccountId, *, is_active: bool

@@ -3,13 +3,20 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    OperationalError,
+)
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
@@ -20,6 +27,9 @@ _RESTS_SECONDS = 1.0
 _RESTED_SINCE = "rested since"
 #: Statements that the driver keeps prepared on a connection: more than a node has.
 _PREPARED = 400
+_TRANSACTION_TRIES = 4
+
+_T = TypeVar("_T")
 
 
 class UnkeepableValueError(Exception):
@@ -88,6 +98,22 @@ class Database:
                 session.rollback()
                 raise
             session.commit()
+
+    def transact(self, work: Callable[[Session], _T], *, durable: bool = True) -> _T:
+        """Run ``work`` in one transaction; run it again if another transaction was in its way.
+
+        Two that meet (one key submitted twice at once, a receipt that comes while a hand-over is
+        recorded) are told apart by the database's constraints and locks: the loser looks again and
+        finds what the winner did.
+        """
+        for tries_left in reversed(range(_TRANSACTION_TRIES)):
+            try:
+                with self.transaction(durable=durable) as session:
+                    return work(session)
+            except (IntegrityError, OperationalError, StaleDataError):
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

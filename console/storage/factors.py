@@ -10,8 +10,9 @@ from sqlmodel import Session as DatabaseSession
 from sqlmodel import col, func, select
 
 from console.accounts.factors import Ceremony, FactorDeed, Passkey, Purpose
-from console.accounts.models import AccountId
-from console.storage.accounts import has_changed
+from console.accounts.models import AccountId, SessionOverError, Stage, TokenHash
+from console.storage.account_tables import AccountTables
+from console.storage.accounts import has_changed, lock_account
 from console.storage.box import Box
 from console.storage.database import Database
 from console.storage.factor_tables import FactorTables, PasskeyColumns
@@ -30,10 +31,12 @@ class SqlFactors:
 
     database: Database
     tables: FactorTables
+    #: Of the sessions that ask.
+    accounts: AccountTables
     box: Box
     witness: FactorWitness = tell_nobody
 
-    def add_passkey(self, passkey: Passkey) -> bool:
+    def add_passkey(self, passkey: Passkey, *, by: TokenHash) -> bool:
         """Keep a new passkey; False if it is known already, to whomever."""
         row = self.tables.passkey(
             passkey_id=passkey.passkey_id,
@@ -46,6 +49,7 @@ class SqlFactors:
         )
         try:
             with self.database.transaction() as session:
+                self._require_active(session, passkey.account_id, by)
                 session.add(row)
                 session.flush()
                 self.witness(session, FactorDeed.PASSKEY_ADDED, passkey.account_id)
@@ -102,11 +106,12 @@ class SqlFactors:
         return gone
 
     def replace_recovery_codes(
-        self, account_id: AccountId, hashes: Sequence[str], *, at: datetime
+        self, account_id: AccountId, hashes: Sequence[str], *, at: datetime, by: TokenHash
     ) -> None:
         """Put new recovery codes, by their hashes, in the place of all earlier ones."""
         table = self.tables.recovery_code
         with self.database.transaction() as session:
+            self._require_active(session, account_id, by)
             session.execute(delete(table).where(col(table.account_id) == account_id))
             for code_hash in hashes:
                 session.add(table(code_hash=code_hash, account_id=account_id, created_at=at))
@@ -142,11 +147,14 @@ class SqlFactors:
                 .where(table.account_id == account_id, col(table.used_at).is_(None))
             ).one()
 
-    def link_national(self, account_id: AccountId, identity_hash: str, *, at: datetime) -> bool:
+    def link_national(
+        self, account_id: AccountId, identity_hash: str, *, at: datetime, by: TokenHash
+    ) -> bool:
         """Link an account to a national identity; False if that is somebody else's."""
         table = self.tables.national_login
         try:
             with self.database.transaction() as session:
+                self._require_active(session, account_id, by)
                 session.execute(delete(table).where(col(table.account_id) == account_id))
                 session.add(table(account_id=account_id, identity_hash=identity_hash, linked_at=at))
                 session.flush()
@@ -180,18 +188,26 @@ class SqlFactors:
         with self.database.reading() as session:
             return session.get(self.tables.national_login, account_id) is not None
 
-    def forget_all(self, account_id: AccountId) -> None:
-        """Forget somebody's passkeys, recovery codes and national login, in one transaction."""
+    def forget_all(self, session: DatabaseSession, account_id: AccountId) -> None:
+        """Forget somebody's passkeys, recovery codes and national login, in a set-up."""
         deeds = (
             (self.tables.passkey, FactorDeed.PASSKEY_REMOVED),
             (self.tables.recovery_code, FactorDeed.RECOVERY_CODES_FORGOTTEN),
             (self.tables.national_login, FactorDeed.NATIONAL_LOGIN_UNLINKED),
         )
-        with self.database.transaction() as session:
-            for table, deed in deeds:
-                gone = session.execute(delete(table).where(col(table.account_id) == account_id))
-                if has_changed(gone):
-                    self.witness(session, deed, account_id)
+        for table, deed in deeds:
+            gone = session.execute(delete(table).where(col(table.account_id) == account_id))
+            if has_changed(gone):
+                self.witness(session, deed, account_id)
+
+    def _require_active(
+        self, session: DatabaseSession, account_id: AccountId, by: TokenHash
+    ) -> None:
+        """Raise ``SessionOverError`` unless this session of theirs is active, until the end."""
+        lock_account(session, self.accounts, account_id)
+        row = session.get(self.accounts.session, by)
+        if row is None or row.account_id != account_id or row.stage != Stage.ACTIVE:
+            raise SessionOverError
 
     def begin_ceremony(self, ceremony: Ceremony, *, now: datetime) -> None:
         """Keep a ceremony in the place of one of the same name; what is over is cleared away."""

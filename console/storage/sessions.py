@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from console.accounts.models import AccountId, Enrolment, Failures, Session, Stage, TokenHash
 from console.storage.account_tables import FailureColumns, SessionColumns
-from console.storage.accounts import AccountStorage, has_changed
+from console.storage.accounts import AccountStorage, has_changed, lock_account
 from console.storage.database import Database
 from console.storage.witness import Deed, Done
 
@@ -25,6 +25,7 @@ class SqlSessions:
 
     def __init__(self, storage: AccountStorage) -> None:
         self._database = storage.database
+        self._tables = storage.tables
         self._table = storage.tables.session
         self._box = storage.box
         self._witness = storage.witness
@@ -54,15 +55,23 @@ class SqlSessions:
 
     def replace_session(self, old: TokenHash, session: Session) -> bool:
         """Put ``session`` in the place of ``old``; False, and nothing done, if ``old`` is gone."""
-        with self._database.transaction() as transaction:
-            row = transaction.get(self._table, old)
-            if row is None or not self._delete(transaction, old):
-                return False
-            transaction.add(self._row(session))
-            if _is_full_sign_in(row, session):
-                transaction.flush()
-                self._witness(transaction, Done(Deed.SIGNED_IN, session.account_id))
-            return True
+
+        def step(transaction: DatabaseSession) -> bool:
+            lock_account(transaction, self._tables, session.account_id)
+            return self.put_in_place(transaction, old, session)
+
+        return self._database.transact(step)
+
+    def put_in_place(self, transaction: DatabaseSession, old: TokenHash, session: Session) -> bool:
+        """Replace a session in a transaction that has locked the account; False if it is gone."""
+        row = transaction.get(self._table, old)
+        if row is None or not self._delete(transaction, old):
+            return False
+        transaction.add(self._row(session))
+        if _is_full_sign_in(row, session):
+            transaction.flush()
+            self._witness(transaction, Done(Deed.SIGNED_IN, session.account_id))
+        return True
 
     def touch_session(self, token_hash: TokenHash, *, seen_at: datetime) -> None:
         """Note the person's last act, if the session is still there."""
@@ -109,13 +118,29 @@ class SqlSessions:
 
     def delete_sessions(self, account_id: AccountId) -> None:
         """End all sessions of an account."""
-        with self._database.transaction() as transaction:
-            rows = transaction.exec(
-                select(self._table).where(self._table.account_id == account_id)
-            ).all()
-            ended = [row for row in rows if self._delete(transaction, TokenHash(row.token_hash))]
-            for row in ended:  # all gone first: a witness may make others wait, who hold a row
-                self._tell_end(transaction, row)
+
+        def end(transaction: DatabaseSession) -> None:
+            lock_account(transaction, self._tables, account_id)
+            self.end_all(transaction, account_id)
+
+        self._database.transact(end)
+
+    def end_all(
+        self,
+        transaction: DatabaseSession,
+        account_id: AccountId,
+        *,
+        but: TokenHash | None = None,
+    ) -> None:
+        """End all sessions, ``but`` one, in a transaction that has locked the account."""
+        rows = transaction.exec(
+            select(self._table).where(
+                self._table.account_id == account_id, self._table.token_hash != but
+            )
+        ).all()
+        ended = [row for row in rows if self._delete(transaction, TokenHash(row.token_hash))]
+        for row in ended:  # all gone first: a witness may make others wait, who hold a row
+            self._tell_end(transaction, row)
 
     def _delete(self, transaction: DatabaseSession, token_hash: TokenHash) -> bool:
         # A statement of its own, past the session's memory: of two that race one deletes.

@@ -73,6 +73,7 @@ def build_console(
         wiring=Wiring(
             accounts=context.open_accounts(),
             sessions=context.open_sessions(),
+            setting_up=context.open_setting_up(),
             failures=context.open_failures(),
             catalogues=catalogues or load_catalogues(),
             passwords=Passwords(hasher),

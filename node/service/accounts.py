@@ -7,13 +7,15 @@ from sqlmodel import Session
 from console.accounts.factors import FactorDeed
 from console.accounts.models import AccountId
 from console.storage.factors import SqlFactors
+from console.storage.setting_up import SqlSettingUp
 from console.storage.witness import Done, Witness
 from node.domain.access import Principal
 from node.domain.audit import Act
 from node.service.audit import lock_chain, record
 from node.service.context import NodeContext
 from node.service.second_word import note_deed
-from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions
+from node.store.account_tables import ACCOUNT_TABLES
+from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions, open_storage
 from node.store.factor_tables import FACTOR_TABLES
 
 Also = Callable[[Session, Done], None]
@@ -57,8 +59,17 @@ def open_factors(context: NodeContext) -> SqlFactors:
     return SqlFactors(
         database=context.database,
         tables=FACTOR_TABLES,
+        accounts=ACCOUNT_TABLES,
         box=KeyStoreBox(context.keys),
         witness=witness,
+    )
+
+
+def open_setting_up(context: NodeContext) -> SqlSettingUp:
+    """Return what lets a set-up count."""
+    return SqlSettingUp(
+        storage=open_storage(context.database, context.keys, witness_for(context)),
+        factors=open_factors(context),
     )
 
 

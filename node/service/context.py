@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session
 
 from console.i18n import Message, msg
@@ -87,7 +85,6 @@ class DeliveryRules:
 
 
 _T = TypeVar("_T")
-_TRANSACTION_TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +121,8 @@ class NodeContext:
         return self.blob_store
 
     def transact(self, work: Callable[[Session], _T], *, durable: bool = True) -> _T:
-        """Run ``work`` in one transaction; run it again if another transaction was in its way.
+        """Run ``work`` in one transaction, as :meth:`Database.transact` does.
 
         ``durable``: whether it has to survive a power cut (see :meth:`Database.transaction`).
-
-        Two that meet (one key submitted twice at once, a receipt that comes while a hand-over is
-        recorded) are told apart by the database's constraints and locks: the loser looks again and
-        finds what the winner did.
         """
-        for tries_left in reversed(range(_TRANSACTION_TRIES)):
-            try:
-                with self.database.transaction(durable=durable) as session:
-                    return work(session)
-            except (IntegrityError, OperationalError, StaleDataError):
-                if not tries_left:
-                    raise
-        raise AssertionError("unreachable: the last try returns or raises")
+        return self.database.transact(work, durable=durable)

@@ -107,6 +107,8 @@ def note_deed(context: NodeContext, session: Session, done: Done, *, who: Princi
     """
     if done.deed not in {*_EVENTS, Deed.LINK_MADE, Deed.CREDENTIALS_SET}:
         return
+    if done.deed is Deed.CREDENTIALS_SET and not _load_held(session):
+        lock_chain(context, session)  # of two who come first at once the second finds the first
     row = session.get(ClearanceRow, str(done.account_id), with_for_update=True)
     if row is None:
         return
@@ -157,6 +159,13 @@ def list_waiting(context: NodeContext, *, who: Principal) -> list[Waiting]:
         if _may_decide(row, theirs := hands.get(row.account_id, []), held, who)
         and (row.asked_at is None or row.asked_at > limit)
     ]
+
+
+def load_access(context: NodeContext, account_id: str) -> Access:
+    """Say how somebody's own access stands; who was never given any has nothing to wait for."""
+    with context.database.reading() as session:
+        row = session.get(ClearanceRow, account_id)
+    return Access.CONFIRMED if row is None else Access(row.access)
 
 
 def handle_confirm_locally(context: NodeContext, account_id: str, *, who: Principal) -> None:

@@ -23,7 +23,8 @@ class KeyStoreBox:
         return self._keys.decrypt(sealed, wrapped_key=None, context=context)
 
 
-def _open(database: Database, keys: KeyStore, witness: Witness) -> AccountStorage:
+def open_storage(database: Database, keys: KeyStore, witness: Witness) -> AccountStorage:
+    """Return what the stores of sign-in stand on."""
     return AccountStorage(
         database=database, tables=ACCOUNT_TABLES, box=KeyStoreBox(keys), witness=witness
     )
@@ -35,7 +36,7 @@ class SqlAccounts(accounts.SqlAccounts):
     def __init__(
         self, database: Database, keys: KeyStore, *, witness: Witness = tell_nobody
     ) -> None:
-        super().__init__(_open(database, keys, witness))
+        super().__init__(open_storage(database, keys, witness))
 
 
 class SqlSessions(sessions.SqlSessions):
@@ -44,7 +45,7 @@ class SqlSessions(sessions.SqlSessions):
     def __init__(
         self, database: Database, keys: KeyStore, *, witness: Witness = tell_nobody
     ) -> None:
-        super().__init__(_open(database, keys, witness))
+        super().__init__(open_storage(database, keys, witness))
 
 
 class SqlFailures(sessions.SqlFailures):

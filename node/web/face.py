@@ -20,7 +20,7 @@ from contact_registry.errors import RegistryUnavailableError
 from contact_registry.founding import FOUNDING_PARTICIPANTS, FOUNDING_TIME_ZONES
 from directory_pages.templating import DIRECTORY_BODIES, DIRECTORY_STATIC, DIRECTORY_TEMPLATES
 from node.domain.access import Permission, Principal
-from node.service.accounts import open_accounts, open_factors, open_sessions
+from node.service.accounts import open_accounts, open_factors, open_sessions, open_setting_up
 from node.service.approvals import count_to_approve
 from node.service.attention import count_waiting
 from node.service.context import NodeContext
@@ -97,6 +97,7 @@ def build_console(  # noqa: PLR0913 - what a console is put together from, each 
         wiring=Wiring(
             accounts=open_accounts(context),
             sessions=open_sessions(context),
+            setting_up=open_setting_up(context),
             failures=SqlFailures(context.database),
             factors=open_factors(context),
             national=national,

@@ -13,13 +13,14 @@ from console.accounts.models import SignedIn
 from console.guard import ActiveSession
 from console.i18n import msg
 from node.domain.access import Permission, Principal
+from node.domain.standing import Access
 from node.domain.states import DECIDABLE
 from node.service.attention import count_received_since, list_sent_troubles
 from node.service.context import NotFoundError
 from node.service.permitting import ForbiddenError
 from node.service.reading import PAGE, Item, list_items
 from node.service.records import IN, OUT
-from node.service.second_word import list_waiting
+from node.service.second_word import list_waiting, load_access
 from node.service.unasked_access import list_unasked
 from node.service.work.listing import Place, list_lines
 from node.web.alerts import describe_alerts
@@ -83,7 +84,8 @@ def create_inbox_router(site: Site) -> APIRouter:
         if _has_items(site.principal(who)):
             return _show_items(site, request, who, after=after)
         if may(who, Permission.READ_CASES):  # by their role, and not confirmed yet
-            return site.page(request, "access_waits.html")
+            access = load_access(site.context, who.account.id)
+            return site.page(request, "access_waits.html", is_refused=access is Access.REFUSED)
         return go_to(_find_home(who.account.roles))
 
     @router.get("/mine")

@@ -22,7 +22,12 @@ from console.face import ConsoleSettings, Face, NavigationItem
 from console.guard import ActiveSession, require_roles
 from console.i18n import Catalogues, msg
 from console.storage.database import UnkeepableValueError
-from tests.support.console_stores import MemoryAccounts, MemoryFailures, MemorySessions
+from tests.support.console_stores import (
+    MemoryAccounts,
+    MemoryFailures,
+    MemorySessions,
+    MemorySettingUp,
+)
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 PASSWORD = "lantern orchard pebble violin"
@@ -127,6 +132,7 @@ def build_sample(
         wiring=Wiring(
             accounts=accounts,
             sessions=sessions,
+            setting_up=MemorySettingUp(accounts, sessions),
             failures=failures,
             catalogues=catalogues or Catalogues({}),
             passwords=passwords,

@@ -11,12 +11,13 @@ from typing_extensions import override
 from console.accounts.models import (
     Account,
     AccountId,
+    Credentials,
     Failures,
     Session,
     SignInLink,
     TokenHash,
 )
-from console.accounts.ports import AccountStore, FailureStore, SessionStore
+from console.accounts.ports import AccountStore, FailureStore, SessionStore, SettingUp
 
 
 class MemoryAccounts(AccountStore):
@@ -47,18 +48,6 @@ class MemoryAccounts(AccountStore):
             account = self.accounts[account_id]
             if account.password_hash == expected:
                 self.accounts[account_id] = replace(account, password_hash=replacement)
-
-    @override
-    def save_credentials(
-        self, account_id: AccountId, *, password_hash: str, totp_secret: str, totp_last_step: int
-    ) -> None:
-        with self._lock:
-            self.accounts[account_id] = replace(
-                self.accounts[account_id],
-                password_hash=password_hash,
-                totp_secret=totp_secret,
-                totp_last_step=totp_last_step,
-            )
 
     @override
     def advance_totp_step(self, account_id: AccountId, step: int) -> bool:
@@ -159,6 +148,28 @@ class MemorySessions(SessionStore):
     def delete_sessions(self, account_id: AccountId) -> None:
         with self._lock:
             self.sessions = {h: s for h, s in self.sessions.items() if s.account_id != account_id}
+
+
+class MemorySettingUp(SettingUp):
+    """A set-up over the dictionaries."""
+
+    def __init__(self, accounts: MemoryAccounts, sessions: MemorySessions) -> None:
+        self._accounts, self._sessions = accounts, sessions
+
+    @override
+    def set_up(self, credentials: Credentials, *, old: TokenHash, session: Session) -> bool:
+        if not self._sessions.replace_session(old, session):
+            return False
+        account_id = credentials.account_id
+        self._accounts.accounts[account_id] = replace(
+            self._accounts.accounts[account_id],
+            password_hash=credentials.password_hash,
+            totp_secret=credentials.totp_secret,
+            totp_last_step=credentials.totp_last_step,
+        )
+        self._sessions.delete_sessions(account_id)
+        self._sessions.add_session(session)
+        return True
 
 
 class MemoryFailures(FailureStore):

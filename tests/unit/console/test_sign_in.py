@@ -10,7 +10,16 @@ from argon2 import PasswordHasher
 from typing_extensions import override
 
 from console.accounts.lockout import ACCOUNT_DELAYS, CLIENT_DELAYS, FORGET_AFTER, find_wait
-from console.accounts.models import STAGES, AccountId, Failures, Stage, hash_token, parse_token
+from console.accounts.models import (
+    STAGES,
+    AccountId,
+    Failures,
+    Session,
+    SignInLink,
+    Stage,
+    hash_token,
+    parse_token,
+)
 from console.accounts.passwords import ARGON2ID, Passwords
 from console.accounts.second_factor import (
     build_totp_uri,
@@ -333,6 +342,52 @@ def test_setting_up_says_which_field_is_wrong(
     early = sign_in.confirm_enrolment(granted.signed_in, code="000000")
     assert isinstance(early, Refused)
     assert early.is_over
+
+
+def test_what_is_replaced_while_it_is_shown_opens_nothing(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A set-up, or a newer link, that comes between the look and the session: it is ended again."""
+    sign_in, keep = sample.console.sign_in, sample.sessions.add_session
+    link = sign_in.create_link(OFFICER)
+
+    def keep_late(session: Session) -> None:
+        account = sample.accounts.accounts[OFFICER]
+        sample.accounts.accounts[OFFICER] = replace(account, password_hash="another")
+        sample.accounts.links.clear()
+        keep(session)
+
+    monkeypatch.setattr(sample.sessions, "add_session", keep_late)
+    outcome = sign_in.give_password(name="officer", password=PASSWORD, visitor=HERE)
+    assert isinstance(outcome, Refused)
+    sample.accounts.links[hash_token(parse_token(link) or b"")] = SignInLink(
+        token_hash=hash_token(parse_token(link) or b""),
+        account_id=OFFICER,
+        expires_at=sample.clock() + timedelta(hours=1),
+    )
+    assert sign_in.follow_link(link, HERE) is None
+    account = sample.accounts.accounts[OFFICER]
+    assert isinstance(sign_in.let_in(account, HERE, holds=lambda: False), Refused)
+    assert sample.sessions.sessions == {}
+    assert isinstance(sign_in.let_in(account, HERE, holds=lambda: True), Granted)
+
+
+def test_a_set_up_whose_session_ended_is_over(sample: Sample) -> None:
+    """Whoever typed the code when a newer link had ended their session sets nothing up."""
+    sign_in = sample.console.sign_in
+    granted = sign_in.follow_link(sign_in.create_link(OFFICER), HERE)
+    assert granted is not None
+    words = "window copper basil train"
+    chosen = sign_in.choose_password(granted.signed_in, password=words, again=words)
+    assert isinstance(chosen, Granted)
+    sample.console.sessions.end_all(OFFICER)
+    enrolment = chosen.signed_in.session.enrolment
+    assert enrolment is not None
+    code = totp_code(sample.clock(), enrolment.totp_secret)
+    outcome = sign_in.confirm_enrolment(chosen.signed_in, code=code)
+    assert isinstance(outcome, Refused)
+    assert outcome.is_over
+    assert isinstance(enter(sample), Granted)
 
 
 def test_an_idle_session_locks_and_the_password_opens_it(sample: Sample) -> None:

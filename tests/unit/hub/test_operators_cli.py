@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hub.cli import app
 from hub.opening import open_records
 from hub.operators.service import find_operator_by_name
 from hub.settings import HubSettings
+from tests.support.setting_up import set_up_account
 
 COMMANDS = (
     "migrate", "add-operator", "sign-in-link", "operators", "set-roles", "shut-out", "let-in",
@@ -161,9 +163,8 @@ def give_second_factor(name: str) -> None:
     """Set up an operator as the pages would."""
     records = open_records(HubSettings())
     account = find_operator_by_name(records, name)
-    records.open_accounts().save_credentials(
-        account.id, password_hash="hash", totp_secret="JBSWY3DPEHPK3PXP", totp_last_step=1
-    )
+    now = datetime.now(UTC)
+    set_up_account(records.open_setting_up(), records.open_sessions(), account.id, at=now)
     records.database.close()
 
 

@@ -37,8 +37,9 @@ from hub.operators.service import (
 )
 from hub.store.list_tables import ListRow
 from hub.store.migrating import migrate
-from tests.support.console_face import NOON, SECRET, CountedBytes, SetClock
+from tests.support.console_face import NOON, CountedBytes, SetClock
 from tests.support.hub_console import open_hub_database
+from tests.support.setting_up import SECRET, set_up_account
 
 CHIEF = "local:chief"
 
@@ -95,7 +96,7 @@ def test_the_life_of_an_account(records: HubRecords) -> None:
     assert token is not None
     accounts, sessions = records.open_accounts(), records.open_sessions()
     assert accounts.consume_link(hash_token(token), at=NOON) is not None
-    accounts.save_credentials(account, password_hash="h", totp_secret=SECRET, totp_last_step=4)
+    set_up_account(records.open_setting_up(), sessions, account, at=NOON)
     handle_set_roles(records, account, actor=CHIEF, roles=[Role.OBSERVER])
     sessions.add_session(make_session(account, 1))
     handle_shut_out(records, account, actor=CHIEF)
@@ -205,8 +206,8 @@ def test_forgetting_ends_everything_that_stood_on_the_key(records: HubRecords) -
     """Passwords, second factors, sessions and sealed lists are gone; whose they were is named."""
     chief = add(records, "chief", Role.HUB_ADMIN)
     add(records, "new", Role.OBSERVER)
-    accounts, sessions = records.open_accounts(), records.open_sessions()
-    accounts.save_credentials(chief, password_hash="h", totp_secret=SECRET, totp_last_step=4)
+    sessions = records.open_sessions()
+    set_up_account(records.open_setting_up(), sessions, chief, at=NOON)
     sessions.add_session(make_session(chief, 1))
     with records.database.transaction() as session:
         session.add(

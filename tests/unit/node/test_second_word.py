@@ -1,8 +1,10 @@
 """Access to content waits for a second person: when, for whose word, and how it ends."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
+from threading import Barrier
 
 import pytest
 from sqlmodel import select
@@ -10,7 +12,7 @@ from sqlmodel import select
 from console.accounts.models import AccountId, hash_token, parse_token
 from node.domain.access import ABOUT_CONTENT, Permission, Principal
 from node.domain.standing import STEPS, WAITS_FOR, Access, AccessEvent, AccessStepError, step
-from node.service.accounts import open_accounts
+from node.service.accounts import open_accounts, open_sessions, open_setting_up
 from node.service.audit import list_audit
 from node.service.context import NodeContext, NotFoundError, StaleError
 from node.service.people import (
@@ -40,6 +42,7 @@ from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 from tests.support.node import FakeClock, Network, make_network
 from tests.support.people import LOCAL, acting
+from tests.support.setting_up import set_up_account
 
 ADMIN = acting("chief", Role.NODE_ADMIN)
 
@@ -79,14 +82,19 @@ def _add(al: NodeContext, name: str, standing: Standing, who: Principal = ADMIN)
 
 def _follow(al: NodeContext, name: str, who: Principal = ADMIN) -> None:
     """Follow a link of the administrator's, and set password and second factor."""
+    _finish(al, _begin(al, name, who))
+
+
+def _begin(al: NodeContext, name: str, who: Principal = ADMIN) -> AccountId:
     token = parse_token(handle_make_sign_in_link(al, name, who=who))
     assert token is not None
-    store = open_accounts(al)
-    link = store.consume_link(hash_token(token), at=al.clock())
+    link = open_accounts(al).consume_link(hash_token(token), at=al.clock())
     assert link is not None
-    store.save_credentials(
-        link.account_id, password_hash="a hash", totp_secret="JBSWY3DP", totp_last_step=0
-    )
+    return link.account_id
+
+
+def _finish(al: NodeContext, account_id: AccountId) -> None:
+    set_up_account(open_setting_up(al), open_sessions(al), account_id, at=al.clock())
 
 
 def _who(al: NodeContext, account_id: str) -> Principal:
@@ -213,14 +221,29 @@ def test_the_word_between_a_link_and_its_set_up_is_spent(al: NodeContext) -> Non
     """The administrator follows the link up to the password, lets a colleague confirm, goes on."""
     colleague = _who(al, _set_up(al, "whole", _standing(*Channel)))
     fresh = _add(al, "fresh", _standing(Channel.POLICE))
-    token = parse_token(handle_make_sign_in_link(al, "fresh", who=ADMIN))
-    assert token is not None
-    assert open_accounts(al).consume_link(hash_token(token), at=al.clock()) is not None
+    _begin(al, "fresh")
     handle_confirm(al, fresh, who=colleague, row_version=_version(al, fresh))
-    open_accounts(al).save_credentials(
-        fresh, password_hash="a hash", totp_secret="JBSWY3DP", totp_last_step=0
-    )
+    _finish(al, fresh)
     assert not _reads(al, fresh)
+
+
+def test_of_two_who_are_the_first_at_once_one_is(al: NodeContext) -> None:
+    """Two set-ups of the machine's making meet: one counts, the other waits for that one's word."""
+    pair = [_add(al, name, _standing(*Channel), LOCAL) for name in ("one", "two")]
+    for name in ("one", "two"):
+        _begin(al, name, LOCAL)
+    start = Barrier(2)
+
+    def set_up(account_id: AccountId) -> None:
+        start.wait(30)
+        _finish(al, account_id)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(set_up, pair))
+    assert sorted(_reads(al, each) for each in pair) == [False, True]
+    first, second = sorted(pair, key=lambda each: not _reads(al, each))
+    handle_confirm(al, second, who=_who(al, first), row_version=_version(al, second))
+    assert _reads(al, second)
 
 
 def test_what_takes_the_place_of_somebody_waits(al: NodeContext) -> None:

@@ -115,14 +115,6 @@ def test_a_stronger_hash_replaces_only_the_one_it_was_made_from(accounts: SqlAcc
     assert accounts.load_account(PERSON.id).password_hash == "x"  # type: ignore[union-attr]  # it exists
 
 
-def test_credentials_change_together(accounts: SqlAccounts) -> None:
-    """Password, secret, and the last step used are set at once."""
-    accounts.save_credentials(PERSON.id, password_hash="h", totp_secret="OTHER", totp_last_step=77)
-    found = accounts.load_account(PERSON.id)
-    assert found is not None
-    assert (found.password_hash, found.totp_secret, found.totp_last_step) == ("h", "OTHER", 77)
-
-
 def test_a_code_is_used_once_even_by_many_at_a_time(accounts: SqlAccounts) -> None:
     """Of ten requests with one code a single one gets in; an older code never does."""
     with ThreadPoolExecutor(10) as pool:

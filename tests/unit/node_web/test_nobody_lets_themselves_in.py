@@ -15,6 +15,7 @@ from sqlmodel import Session
 from console.accounts.models import AccountId
 from node.api.app import create_api
 from node.domain.notices import Letter
+from node.domain.standing import Access
 from node.service.composing import handle_send
 from node.service.context import NodeContext
 from node.service.followers import follow_all
@@ -228,6 +229,18 @@ async def test_a_door_leads_to_nothing(scene: Scene, chief: PageReader, door: Do
         reading = await stack.enter_async_context(scene.program(name, TokenScope.READING))
         refused = await reading.get(f"/messages/{scene.known['message_id']}")
         assert refused.status_code == httpx.codes.FORBIDDEN
+
+
+async def test_who_was_refused_is_told_whom_to_ask(scene: Scene) -> None:
+    """Their colleagues have had their say: only the administrator helps, by giving it anew."""
+    add_person(scene.site.context, "refused", Role.FOCAL_POINT)
+    with scene.site.context.database.transaction() as session:
+        session.get_one(ClearanceRow, scene.find("refused")).access = Access.REFUSED
+    async with PageReader(scene.site) as reader:
+        await reader.sign_in("refused")
+        text = (await reader.open("/")).text
+    assert "Your access was not confirmed. Ask your administrator to give it to you anew." in text
+    assert "A colleague who may read the same" not in text
 
 
 async def test_a_colleague_finds_who_waits_and_confirms(scene: Scene, chief: PageReader) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from console.accounts.factors import Passkey
-from node.service.accounts import open_factors
+from console.accounts.models import Stage
+from node.service.accounts import open_factors, open_sessions
 from node.service.audit import list_audit
 from node.service.context import NotFoundError
 from node.service.people import (
@@ -21,6 +22,7 @@ from protocol.policy.facts import Role
 from tests.support.console_face import totp_code
 from tests.support.node_console import PageReader, Pair
 from tests.support.people import LOCAL, acting
+from tests.support.setting_up import open_session
 
 
 def _new(name: str, shown: str, *roles: str) -> NewPerson:
@@ -80,6 +82,7 @@ async def test_a_new_person_comes_in_by_the_link(pair: Pair) -> None:
     context = pair.al.context
     account = handle_add_account(context, _new("fresh", "New person", Role.FOCAL_POINT), who=LOCAL)
     store, now = open_factors(context), context.clock()
+    by = open_session(open_sessions(context), account, at=now, stage=Stage.ACTIVE).token_hash
     store.add_passkey(
         Passkey(
             credential_id=b"lost",
@@ -88,10 +91,11 @@ async def test_a_new_person_comes_in_by_the_link(pair: Pair) -> None:
             sign_count=0,
             label="lost phone",
             created_at=now,
-        )
+        ),
+        by=by,
     )
-    store.replace_recovery_codes(account, ["0" * 64], at=now)
-    store.link_national(account, "1" * 64, at=now)
+    store.replace_recovery_codes(account, ["0" * 64], at=now, by=by)
+    store.link_national(account, "1" * 64, at=now, by=by)
     token = handle_make_sign_in_link(context, "fresh", timedelta(hours=1), who=LOCAL)
     async with PageReader(pair.al) as reader:
         await reader.open(f"{LINK_PATH}{token}")

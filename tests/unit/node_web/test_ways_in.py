@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from console.accounts.national import NationalLogin, NationalLoginSettings
+from console.accounts.national import Identity, NationalLogin, NationalLoginSettings
+from node.service.accounts import open_factors, open_sessions
 from node.service.audit import list_audit
 from node.service.people import handle_shut_out, list_people
 from protocol.policy.facts import Role
@@ -179,3 +181,24 @@ async def test_who_is_shut_out_does_not_come_back_by_the_national_login(
         await reader.open("/sign-in")
         assert "No account here is linked" in (await _visit(reader)).text
     assert provider.keys_asked == 1
+
+
+async def test_a_link_that_a_set_up_overtakes_is_not_made(
+    site: NodeSite, provider: NationalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was away at the national login when the session ended comes back to signing in."""
+    people = list_people(site.context, who=LOCAL)
+    officer = next(p.account.id for p in people if p.account.sign_in_name == "officer")
+    arrive = NationalLogin.arrive
+
+    def arrive_late(self: NationalLogin, **given: Any) -> Identity:
+        open_sessions(site.context).delete_sessions(officer)
+        return arrive(self, **given)
+
+    monkeypatch.setattr(NationalLogin, "arrive", arrive_late)
+    async with PageReader(site) as reader:
+        await reader.sign_in()
+        await _link(reader)
+        assert reader.path == "/sign-in"
+    assert provider.keys_asked == 1
+    assert not open_factors(site.context).is_linked(officer)
