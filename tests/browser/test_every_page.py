@@ -258,6 +258,8 @@ def test_the_way_in_lets_everybody_in(visit: Visit, world: PageWorld) -> None:
         clock.advance(seconds=31)
         page.fill("#code", totp_code(clock()))
         page.click("main form[action='/sign-in/code'] button")
+        page.wait_for_selector("#hide-screen button")
+        page.wait_for_load_state()
         stops = walk_with_tab(page)
         assert [stop["text"] for stop in stops[:2]] == ["Skip to the content", "Hide screen"]
         page.emulate_media(media="print")
