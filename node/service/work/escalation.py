@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 #: Items of one transaction: few, because SQLite has one writer at a time and sending needs it.
 AT_ONCE: Final = 64
 _PUT_OFF: Final = timedelta(minutes=5)
+#: Two processes read their clocks at different moments, and what one has just told lies ahead of
+#: the other's: that is no clock that was set back.
+_BESIDE: Final = timedelta(minutes=1)
 #: Whatever nobody was told of for so long, the ladders would have told somebody of it by then.
 _FIRST_TOLD_WITHIN: Final = timedelta(minutes=15)
 _TOLD_AGAIN_WITHIN: Final = timedelta(hours=25)
@@ -95,8 +98,8 @@ def hurry_where_clock_was_set_back(context: NodeContext) -> bool:
         col(WorkItemRow.state).in_(sorted(UNDONE))
         & (col(WorkItemRow.look_at) > now)
         & or_(
-            col(WorkItemRow.look_at) > now + LONGEST_LOOK,
-            col(WorkItemRow.told_at) > now,
+            col(WorkItemRow.look_at) > now + LONGEST_LOOK + _BESIDE,
+            col(WorkItemRow.told_at) > now + _BESIDE,
         )
     )
     with context.database.reading() as session:

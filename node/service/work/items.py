@@ -1,12 +1,13 @@
 """Items: made once for what they are about, moved by the table, seen by whom they concern."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, literal
 from sqlmodel import Session, and_, col, false, or_, select, true
+from sqlmodel.sql.expression import SelectOfScalar
 
 from console.i18n import msg
 from console.storage.columns import Moment
@@ -75,6 +76,15 @@ def open_item(context: NodeContext, session: Session, new: NewItem) -> WorkItemR
         if row.state == ItemState.DONE and new.kind not in SETTLED_BY_HAND:
             move_item(session, row, ItemAct.REOPEN, at=now, actor=SYSTEM_ACTOR)
         return row
+    return make_item(context, session, new)
+
+
+def make_item(context: NodeContext, session: Session, new: NewItem) -> WorkItemRow:
+    """Make an item that there was not, and that nobody else has touched when this returns.
+
+    Raises ``IntegrityError`` where another process has made it meanwhile: whoever looked whether it
+    is there looks again, in a new transaction, and leaves alone what has happened to it since.
+    """
     row = WorkItemRow(**_describe(context, new))
     session.add(row)
     session.flush()
@@ -126,13 +136,41 @@ def find_item(
 ) -> WorkItemRow | None:
     """Return the item of this kind about this."""
     statement = select(WorkItemRow).where(WorkItemRow.kind == kind, WorkItemRow.subject == subject)
-    return session.exec(statement.with_for_update() if lock else statement).one_or_none()
+    return session.exec(_locked(statement) if lock else statement).one_or_none()
+
+
+def hold_items(
+    session: Session, item_ids: Collection[str], *, wait: bool = True
+) -> Sequence[WorkItemRow]:
+    """Keep items from everybody else until the end of the transaction; returns them as they are.
+
+    For what was found without a lock: somebody may have moved it since, and moving it once more
+    would tell people twice. Without those that are gone, and unless ``wait`` without those that
+    others hold. One order for all, so that no two wait for each other.
+    """
+    held: list[WorkItemRow] = []
+    for part in in_parts(sorted(item_ids)):
+        named = select(WorkItemRow).where(col(WorkItemRow.item_id).in_(part))
+        statement = _locked(named.order_by(col(WorkItemRow.item_id)), wait=wait)
+        held += session.exec(statement).all()
+    return held
+
+
+def _locked(
+    statement: SelectOfScalar[WorkItemRow], *, wait: bool = True
+) -> SelectOfScalar[WorkItemRow]:
+    """Let a statement lock items, and read what this session has of them anew."""
+    locked = statement.with_for_update(skip_locked=not wait)
+    return locked.execution_options(populate_existing=True)
 
 
 def settle_item(
     session: Session, row: WorkItemRow, *, at: datetime, actor: str = SYSTEM_ACTOR
 ) -> None:
-    """Note that what an item is about is done; nothing if it was noted before."""
+    """Note that what an item is about is done; nothing if it was noted before.
+
+    The item is held: see :func:`hold_items`.
+    """
     if row.state in UNDONE:
         move_item(session, row, ItemAct.SETTLE, at=at, actor=actor)
 
@@ -148,6 +186,9 @@ def move_item(  # noqa: PLR0913 - who does what with which item
     code: str | None = None,
 ) -> None:
     """Move an item by the table and write it into its history, and into its case's timeline.
+
+    The item is held, or made in this transaction: two who move one that both have read before
+    would tell people of it twice, or let the one undo what the other did.
 
     Raises ``StaleError`` if its state does not allow it.
     """
@@ -231,7 +272,7 @@ def require_item(
     """Return an item that is there for somebody; raises ``NotFoundError``, ``ForbiddenError``."""
     _require_any(who)
     statement = select(WorkItemRow).where(WorkItemRow.item_id == item_id)
-    row = session.exec(statement.with_for_update() if lock else statement).one_or_none()
+    row = session.exec(_locked(statement) if lock else statement).one_or_none()
     if row is None or not may_have(who, row):
         raise NotFoundError("There is no such item here: look at the list again.")
     return row

@@ -18,8 +18,9 @@ from node.service.records import IN
 from node.service.work.calendar import compute_default_due
 from node.service.work.items import (
     NewItem,
+    hold_items,
+    make_item,
     move_item,
-    open_item,
     open_items,
     settle_item,
 )
@@ -126,7 +127,7 @@ def open_from_row(context: NodeContext, session: Session, row: MessageRow) -> No
         phase=phase,
         desk=desk,
     )
-    open_item(context, session, new)
+    make_item(context, session, new)
 
 
 def _unreadable(context: NodeContext, row: MessageRow) -> NewItem:
@@ -174,20 +175,37 @@ def resettle_cases(context: NodeContext, session: Session, case_ids: Sequence[st
             MessageRow.direction == IN,
         )
     ).all()
-    for item, row in pairs:
-        resettle(session, item, row, at=context.clock())
+    resettle(session, pairs, at=context.clock())
 
 
-def resettle(session: Session, item: WorkItemRow, row: MessageRow, *, at: datetime) -> None:
-    """Bring the item of a message in step with what became of the message.
+def resettle(
+    session: Session,
+    found: Sequence[tuple[WorkItemRow, MessageRow]],
+    *,
+    at: datetime,
+    wait: bool = True,
+) -> None:
+    """Bring the items of messages in step with what became of the messages.
 
-    Once a message was erased there is nothing left that anybody could do about it.
+    Once a message was erased there is nothing left that anybody could do about it. ``wait``: also
+    for items that others hold; else those are left to them.
     """
+    rows = {item.item_id: row for item, row in found if _is_out_of_step(item, row)}
+    for item in hold_items(session, rows, wait=wait):
+        row = rows[item.item_id]
+        if item.state == ItemState.DONE:  # its message may have been decided once more by now
+            session.refresh(row)
+        if not _is_out_of_step(item, row):
+            continue  # another process was quicker
+        if item.state in UNDONE:
+            settle_item(session, item, at=at)
+        else:
+            move_item(session, item, ItemAct.REOPEN, at=at, actor=SYSTEM_ACTOR)
+
+
+def _is_out_of_step(item: WorkItemRow, row: MessageRow) -> bool:
     settled = not row.signed_payload_sealed or is_settled(ItemKind(item.kind), row)
-    if settled and item.state in UNDONE:
-        settle_item(session, item, at=at)
-    elif not settled and item.state == ItemState.DONE:
-        move_item(session, item, ItemAct.REOPEN, at=at, actor=SYSTEM_ACTOR)
+    return settled == (item.state in UNDONE)
 
 
 def _shorten(context: NodeContext, row: MessageRow, desk: AuthorityId | None) -> datetime | None:

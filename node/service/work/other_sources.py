@@ -12,7 +12,7 @@ from node.domain.work import ItemAct, ItemKind
 from node.service.context import NodeContext
 from node.service.principals import load_people
 from node.service.records import IN, OUT
-from node.service.work.items import NewItem, may_have, move_item, open_item
+from node.service.work.items import NewItem, make_item, may_have, move_item, open_item
 from node.service.work.sources import (
     AT_ONCE,
     LOOKED_BACK,
@@ -161,7 +161,7 @@ def _open_approval(context: NodeContext, session: Session, row: ApprovalRow) -> 
         since=row.asked_at,
         case_id=row.case_id,
     )
-    open_item(context, session, new)
+    make_item(context, session, new)
 
 
 def _find_decided(_context: NodeContext, session: Session) -> Sequence[WorkItemRow]:
@@ -187,7 +187,11 @@ def _find_not_approved(context: NodeContext, session: Session) -> Sequence[Appro
 
 
 def _open_not_approved(context: NodeContext, session: Session, row: ApprovalRow) -> None:
-    """Let whoever asked have it, if they may; else it is told about like any other."""
+    """Let whoever asked have it, if they may; else it is told about like any other.
+
+    Handed over as it is made and never again: of two processes that found it missing one makes it,
+    and whoever was told of it is not told once more.
+    """
     new = NewItem(
         kind=ItemKind.NOT_APPROVED,
         subject=row.approval_id,
@@ -195,7 +199,7 @@ def _open_not_approved(context: NodeContext, session: Session, row: ApprovalRow)
         channel=Channel(row.channel),
         case_id=row.case_id,
     )
-    item = open_item(context, session, new)
+    item = make_item(context, session, new)
     asker = load_people(session, [row.asked_by]).get(row.asked_by)
     if asker is not None and may_have(asker, item):
         move_item(
@@ -312,7 +316,7 @@ def _open_arrival(context: NodeContext, session: Session, row: UnannouncedArriva
         peer=row.peer,
         desk=_desk_of_message(context, session, row.message_id),
     )
-    open_item(context, session, new)
+    make_item(context, session, new)
 
 
 def _find_settled_arrivals(_context: NodeContext, session: Session) -> Sequence[WorkItemRow]:

@@ -22,7 +22,7 @@ from node.domain.states import ANSWERABLE, DECIDABLE, Dispatch, Handling
 from node.domain.work import UNDONE, ItemKind, ItemState
 from node.service.context import NodeContext
 from node.service.records import IN, OUT
-from node.service.work.items import NewItem, open_item, settle_item
+from node.service.work.items import NewItem, hold_items, open_item, settle_item
 from node.service.work.message_items import OF_MESSAGES, open_from_row, resettle
 from node.service.work.routing import route
 from node.store.tables import MessageRow, SettledLetterRow
@@ -104,8 +104,9 @@ def work_on_each(
 
 
 def settle_found(context: NodeContext, session: Session, item: WorkItemRow) -> None:
-    """Note that what an item is about is done."""
-    settle_item(session, item, at=context.clock())
+    """Note that what an item is about is done; one that others hold now is left to them."""
+    for held in hold_items(session, [item.item_id], wait=False):
+        settle_item(session, held, at=context.clock())
 
 
 def has_item(
@@ -191,7 +192,7 @@ def _find_out_of_step(
 def _resettle(
     context: NodeContext, session: Session, found: tuple[WorkItemRow, MessageRow]
 ) -> None:
-    resettle(session, *found, at=context.clock())
+    resettle(session, [found], at=context.clock(), wait=False)
 
 
 # ----------------------------------------------------------------------- sent messages

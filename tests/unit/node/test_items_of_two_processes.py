@@ -1,29 +1,31 @@
 """Items, people who are told, and mail of one node whose two processes work at the same time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
 import pytest
-from sqlmodel import select
+from sqlalchemy import event
+from sqlmodel import Session, col, select
 
 from console.i18n import load_catalogues
 from console.storage.database import Database
 from node.domain.approvals import ApprovalState
+from node.domain.states import Handling
 from node.domain.work import ItemKind, ItemState
 from node.service.composing import handle_send
 from node.service.context import NodeContext, StaleError
 from node.service.followers import follow_all
-from node.service.work.acts import handle_claim
+from node.service.work.acts import handle_claim, handle_hand_over
 from node.service.work.addresses import handle_read_address, handle_set_address
 from node.service.work.other_sources import reconcile
 from node.service.work.roster import Member, Roster, handle_keep_roster
 from node.store.consent_tables import ApprovalRow
 from node.store.link_tables import LinkGapRow
-from node.store.tables import CaseRow, QuarantineRow
+from node.store.tables import CaseRow, MessageRow, QuarantineRow
 from node.store.work_tables import WorkEventRow, WorkItemRow
 from node.workers.deadlines import keep_deadlines
 from node.workers.notices import send_notices
@@ -134,17 +136,7 @@ def _list_waiting(network: Network, case_id: str) -> list[object]:
     """Return what waits for people beside messages."""
     now = network.clock()
     approvals = [
-        ApprovalRow(
-            approval_id=f"{state}{number}",
-            state=state,
-            content_sealed=b"x",
-            draft_sha256=f"{state}{number}".ljust(64, "0"),
-            asked_by="ana",
-            asked_at=now,
-            decide_by=now + timedelta(hours=2),
-            case_id=case_id,
-            channel="assistance",
-        )
+        _make_approval(network, f"{state}{number}", state, case_id)
         for state in (ApprovalState.WAITING, ApprovalState.REFUSED)
         for number in range(3)
     ]
@@ -166,6 +158,132 @@ def _list_waiting(network: Network, case_id: str) -> list[object]:
         for number in range(3)
     ]
     return [*approvals, *gaps, *refused]
+
+
+def _make_approval(network: Network, name: str, state: ApprovalState, case_id: str) -> ApprovalRow:
+    """Return what Ana asked for in a case."""
+    now = network.clock()
+    return ApprovalRow(
+        approval_id=name,
+        state=state,
+        content_sealed=b"x",
+        draft_sha256=name.ljust(64, "0"),
+        asked_by="ana",
+        asked_at=now,
+        decide_by=now + timedelta(hours=2),
+        case_id=case_id,
+        channel="assistance",
+    )
+
+
+def write_history(context: NodeContext) -> tuple[Sequence[WorkEventRow], Sequence[WorkItemRow]]:
+    """Return all that happened with items and who was told, and how the items are now."""
+    with context.database.reading() as session:
+        events = session.exec(select(WorkEventRow).order_by(col(WorkEventRow.work_event_id)))
+        return events.all(), session.exec(select(WorkItemRow).order_by(WorkItemRow.item_id)).all()
+
+
+def before_it_acts(context: NodeContext, do: Callable[[], object]) -> None:
+    """Do this once, when a process has found what there is to do and has not begun to do it."""
+    waiting = [do]
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("SAVEPOINT") and waiting:
+            waiting.pop()()
+
+    event.listen(context.database.engine, "before_cursor_execute", note)
+
+
+def _ask_in_vain(session: Session, approval: ApprovalRow) -> None:
+    approval.state = ApprovalState.REFUSED
+    session.add(approval)
+
+
+def _hand_on(xk: NodeContext) -> None:
+    """Whoever asked is told of the answer, and gives it to somebody else."""
+    keep_deadlines(xk)
+    (item,) = load_items(xk, kind=ItemKind.NOT_APPROVED)
+    handle_hand_over(xk, item.item_id, "ben", who=acting("ana"))
+
+
+def _ask(session: Session, approval: ApprovalRow) -> None:
+    session.add(approval)
+
+
+def _decide(xk: NodeContext) -> None:
+    """Somebody is told of what is asked for, and decides."""
+
+    def decide(session: Session) -> None:
+        session.get_one(ApprovalRow, "asked").state = ApprovalState.SENT
+
+    keep_deadlines(xk)
+    xk.transact(decide)
+
+
+def _take_decision_back(session: Session, _approval: ApprovalRow) -> None:
+    session.exec(select(WorkItemRow)).one().state = ItemState.DONE
+
+
+def _take(xk: NodeContext) -> None:
+    """Somebody is told of what is open again, and takes it."""
+    keep_deadlines(xk)
+    (item,) = load_items(xk)
+    handle_claim(xk, item.item_id, who=acting("ben"))
+
+
+def _decide_anew(xk: NodeContext) -> None:
+    """Decide once more what was taken back, before the item of it was opened again."""
+
+    def decide(session: Session) -> None:
+        session.exec(select(MessageRow)).one().handling = Handling.ACCEPTED
+
+    xk.transact(decide)
+
+
+def _look_after(session: Session, _approval: ApprovalRow) -> None:
+    session.exec(select(MessageRow)).one().handling = Handling.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("prepare", "meanwhile"),
+    [
+        (_ask_in_vain, _hand_on),
+        (_ask, _decide),
+        (_take_decision_back, _take),
+        (_take_decision_back, _decide_anew),
+        (_look_after, keep_deadlines),
+    ],
+)
+def test_what_was_done_since_it_was_found_is_not_done_again(
+    network: Network,
+    prepare: Callable[[Session, ApprovalRow], None],
+    meanwhile: Callable[[NodeContext], object],
+) -> None:
+    """A process that was slow undoes nothing, and nobody is told twice because of it."""
+    xk, again = network.node("XK"), network.node("again")
+    for name in ("ana", "ben"):
+        add_person(xk, name)
+    add_person(xk, "app", Role.APPROVER)
+    handle_send(network.node("AL"), make_draft(), who=STAFF)
+    network.settle()
+    follow_all(xk)
+    keep_deadlines(xk)
+    approval = _make_approval(network, "asked", ApprovalState.WAITING, load_cases(xk)[0])
+    xk.transact(lambda session: prepare(session, approval))
+    histories: list[object] = []
+
+    def work() -> None:
+        meanwhile(xk)
+        keep_deadlines(xk)
+        histories.append(write_history(xk))
+
+    network.clock.advance(seconds=5)
+    before_it_acts(again, work)
+    keep_deadlines(again)
+    assert histories == [write_history(xk)]
+    for context in (xk, again):
+        keep_deadlines(context)
+    assert histories == [write_history(xk)]
 
 
 def test_two_keepers_of_one_roster(network: Network) -> None:
