@@ -38,6 +38,7 @@ CHOOSES: Final = {
     "tests/unit/node/test_prepared_statements.py",
     "tests/unit/node_api/conftest.py",
     "tests/unit/node_web/test_accounts_store.py",
+    "tests/unit/node_web/test_setting_up_store.py",
 }
 """Files that name SQLite beside PostgreSQL."""
 
