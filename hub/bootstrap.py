@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from console.accounts.lockout import FORGET_AFTER
 from console.process.tasks import BackgroundTask, BackgroundTasks
 from contact_registry.changes.desk import ChangeDesk
 from contact_registry.drills.schedule import DrillRules
@@ -84,6 +85,7 @@ _ADMIT_SECONDS: Final = 5.0
 #: Rounds of admission that may fail before the hub is called not ready.
 _MISSED_ROUNDS: Final = 3
 _RECORD_EVERY: Final = timedelta(minutes=1)
+_FORGET_FAILURES_EVERY: Final = timedelta(hours=1)
 _SHORTEST_TOKEN: Final = 32
 _ADMISSION_TROUBLE: Final = (
     BrokerUnavailableError,
@@ -348,6 +350,11 @@ def _add_own_tasks(tasks: BackgroundTasks, parts: HubParts) -> _Following:
     async def record() -> None:
         await asyncio.to_thread(record_publications, parts.records, parts.repository)
 
+    async def forget_failures() -> None:
+        failures = parts.records.open_failures()
+        await asyncio.to_thread(failures.forget_old, utc_now() - FORGET_AFTER)
+
+    tasks.add_round("failed_sign_ins", forget_failures, every=_FORGET_FAILURES_EVERY)
     return _Following(
         rounds=parts.rounds,
         admission=tasks.add_round("admission", admit, every=parts.settings.admission_interval),

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
 from sqlmodel import Session as DatabaseSession
 from sqlmodel import col, select
 
@@ -237,6 +238,15 @@ class SqlFailures:
         )
         with self._database.transaction() as session:
             session.execute(statement)
+
+    def forget_old(self, before: datetime) -> int:
+        """Clear away what counts no more: whoever tries from many places fills no disk. How many.
+
+        For a round now and then; what is old counts for nobody meanwhile.
+        """
+        with self._database.transaction() as session:
+            gone = session.execute(delete(self._table).where(col(self._table.last_at) < before))
+        return gone.rowcount if isinstance(gone, CursorResult) else 0
 
     def clear_failures(self, key: str) -> None:
         """Forget the failures of ``key`` after a success."""

@@ -130,7 +130,7 @@ async def test_a_publication_lets_a_node_in_before_it_is_answered(folder: HubFol
     assert status["admission"] == [{"participant": "AL", "action": "admitted", "detail": ""}]
     assert {task["task"] for task in status["tasks"]} >= {
         "embedded_broker", "broker_registrar", "broker_mailboxes", "registry_timestamp",
-        "admission", "audit_publications",
+        "admission", "audit_publications", "failed_sign_ins",
     }  # fmt: skip
 
 

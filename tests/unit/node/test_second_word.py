@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from threading import Barrier
 
@@ -37,6 +38,7 @@ from node.service.second_word import (
 )
 from node.service.unasked_access import Why, handle_told, list_unasked
 from node.store.account_tables import HeldRow
+from node.store.accounts import SqlFailures
 from node.workers.access_rounds import AccessRounds
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
@@ -277,7 +279,11 @@ async def test_what_waits_for_too_long_is_refused(al: NodeContext, clock: FakeCl
     with pytest.raises(NotFoundError):
         handle_confirm(al, fresh, who=_who(al, whole), row_version=_version(al, fresh))
     assert list_waiting(al, who=_who(al, whole)) == []
+    failures, now = SqlFailures(al.database), al.clock()
+    failures.record_failure("old", at=now - timedelta(days=2), forget_before=now)
+    failures.record_failure("new", at=now, forget_before=now)
     await AccessRounds(al).run_round()
+    assert [failures.load_failures(key).count for key in ("old", "new")] == [0, 1]
     assert lapse_waiting(al) == 0
     assert load_person(al, fresh, who=ADMIN).access is Access.REFUSED
     with pytest.raises(NotFoundError):

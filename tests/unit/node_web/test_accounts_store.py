@@ -176,5 +176,10 @@ def test_every_parallel_failure_is_counted(database: Database) -> None:
     tomorrow = NOON + timedelta(hours=25)
     store.record_failure("k", at=tomorrow, forget_before=tomorrow - timedelta(hours=24))
     assert store.load_failures("k") == Failures(1, tomorrow)
+    store.record_failure("old", at=NOON, forget_before=before)
+    assert store.forget_old(NOON) == 0
+    assert store.forget_old(tomorrow) == 1
+    assert store.load_failures("old") == Failures()
+    assert store.load_failures("k") == Failures(1, tomorrow)
     store.clear_failures("k")
     assert store.load_failures("k") == Failures()
