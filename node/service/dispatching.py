@@ -127,6 +127,8 @@ class Attempt:
     sealed_for: KeyId | None = None
     #: As claimed.
     claimed_until: datetime | None = None
+    #: Into the mailbox of which account it went.
+    recipient: AccountId | None = None
 
 
 @dataclass(frozen=True, slots=True)

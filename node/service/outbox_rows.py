@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, bindparam, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, func, or_, select
 
+from contact_registry.directory import Directory
+from contact_registry.errors import RegistryUnavailableError
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
 from node.service.context import DeliveryRules, NodeContext
+from node.service.moved_peers import has_left
 from node.store.bulk import in_parts, insert_rows, table_of, update_rows
 from node.store.prepared import Prepared
 from node.store.tables import CaseRow, EventRow, MessageRow, OutboxRow
@@ -27,7 +30,13 @@ _MESSAGES: Final = Prepared(
     .with_for_update()
 )
 _WAITING: Final = Prepared(
-    sql_select(_OUTBOX.message_id, _OUTBOX.transport_id, _OUTBOX.handed_over, _OUTBOX.once_until)
+    sql_select(
+        _OUTBOX.message_id,
+        _OUTBOX.peer,
+        _OUTBOX.transport_id,
+        _OUTBOX.handed_over,
+        _OUTBOX.once_until,
+    )
     .where(_OUTBOX.message_id.in_(bindparam("message_ids", expanding=True)))
     .order_by(_OUTBOX.message_id)
     .with_for_update()
@@ -154,6 +163,11 @@ class Confirmed(Protocol):
         """For which key."""
         ...
 
+    @property
+    def recipient(self) -> str | None:
+        """Into the mailbox of which account."""
+        ...
+
 
 A = TypeVar("A", bound=Confirmed)
 
@@ -192,18 +206,22 @@ def _record_part(
     left: list[A] = []
     changes: dict[str, dict[str, Any]] = {}
     on_their_way: list[str] = []
-    for message_id, transport_id, handed_over, once_until in rows:
+    directory = _find_directory(context)  # by now: behind the lock nobody else brings it forward
+    for message_id, peer, transport_id, handed_over, once_until in rows:
         attempt = confirmed[message_id]
         if transport_id != attempt.transport_id:
             continue  # another worker took over
         if once_until is not None:
             left.append(attempt)
             continue
+        pause = context.rules.resend_pause(handed_over + 1)
+        if has_left(directory, peer, attempt.recipient):
+            pause = timedelta(0)  # nobody fetches it there
         changes[message_id] = {
             "handed_over": handed_over + 1,
             "sealed_for": attempt.sealed_for,
             "transport_id": context.random(16).hex(),
-            "next_attempt_at": at + context.rules.resend_pause(handed_over + 1),
+            "next_attempt_at": at + pause,
             "claimed_until": None,
             "last_error": None,
             "tried": False,
@@ -215,6 +233,13 @@ def _record_part(
     update_rows(session, OutboxRow, changes)
     _note_on_their_way(session, {each: messages[each][1] for each in on_their_way}, at=at)
     return left
+
+
+def _find_directory(context: NodeContext) -> Directory | None:
+    try:
+        return context.directory.current()
+    except RegistryUnavailableError:
+        return None
 
 
 def _note_on_their_way(session: Session, cases: Mapping[str, str | None], *, at: datetime) -> None:

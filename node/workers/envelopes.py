@@ -21,12 +21,12 @@ from node.service.dispatching import (
     Consigned,
     FalseDuplicateError,
     NoRecipientKeyError,
+    SealedEnvelope,
 )
 from node.service.machine_mail import Parcel
 from protocol.envelope import SignedPayload
 from protocol.identifiers import ParticipantCode
 from protocol.messages.codes import Urgency
-from protocol.signing import KeyId
 from protocol.subjects import TrafficClass
 
 log = structlog.get_logger(__name__)
@@ -49,11 +49,11 @@ class EnvelopeSender:
         """Hand over a message; never raises: what went wrong is recorded with it."""
         error: str | None = None
         outcome = AttemptOutcome.UNKNOWN
-        sealed_for: KeyId | None = None
+        sealed: SealedEnvelope | None = None
         if message.priority == PRIORITY[Urgency.IMMEDIATE]:
             self._context.signals.rush.note()
         try:
-            sealed_for = await self._publish(
+            sealed = await self._publish(
                 peer=message.peer,
                 signed=message.signed,
                 traffic=TrafficClass.MESSAGE,
@@ -74,7 +74,8 @@ class EnvelopeSender:
             error=error,
             outcome=outcome,
             first=message.first,
-            sealed_for=sealed_for,
+            sealed_for=sealed.sealed_for if sealed else None,
+            recipient=sealed.recipient if sealed else None,
             claimed_until=message.claimed_until,
         )
 
@@ -106,8 +107,8 @@ class EnvelopeSender:
         traffic: TrafficClass,
         transport_id: str,
         first: bool = True,
-    ) -> KeyId:
-        """Seal and hand over; returns for which key it was sealed.
+    ) -> SealedEnvelope:
+        """Seal and hand over; returns what was handed over.
 
         ``first``: nobody has used this transport id before, so the broker cannot have it.
         """
@@ -131,7 +132,7 @@ class EnvelopeSender:
                 "the broker says that it has this already, though it was never given to it: it is "
                 "handed over again; tell the hub's operators if this stays"
             )
-        return sealed.sealed_for
+        return sealed
 
 
 def _judge(problem: Exception) -> AttemptOutcome:

@@ -1,6 +1,7 @@
 """What lies in a mailbox that its owner has left follows it at once."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,10 +9,13 @@ import pytest
 
 from node.service import moved_peers
 from node.service.composing import handle_send
-from node.service.moved_peers import follow_moved
+from node.service.context import NodeContext
+from node.service.dispatching import Attempt, claim_messages, record_attempts
+from node.service.moved_peers import MovedPeers
 from node.workers.registry_refresh import RegistryRefresh
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
+from protocol.subjects import parse_account_id
 from tests.support.link_repair import received
 from tests.support.node import FixedDirectory, Network, make_draft
 from tests.support.people import acting
@@ -55,10 +59,11 @@ def test_who_is_new_has_not_moved(network: Network) -> None:
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    assert follow_moved(al) == 0
+    here = MovedPeers(al)
+    assert here.follow() == 0
     move(network, "XK")
-    assert follow_moved(al) == 1
-    assert follow_moved(al) == 0
+    assert here.follow() == 1
+    assert here.follow() == 0
 
 
 async def test_a_move_that_somebody_else_fetched_is_followed(network: Network) -> None:
@@ -66,7 +71,8 @@ async def test_a_move_that_somebody_else_fetched_is_followed(network: Network) -
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    assert follow_moved(al) == 0
+    here = MovedPeers(al)
+    assert here.follow() == 0
     version = move(network, "XK")
     refresh = RegistryRefresh(al, refresh=lambda: version, interval=timedelta(minutes=1))
     await refresh.refresh_now()
@@ -80,7 +86,8 @@ async def test_a_store_that_fails_loses_no_move(
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    assert follow_moved(al) == 0
+    here = MovedPeers(al)
+    assert here.follow() == 0
     fetch = RegistryRefresh(al, refresh=lambda: move(network, "XK"), interval=timedelta(minutes=1))
     with monkeypatch.context() as broken:
         broken.setattr(moved_peers, "_bring_forward", _fail)
@@ -98,14 +105,76 @@ def test_a_process_with_an_older_view_leads_nothing_back(network: Network) -> No
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    assert follow_moved(al) == 0
+    here = MovedPeers(al)
+    assert here.follow() == 0
     behind = replace(al, directory=FixedDirectory(network.directory.directory))
+    there = MovedPeers(behind)
     move(network, "XK")
-    assert follow_moved(al) == 1
+    assert here.follow() == 1
     network.collect("AL")
-    assert (follow_moved(behind), follow_moved(al)) == (0, 0)
+    assert (there.follow(), here.follow()) == (0, 0)
     move(network, "XK")
-    assert follow_moved(al) == 1
+    assert here.follow() == 1
+
+
+def test_what_an_older_view_led_astray_follows_with_the_newer_one(network: Network) -> None:
+    """The other process had followed before; this one handed over to the old place until now."""
+    al = network.node("AL")
+    older = FixedDirectory(network.directory.directory)
+    behind = replace(al, directory=older)
+    there = MovedPeers(behind)
+    assert there.follow() == 0
+    move(network, "XK")
+    assert MovedPeers(al).follow() == 0  # nothing waits yet
+    handle_send(behind, make_draft(), who=acting("u"))
+    assert _hand_over(behind, older) == 1
+    assert _hand_over(al, network.directory) == 0
+    older.directory = network.directory.directory
+    assert (there.follow(), there.follow()) == (1, 0)
+    assert _hand_over(behind, older) == 1
+
+
+def test_what_left_as_its_recipient_moved_is_not_waited_for(network: Network) -> None:
+    """Sealed for the account of before, recorded with the registry of after: it leaves again."""
+    al = network.node("AL")
+    handle_send(al, make_draft(), who=acting("u"))
+    before = FixedDirectory(network.directory.directory)
+    assert _hand_over(al, before, then=lambda: move(network, "XK")) == 1
+    assert _hand_over(al, network.directory) == 1
+    assert _hand_over(al, network.directory) == 0
+    network.clock.advance(seconds=30)
+    assert _hand_over(al, network.directory) == 0
+
+
+def test_an_older_view_hunts_nothing(network: Network) -> None:
+    """A process that cannot see the move hands over once, and waits as planned."""
+    al = network.node("AL")
+    older = FixedDirectory(network.directory.directory)
+    behind = replace(al, directory=older)
+    move(network, "XK")
+    handle_send(behind, make_draft(), who=acting("u"))
+    assert [_hand_over(behind, older) for _ in range(3)] == [1, 0, 0]
+
+
+def _hand_over(
+    context: NodeContext, view: FixedDirectory, *, then: Callable[[], object] = lambda: None
+) -> int:
+    """Hand over what is due to the accounts of a view, and record it when ``then`` has happened."""
+    claimed = claim_messages(context, limit=10)
+    listed = view.directory.keys
+    attempts = [
+        Attempt(
+            each.message_id,
+            each.transport_id,
+            first=each.first,
+            claimed_until=each.claimed_until,
+            recipient=parse_account_id(listed[each.peer].broker.account),
+        )
+        for each in claimed
+    ]
+    then()
+    record_attempts(context, attempts)
+    return len(claimed)
 
 
 def _fail(*_: object, **__: object) -> int:
