@@ -21,6 +21,7 @@ from node.service.principals import split_channels, write_channels
 from node.service.webhooks.happenings import Happening, read_events, read_notes
 from node.service.webhooks.noticing import EVENT, NOTE, begin_noticing, find_read, owe
 from node.service.webhooks.targets import Target, make_secret, open_target, seal_target
+from node.service.webhooks.telling import TOLD_AFTER
 from node.store.bulk import in_parts
 from node.store.hook_tables import HookNoteRow, HookTellingRow, WebhookRow
 from node.store.tables import EventRow
@@ -361,7 +362,7 @@ def forget_old_notes(context: NodeContext) -> None:
 
 
 def list_webhook_notices(session: Session) -> list[Message]:
-    """Name the webhooks that are told nothing any more."""
+    """Name the webhooks that are told nothing any more, and those that one case is kept from."""
     rows = session.exec(
         select(WebhookRow).where(WebhookRow.state == HookState.DISABLED).order_by(WebhookRow.label)
     )
@@ -375,4 +376,23 @@ def list_webhook_notices(session: Session) -> list[Message]:
         )
         for row in rows
         if row.failing_since is not None
+    ] + _list_stuck(session)
+
+
+def _list_stuck(session: Session) -> list[Message]:
+    stuck = session.exec(
+        select(WebhookRow.label, func.min(HookTellingRow.at))
+        .join(HookTellingRow, col(HookTellingRow.webhook_id) == col(WebhookRow.webhook_id))
+        .where(WebhookRow.state == HookState.ACTIVE, HookTellingRow.attempts >= TOLD_AFTER)
+        .group_by(col(WebhookRow.webhook_id), col(WebhookRow.label))
+        .order_by(WebhookRow.label)
+    )
+    return [
+        msg(
+            "webhook %(label)s: its receiver does not take what happened in one case at %(since)s, "
+            "and learns nothing later of that case until it does. Have it repaired",
+            label=label,
+            since=f"{since:%Y-%m-%d %H:%M} UTC",
+        )
+        for label, since in stuck
     ]

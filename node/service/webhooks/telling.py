@@ -1,7 +1,8 @@
 """What a webhook is told next, and what came of it.
 
 In order per case: of each case the oldest goes first, and what follows waits until it got through.
-A webhook that fails is tried with one thing at a time, after growing pauses.
+A webhook that fails is tried with one thing at a time, after growing pauses: with what waits
+longest for its turn, so that what fails again and again holds up nothing but its own case.
 """
 
 import json
@@ -34,6 +35,8 @@ LEASE: Final = timedelta(minutes=3)
 PAUSES: Final = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1_800, 7_200, 18_000, 36_000))
 #: So long nothing got through, and people are told instead.
 GIVEN_UP_AFTER: Final = timedelta(days=5)
+#: After so many failures people are told that one thing is not taken: some three hours.
+TOLD_AFTER: Final = 5
 _LONGEST_WISH: Final = timedelta(hours=6)
 _ERROR_LENGTH: Final = 200
 
@@ -108,7 +111,7 @@ def _claim(context: NodeContext, session: Session) -> list[Line]:
 def _list_first(
     session: Session, webhook_id: str, *, now: datetime, limit: int
 ) -> Sequence[HookTellingRow]:
-    """Return the oldest of each case, of those that may go now."""
+    """Return the oldest of each case, of those that may go now; what was due first first."""
     earlier = aliased(HookTellingRow)
     return session.exec(
         select(HookTellingRow)
@@ -125,7 +128,7 @@ def _list_first(
                 col(earlier.telling_id) < col(HookTellingRow.telling_id),
             ),
         )
-        .order_by(col(HookTellingRow.telling_id))
+        .order_by(col(HookTellingRow.next_attempt_at), col(HookTellingRow.telling_id))
         .limit(limit)
         .with_for_update(skip_locked=True, of=HookTellingRow)
     ).all()
