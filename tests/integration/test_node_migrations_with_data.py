@@ -3,6 +3,8 @@
 Whatever breaks a migration off, and wherever, leaves the store as it was.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,17 +16,52 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, event, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    Table,
+    event,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy import (
+    table as named_table,
+)
 from sqlalchemy.types import Boolean, Date, DateTime, Integer, LargeBinary, TypeEngine
 
 from console.storage.database import Database
 from console.storage.migration_steps import make_config
-from node.store.migrating import MIGRATIONS, migrate
+from node.store.migrating import MIGRATIONS, migrate, verify_schema
 from protocol.identifiers import Channel
 
 _MOMENT = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
 _VERSIONS = "alembic_version"
 _LOOKING = ("SELECT", "PRAGMA")
+
+#: Brings a store to today, and stays where so many statements have written something.
+_MIGRATE_AND_STOP = """
+import sys
+from sqlalchemy import event
+from console.storage.database import Database
+from node.store.migrating import migrate
+
+database, left = Database(sys.argv[1]), int(sys.argv[2])
+
+def count(_connection, _cursor, statement, *_):
+    global left
+    left -= not statement.lstrip().startswith(("SELECT", "PRAGMA"))
+    if left < 0:
+        print("in the midst", flush=True)
+        sys.stdin.readline()
+
+event.listen(database.engine, "before_cursor_execute", count)
+migrate(database)
+"""
 
 Rows = Mapping[str, frozenset[str]]
 """What each table holds, as text, column by column."""
@@ -94,7 +131,9 @@ def read_shape(connection: Connection) -> object:
                 "WHERE c.relnamespace = current_schema()::regnamespace ORDER BY 1, 2, 3"
             )
         )
-    return shape.all()
+    names = sorted(inspect(connection).get_table_names())
+    counts = (select(literal(name), func.count()).select_from(named_table(name)) for name in names)
+    return shape.all(), connection.execute(union_all(*counts)).all()
 
 
 def fill(connection: Connection) -> None:
@@ -193,14 +232,7 @@ def test_a_store_of_the_first_release_is_brought_to_today_all_or_nothing(
     database: Database, part: float
 ) -> None:
     """Broken off anywhere, it is still of the first release; tried again, it is today's."""
-    first = list_scripts()[0]
-    with working(database) as connection:
-        step(connection, first)
-        fill(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
-        connection.execute(
-            text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": first.revision}
-        )
+    make_first_release(database)
     with database.engine.connect() as connection:
         shape, rows = read_shape(connection), read_rows(connection)
     statements = count_statements(database)
@@ -241,6 +273,45 @@ def test_a_store_of_the_first_release_is_brought_to_today_all_or_nothing(
         ("2", every, False, 1),
     ]
     assert [tuple(row) for row in programs] == [(every, None, None)] * 2
+
+
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.99])
+def test_a_kill_in_the_midst_leaves_the_first_release(database: Database, part: float) -> None:
+    """A process that is killed, and its connection cut, has changed nothing; the next one does."""
+    make_first_release(database)
+    with database.engine.connect() as connection:
+        shape, rows = read_shape(connection), read_rows(connection)
+    left = str(int(count_statements(database) * part))
+    database.close()
+    url = database.url.render_as_string(hide_password=False)
+    with subprocess.Popen(
+        [sys.executable, "-c", _MIGRATE_AND_STOP, url, left],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in the midst\n"
+        process.kill()
+    with database.engine.connect() as connection:
+        assert read_shape(connection) == shape
+        assert read_rows(connection) == rows
+    migrate(database)
+    verify_schema(database)
+    with database.engine.connect() as connection:
+        assert len(connection.execute(text("SELECT message_id FROM message")).all()) == 2
+
+
+def make_first_release(database: Database) -> None:
+    """Make a store of the first release, with rows in every table."""
+    first = list_scripts()[0]
+    with working(database) as connection:
+        step(connection, first)
+        fill(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(
+            text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": first.revision}
+        )
 
 
 def count_statements(database: Database) -> int:
