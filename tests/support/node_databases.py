@@ -2,7 +2,7 @@
 
 Tests of the store and of the services run on both each time. Of the others, whose statements are
 the same ones, every second runs on PostgreSQL, chosen by its name, so a run shows both and costs
-one;
+one (``TRM_TEST_DATABASES=turns``, as without it);
 ``TRM_TEST_DATABASES=both`` runs all of them on both, ``sqlite`` or ``postgresql`` on one, and
 ``other`` each on the one that it does not run on otherwise: with a usual run, that is both.
 """
