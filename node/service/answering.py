@@ -9,7 +9,6 @@ from sqlmodel import Session
 
 from console.i18n import msg
 from node.domain.access import Permission, Principal
-from node.service.attachments.sealing import SealedFiles
 from node.service.building import Draft, OnwardDraft
 from node.service.composing import (
     Along,
@@ -93,12 +92,11 @@ def handle_answer(  # noqa: PLR0913 - who answers what to which, on which view o
     draft = complete_answer(context, message_id, answer, who=who)
     submission = Submission.of("send", draft, actor=who.actor, key=submission_key)
 
-    def send(session: Session, sealed: SealedFiles | None) -> Sent:
+    def send(session: Session, along: Along) -> Sent:
         known = find_submission(session, submission)
         if known is not None:
             return known  # answering changed the version that was seen
         _verify_version(session, message_id, row_version, who=who)
-        along = Along(submission, sealed)
         return queue_message(context, session, draft, who=who, along=along)
 
     return queue_with_files(context, draft, owner=who.actor, submission=submission, queue=send)

@@ -6,6 +6,7 @@ asked about: a changed draft is another request. On approval the policy decides 
 as they are then, and the message is queued in the same transaction.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,7 +38,6 @@ from node.service.approval_rows import (
     view_if_there,
     view_request,
 )
-from node.service.attachments.sealing import SealedFiles
 from node.service.audit import note_seen, record
 from node.service.building import Draft, choose_channel
 from node.service.case_content import seal_content
@@ -233,7 +233,7 @@ def handle_approve(
         row = find_request(session, approval_id, who=who)
         asked = open_asked(context, session.get_one(CaseRow, row.case_id), row)
 
-    def approve(session: Session, sealed: SealedFiles | None) -> Sent:
+    def approve(session: Session, along: Along) -> Sent:
         row = settle(
             context, session, approval_id, act=ApprovalAct.APPROVE, who=who, seen=row_version
         )
@@ -243,8 +243,8 @@ def handle_approve(
             session,
             content.draft,
             who=find_author(session, content.author, now=context.clock()),
-            along=Along(
-                sealed=sealed,
+            along=replace(
+                along,
                 given=Given(
                     approval=Approval(
                         by=describe_author(who),

@@ -26,6 +26,7 @@ from node.service.audit import record_all
 from node.service.building import Draft, Setting, build_message, choose_channel
 from node.service.case_work import CaseWork
 from node.service.context import NodeContext, NodeError, RefusedDraftError
+from node.service.dispatching import ClaimAtOnce, claim_at_once
 from node.service.following import note_to_follow
 from node.service.permitting import require, require_channel
 from node.service.policy.gate import Gate
@@ -88,9 +89,9 @@ def handle_send(
     refuse_recorded_elsewhere(draft)
     submission = Submission.of("send", draft, actor=who.actor, key=submission_key)
 
-    def send(session: Session, sealed: SealedFiles | None) -> Sent:
+    def send(session: Session, along: Along) -> Sent:
         return find_submission(session, submission) or queue_message(
-            context, session, draft, who=who, along=Along(submission, sealed)
+            context, session, draft, who=who, along=along
         )
 
     return queue_with_files(context, draft, owner=who.actor, submission=submission, queue=send)
@@ -102,23 +103,34 @@ def queue_with_files(
     *,
     owner: str,
     submission: "Submission | None",
-    queue: Callable[[Session, SealedFiles | None], Sent],
+    queue: "Callable[[Session, Along], Sent]",
 ) -> Sent:
     """Seal a draft's files, let ``queue`` do its work in one transaction, and wake who waits.
 
-    ``owner``: who brought the files in. What was sealed is deleted again if nothing was queued.
+    ``queue`` is given what goes with the draft. ``owner``: who brought the files in. What was
+    sealed is deleted again if nothing was queued.
     """
     sealed = _seal_files(context, draft, actor=owner, submission=submission)
+
+    def work(session: Session) -> tuple[Sent, ClaimAtOnce | None]:
+        claim = claim_at_once(context)
+        return queue(session, Along(submission, sealed, claim=claim)), claim
+
     try:
-        sent = context.transact(lambda session: queue(session, sealed))
+        sent, claim = context.transact(work)
     except NodeError:  # nothing was committed; after any other failure that is not certain
         if sealed is not None:
             drop_sealed(context, sealed)
         raise
+    if claim is None:
+        context.signals.tell_queued()
+    else:  # it is on its way, and nothing else waits to leave because of it
+        context.leaving.messages.put(claim.messages)
+        context.signals.to_follow.notify()
+        context.signals.inbox.notify()
     if sealed is not None:
         is_ours = sent.message_id == sealed.message_id
         (drop_staged if is_ours else drop_sealed)(context, sealed)
-    context.signals.tell_queued()
     return sent
 
 
@@ -216,6 +228,8 @@ class Along:
     sealed: SealedFiles | None = None
     #: A second person's approval of it.
     given: Given | None = None
+    #: What claims it for the relay of this process; None: it waits for the relay.
+    claim: ClaimAtOnce | None = None
 
 
 ALONE: Final = Along()
@@ -245,9 +259,16 @@ def queue_message(
     if draft.passes_on is not None:
         work.tell(EventKind.PASSED_ON, at=now, message_id=draft.passes_on, code=row.to_authority)
     if along.sealed is not None:
-        keep_sealed(
-            context, session, along.sealed, row=row, priority=PRIORITY[built.message.urgency]
+        file = keep_sealed(
+            context,
+            session,
+            along.sealed,
+            row=row,
+            priority=PRIORITY[built.message.urgency],
+            may_claim=along.claim is not None,
         )
+        if along.claim is not None:
+            along.claim.note_file(file)
     return _describe(session, row)
 
 
@@ -305,15 +326,15 @@ class _Queueing:
         row = self._add_row(built, signed, at=now)
         note_to_follow(session, [row.message_id], at=now)
         settle_theirs(context, session, row, message, actor=work.who.actor)
-        session.add(
-            OutboxRow(
-                message_id=message.message_id,
-                peer=message.recipient,
-                priority=PRIORITY[message.urgency],
-                transport_id=context.random(16).hex(),
-                next_attempt_at=now,
-            )
-        )
+        waiting = {
+            "message_id": message.message_id,
+            "peer": message.recipient,
+            "priority": PRIORITY[message.urgency],
+            "transport_id": context.random(16).hex(),
+            "next_attempt_at": now,
+        }
+        claim = self._along.claim
+        session.add(OutboxRow(**(claim.note(waiting, signed) if claim else waiting)))
         if joins:
             joined, channel = EventKind.PARTICIPANT_JOINED, message.channel
             work.tell(joined, at=now, code=message.recipient, channel=channel)

@@ -5,11 +5,11 @@ sealed for a key that its recipient still holds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam
 from sqlalchemy import select as sql_select
@@ -34,6 +34,9 @@ from protocol.identifiers import ParticipantCode
 from protocol.sealing import RecipientKey
 from protocol.signing import KeyId
 from protocol.subjects import AccountId, parse_account_id
+
+if TYPE_CHECKING:  # it stands on the records, as this does
+    from node.service.attachments.chunk_sending import ClaimedFile
 
 _ERROR_LENGTH: Final = 200
 _DAMAGED_PAUSE: Final = timedelta(hours=1)
@@ -79,6 +82,8 @@ class Consigned:
     claimed_until: datetime | None = None
     #: As in the outbox: what has less of it is more urgent.
     priority: int = 0
+    #: A file of it that was claimed with it, and whose chunks leave once the broker has it.
+    file: "ClaimedFile | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,10 @@ class ClaimAtOnce:
             )
         )
         return {**row, "claimed_until": self.until, "attempts": 1, "tried": True}
+
+    def note_file(self, file: "ClaimedFile | None") -> None:
+        """Let a file go with the message that was noted last."""
+        self.messages[-1] = replace(self.messages[-1], file=file)
 
 
 def claim_at_once(context: NodeContext) -> ClaimAtOnce | None:

@@ -16,7 +16,8 @@ from node.service.signals import Signal
 from protocol.messages.catalogue import UnreadableMessage
 from protocol.messages.head import Head
 
-if TYPE_CHECKING:  # both stand on the context, which holds these
+if TYPE_CHECKING:  # all stand on the context, which holds these
+    from node.service.attachments.chunk_sending import ClaimedFile
     from node.service.dispatching import Consigned
     from node.service.receipts import ReceiptParcel
 
@@ -139,9 +140,11 @@ class JustRead:
 
 
 class Leaving:
-    """What a node hands on: messages, receipts that are signed, and what it has read."""
+    """What a node hands on: messages, receipts that are signed, files, and what it has read."""
 
     def __init__(self) -> None:
         self.messages: Handoff[Consigned] = Handoff(order=lambda message: message.priority)
         self.receipts: Handoff[ReceiptParcel] = Handoff()
+        #: Files whose message the broker has.
+        self.files: Handoff[ClaimedFile] = Handoff(order=lambda file: file.priority)
         self.read = JustRead()

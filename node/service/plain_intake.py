@@ -1,7 +1,7 @@
 """Taking in many ordinary messages at once.
 
-Nearly every message is ordinary: new, in time, the next one on its link, without files, settling
-nothing, of a sender who sees the same registry. What is known about a whole fetch of them is asked
+Nearly every message is ordinary: new, in time, the next one on its link, settling nothing, of a
+sender who sees the same registry. What is known about a whole fetch of them is asked
 for in a few statements, and they are stored by a few more; each of them alone would take twenty.
 Whatever is not ordinary in any respect is left to :mod:`node.service.receiving`, one by one, which
 knows every rule. The result is the same, row for row.
@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from node.domain.events import EventKind
 from node.domain.states import Handling
+from node.service.attachments.received import describe_files
 from node.service.context import NodeContext
 from node.service.following import note_to_follow
 from node.service.handoff import Read
@@ -24,6 +25,7 @@ from node.service.opening import Opened, Refused
 from node.service.pin_watching import note_verified
 from node.service.receipt_rows import Owed, owe_claimed
 from node.service.records import IN, find_joined
+from node.store.attachment_tables import ReceivedFileRow
 from node.store.bulk import in_parts, insert_rows, table_of
 from node.store.link_tables import LinkGapRow, LinkGoneRow
 from node.store.pin_tables import RegistryVerifiedRow
@@ -117,6 +119,9 @@ class _Rows:
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
+    #: Of the messages that the receipts are for.
+    channels: list[str] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
 
 
 class PlainIntake:
@@ -140,6 +145,8 @@ class PlainIntake:
         )
         #: Receipts that were claimed as they were written: to be signed after the commit.
         self.owed: list[Owed] = []
+        #: How many messages earn their receipt later, with their files.
+        self.with_files = 0
         #: The messages as they were read: for what follows, after the commit.
         self.read: list[Read] = []
 
@@ -164,10 +171,10 @@ class PlainIntake:
         if self._claimed_until is None:
             insert_rows(self._session, ReceiptDueRow, rows.receipts)
         else:
-            channels = [row["channel"] for row in rows.messages]  # one receipt for each message
             self.owed += owe_claimed(
-                self._session, rows.receipts, channels=channels, until=self._claimed_until
+                self._session, rows.receipts, channels=rows.channels, until=self._claimed_until
             )
+        insert_rows(self._session, ReceivedFileRow, rows.files)
         names = [str(row["message_id"]) for row in rows.messages]
         note_to_follow(self._session, names, at=self._context.clock())
 
@@ -244,6 +251,13 @@ class PlainIntake:
         rows.events.append(
             _event(EventKind.MESSAGE_RECEIVED, now, peer, case_id, message_id=message.message_id)
         )
+        if message.attachments:
+            self.with_files += 1
+            rows.files += describe_files(
+                self._context, message, message_id=message.message_id, peer=peer
+            )
+            return
+        rows.channels.append(message.channel)
         rows.receipts.append(
             {
                 "peer": peer,
@@ -266,7 +280,6 @@ def find_plain(outcome: Opened | Refused) -> CaseMessage | None:
         not isinstance(message, CaseMessage)
         or message.in_reply_to is not None  # it may act on a conversation
         or isinstance(message, CaseClosed)
-        or message.attachments
     ):
         return None
     return message

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from node.domain.events import CHANGES_NOTHING, EventKind
@@ -233,10 +234,27 @@ def claim_receipts(context: NodeContext) -> list[ReceiptParcel]:
     return sign_owed(context, due)
 
 
-def _claim(context: NodeContext, session: Session, *, now: datetime) -> list[Owed]:
+def claim_receipts_of(context: NodeContext, session: Session, row: MessageRow) -> list[Owed]:
+    """Claim what is owed for one message, for the relay of this process.
+
+    Sign it (:func:`sign_owed`) and hand it on after the commit. Nothing, where no relay takes more:
+    then it waits in the store.
+    """
+    if not context.leaving.receipts.takes_more:
+        return []
+    its_own = (ReceiptDueRow.peer == row.peer, ReceiptDueRow.wire_id == row.wire_id)
+    return _claim(context, session, *its_own, now=context.clock())
+
+
+def _claim(
+    context: NodeContext,
+    session: Session,
+    *narrower: ColumnElement[bool] | bool,
+    now: datetime,
+) -> list[Owed]:
     due = session.exec(
         select(ReceiptDueRow)
-        .where(*is_due(ReceiptDueRow, now=now, rules=context.rules))
+        .where(*is_due(ReceiptDueRow, now=now, rules=context.rules), *narrower)
         .order_by(col(ReceiptDueRow.receipt_due_id))
         .limit(MOST)
         .with_for_update(skip_locked=True)

@@ -103,7 +103,7 @@ def store_arrivals(
     results, plain = context.transact(take_in)
     context.leaving.read.put(plain.read, at=context.clock())
     context.leaving.receipts.put(sign_owed(context, plain.owed))
-    _wake(context, opened, results, signed=len(plain.owed))
+    _wake(context, opened, results, settled=len(plain.owed) + plain.with_files)
     return results
 
 
@@ -112,18 +112,18 @@ def _wake(
     opened: Sequence[Opened | Refused],
     results: Sequence[IntakeResult],
     *,
-    signed: int,
+    settled: int,
 ) -> None:
     """Wake who has something to do now, and nobody else: each looks into the store.
 
-    ``signed`` receipts are on their way already.
+    ``settled`` messages have their receipt on its way already, or wait for their files first.
     """
     signals, fates = context.signals, {result.intake for result in results}
     stored = sum(result.intake is Intake.STORED for result in results)
     if fates - {Intake.STORED, Intake.RECEIPT} or any(map(_says_more, opened)):
         signals.outbox.notify()
         signals.chunks.notify()
-    elif stored > signed:
+    elif stored > settled:
         signals.receipts.notify()
     if Intake.STORED in fates:
         signals.to_follow.notify()

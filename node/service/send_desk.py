@@ -1,13 +1,14 @@
 """Where programs' messages come in: what comes while one transaction runs goes into the next.
 
 So the cost of a transaction, and of waiting for the disk, is shared by all who wait for it, and a
-message that comes alone waits for nobody. The answer comes after the commit, as always.
+message that comes alone waits for nobody. The answer comes after the commit, as always. Messages
+with files come in one by one beside the others, who do not wait until a file is sealed.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -47,15 +48,27 @@ class _Request:
     answer: asyncio.Future[Sent]
 
 
+@dataclass(slots=True)
+class _Lane:
+    """Requests that wait for each other."""
+
+    #: Does what was asked, in a thread; the outcomes are in the same order.
+    serve: Callable[[Sequence[_Request]], Sequence[Sent | Exception]]
+    #: Of so many at a time.
+    most: int
+    waiting: list[_Request] = field(default_factory=list)
+    working: asyncio.Task[None] | None = None
+    gathering: Gathering = field(default_factory=Gathering)
+
+
 class SendDesk:
     """Takes requests of programs. Use within one event loop."""
 
     def __init__(self, context: NodeContext) -> None:
         self._context = context
-        self._waiting: list[_Request] = []
-        self._working: asyncio.Task[None] | None = None
+        self._ordinary = _Lane(self._serve, most=_MOST)
+        self._with_files = _Lane(self._serve_alone, most=1)
         self._known: set[bytes] = set()
-        self._gathering = Gathering()
 
     def is_known(self, token: str) -> bool:
         """Say whether this token worked before: whether it does now is asked for each message."""
@@ -83,26 +96,27 @@ class SendDesk:
         raises. Who gives up waiting may find it sent: the same key tells.
         """
         request = _Request(draft, token, submission_key, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
-        if self._working is None:
-            self._working = asyncio.create_task(self._work())
+        lane = self._with_files if draft.files else self._ordinary
+        lane.waiting.append(request)
+        if lane.working is None:
+            lane.working = asyncio.create_task(self._work(lane))
         return await request.answer
 
-    async def _work(self) -> None:
+    async def _work(self, lane: _Lane) -> None:
         """Serve until nobody waits."""
         batch: list[_Request] = []
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                outcomes = await asyncio.to_thread(self._serve, batch)
+            while lane.waiting:
+                batch, lane.waiting = lane.waiting[: lane.most], lane.waiting[lane.most :]
+                outcomes = await asyncio.to_thread(lane.serve, batch)
                 for request, outcome in zip(batch, outcomes, strict=True):
                     _answer(request, outcome)
                 batch = []
-                self._gathering.note(len(outcomes))
-                await self._gathering.wait()
+                lane.gathering.note(len(outcomes))
+                await lane.gathering.wait()
         finally:
-            self._working = None
-            left, self._waiting = [*batch, *self._waiting], []
+            lane.working = None
+            left, lane.waiting = [*batch, *lane.waiting], []
             for request in left:  # only where this task was cancelled
                 request.answer.cancel()
 
@@ -154,6 +168,9 @@ class SendDesk:
         for number, outcome in zip(plain, queued, strict=True):
             outcomes[number] = outcome
         return outcomes, claim, read
+
+    def _serve_alone(self, batch: Sequence[_Request]) -> list[Sent | Exception]:
+        return [self._send_alone(request) for request in batch]
 
     def _send_alone(self, request: _Request) -> Sent | Exception:
         try:

@@ -30,6 +30,11 @@ _FETCH_SECONDS: Final = 10.0
 #: How long the broker keeps back what we could not take in now.
 _RETRY_SECONDS: Final = 5.0
 
+#: Storing a few chunks takes little longer than storing one. After so few, the rest of a file is
+#: waited for: in seconds, less than storing takes.
+_FEW: Final = 4
+_MOMENT: Final = 0.01
+
 #: What disk and store say that cannot take anything now: no fault of any chunk.
 _STORE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError, NoRoomError)
 
@@ -47,12 +52,18 @@ class ChunkIntake:
     """One worker."""
 
     def __init__(
-        self, context: NodeContext, link: MailboxLink, rules: FileIntakeRules = FILE_INTAKE
+        self,
+        context: NodeContext,
+        link: MailboxLink,
+        rules: FileIntakeRules = FILE_INTAKE,
+        *,
+        has_scanner: bool | None = None,
     ) -> None:
+        """``has_scanner``: as :class:`ChunkTaker` takes it."""
         self._context = context
         self._link = link
         self._rules = rules
-        self._taker = ChunkTaker(context, rules)
+        self._taker = ChunkTaker(context, rules, has_scanner=has_scanner)
         self._early = EarlyChunks(rules)
         self._turn = asyncio.Lock()
         #: Fetched while others were stored.
@@ -71,6 +82,13 @@ class ChunkIntake:
         fetching = asyncio.create_task(self._fetch())
         settling = asyncio.create_task(self._settle())
         try:
+            if await self._is_followed(deliveries):
+                await asyncio.wait({fetching}, timeout=_MOMENT)
+            if fetching.done() and fetching.exception() is None:
+                more = fetching.result()
+                if 0 < len(more) <= self._free(deliveries):
+                    deliveries = [*deliveries, *more]
+                    fetching = asyncio.create_task(self._fetch())
             settled = await self._store(deliveries)
             await settling
             self._settled += settled
@@ -85,6 +103,20 @@ class ChunkIntake:
                 self._ahead = fetching.result()
         if not self._ahead:
             await self._settle()
+
+    def _free(self, deliveries: Sequence[Delivery]) -> int:
+        return self._rules.batch - len(deliveries)
+
+    async def _is_followed(self, deliveries: Sequence[Delivery]) -> bool:
+        """Say whether the rest of a file is most likely about to come, and fits in with these."""
+        if len(deliveries) > _FEW:
+            return False
+        arrived = [ArrivedChunk(each.sender, each.envelope) for each in deliveries]
+        try:
+            missing = await asyncio.to_thread(self._taker.count_missing, arrived)
+        except (RegistryUnavailableError, *_STORE_AWAY):
+            return False  # said by whoever stores them
+        return 0 < missing <= self._free(deliveries)
 
     async def _fetch(self) -> Sequence[Delivery]:
         """Return what is there; nothing, after a pause, if there is no room for it."""

@@ -11,6 +11,7 @@ itself: one whose mailbox is full, or whose file is large, keeps nobody else wai
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 _FILES: Final = 4
 #: Seconds of one file before another one of higher priority may take its place.
 _TURN: Final = 5.0
+#: Files that were claimed with their message and are looked at in one round.
+_MOST_CLAIMED: Final = 64
 #: Chunks that the broker confirms within this widen the window; beyond the other they narrow it.
 _QUICK: Final = 0.5
 _SLOW: Final = 2.0
@@ -51,6 +54,8 @@ _SLOW: Final = 2.0
 _ROOM: Final = 0.05
 #: Looks at the clock at least this often, so that a jump of the clock cannot stall it.
 _LONGEST_WAIT: Final = 2.0
+#: Between two looks at least: a row that was written for a moment just ahead is not hunted.
+_SHORT_WAIT: Final = 0.05
 #: What the broker has is noted after so many chunks or seconds: a crash makes as much go again.
 _NOTED_CHUNKS: Final = 16
 _NOTED_SECONDS: Final = 1.0
@@ -110,9 +115,12 @@ class ChunkRelay:
         self._context = context
         self._link = link
         self._wake = context.signals.chunks.listen()
+        context.leaving.files.filled.listen(self._wake)
         self._window = Window(largest=context.file_rules.window, rush=context.signals.rush)
         self._moving: dict[str, asyncio.Task[None]] = {}
         self._full: dict[str, _FullMailbox] = {}
+        #: Whether a look into the store was put off for files that came out of memory.
+        self._has_put_off = False
 
     @property
     def is_moving(self) -> bool:
@@ -126,6 +134,7 @@ class ChunkRelay:
             while True:
                 await self.run_round()
         finally:
+            self._context.leaving.files.set_open(is_open=False)
             for task in self._moving.values():
                 task.cancel()
             await asyncio.gather(*self._moving.values(), return_exceptions=True)
@@ -137,23 +146,49 @@ class ChunkRelay:
         Raises what ended a file's turn unexpectedly; others go on.
         """
         self._collect()
+        self._context.leaving.files.set_open(is_open=self._link.is_up)
         if not self._link.is_up:
+            await self._take_claimed(may_begin=False)
             await wait_for_event(self._wake, at_most=0.2)
             return
         now = asyncio.get_running_loop().time()
         paused = {peer for peer, full in self._full.items() if full.until > now}
+        if await self._take_claimed(paused) and not self._has_put_off:
+            self._has_put_off = True  # once: what waits in the store is looked for the next time
+            await wait_for_event(self._wake, at_most=_SHORT_WAIT)
+            return
+        self._has_put_off = False
         busy = paused | self._moving.keys()
         room = _FILES - len(self._moving)
-        files = (
-            await asyncio.to_thread(chunk_sending.claim_files, self._context, limit=room, busy=busy)
-            if room
-            else []
-        )
-        for file in files:
-            task = asyncio.create_task(self._relay_file(file))
-            self._moving[file.peer] = task
-            task.add_done_callback(lambda _: self._wake.set())
+        if room:
+            for file in await asyncio.to_thread(
+                chunk_sending.claim_files, self._context, limit=room, busy=busy
+            ):
+                self._begin(file)
         await wait_for_event(self._wake, at_most=await self._choose_wait(busy, has_room=room > 0))
+
+    async def _take_claimed(self, paused: Collection[str] = (), *, may_begin: bool = True) -> bool:
+        """Begin with files that were claimed with their message; what has to wait is given back.
+
+        Says whether one began.
+        """
+        left: list[ClaimedFile] = []
+        has_begun = False
+        for file in self._context.leaving.files.take(_MOST_CLAIMED):
+            is_busy = file.peer in paused or file.peer in self._moving
+            if may_begin and not is_busy and len(self._moving) < _FILES:
+                self._begin(file)
+                has_begun = True
+            else:
+                left.append(file)
+        if left:
+            await asyncio.to_thread(chunk_sending.give_back, self._context, left)
+        return has_begun
+
+    def _begin(self, file: ClaimedFile) -> None:
+        task = asyncio.create_task(self._relay_file(file))
+        self._moving[file.peer] = task
+        task.add_done_callback(lambda _: self._wake.set())
 
     def _collect(self) -> None:
         for peer in [peer for peer, task in self._moving.items() if task.done()]:
@@ -170,7 +205,7 @@ class ChunkRelay:
         spans = [full.until - now for full in self._full.values() if full.until > now]
         if span is not None:
             spans.append(span.total_seconds())
-        return max(0.05, min([_LONGEST_WAIT, *spans]))
+        return max(_SHORT_WAIT, min([_LONGEST_WAIT, *spans]))
 
     async def _relay_file(self, file: ClaimedFile) -> None:
         """Hand chunks of one file over until its turn is over."""

@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 
 from node.domain.ports import MailboxLink
 from node.service import dispatching, receipts
+from node.service.attachments import chunk_sending
 from node.service.context import NodeContext
 from node.service.dispatching import Attempt, Consigned
 from node.service.handoff import Handoff
@@ -82,12 +83,20 @@ def make_message_relay(context: NodeContext, link: MailboxLink) -> FreshRelay[Co
     """Build a worker for messages."""
     sender, valve = EnvelopeSender(context, link), MailboxValve(context)
 
+    async def send(message: Consigned) -> Attempt:
+        attempt = await sender.send_message(message)
+        if attempt.error is None and message.file is not None:
+            context.leaving.files.put([message.file])
+        return attempt
+
     def note(sent: Sequence[tuple[Consigned, Attempt]]) -> None:
         messages, attempts = [each for each, _ in sent], [attempt for _, attempt in sent]
+        failed = (message for message, attempt in sent if attempt.error is not None)
+        chunk_sending.give_back(context, [each.file for each in failed if each.file is not None])
         dispatching.record_attempts(context, attempts)
         valve.learn(messages, attempts)
 
-    return FreshRelay(context.leaving.messages, link, send=sender.send_message, note=note)
+    return FreshRelay(context.leaving.messages, link, send=send, note=note)
 
 
 def make_receipt_relay(context: NodeContext, link: MailboxLink) -> FreshRelay[ReceiptParcel, bool]:

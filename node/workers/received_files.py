@@ -37,7 +37,7 @@ def add_file_tasks(
     rules: FileIntakeRules,
 ) -> ChunkIntake:
     """Add what takes files in, opens them and has them scanned; returns what takes chunks in."""
-    intake = ChunkIntake(context, link, rules)
+    intake = ChunkIntake(context, link, rules, has_scanner=scanner is not None)
     opening = FileOpening(context, has_scanner=scanner is not None, rules=rules)
     rounds = [
         ("chunk_intake", intake.run_round, _OPENING_OVERDUE),

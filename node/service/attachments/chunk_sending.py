@@ -80,6 +80,19 @@ class ClaimedFile:
         return hashlib.sha256(f"{self.transport_id}:{index}".encode()).hexdigest()[:32]
 
 
+def give_back(context: NodeContext, files: Sequence[ClaimedFile]) -> None:
+    """Let go of claimed files of which nothing was handed over: the store says when they go."""
+
+    def drop(session: Session) -> None:
+        for file in sorted(files, key=lambda each: each.file_id):
+            row = session.get(SentFileRow, file.file_id, with_for_update=True)
+            if row is not None and row.transport_id == file.transport_id:
+                row.claimed_until = None
+
+    if files:
+        context.transact(drop, durable=False)
+
+
 def claim_files(
     context: NodeContext, *, limit: int, busy: Collection[str] = ()
 ) -> list[ClaimedFile]:

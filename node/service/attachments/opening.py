@@ -4,6 +4,7 @@ Opening shows that the file is the one that was announced, from its first byte t
 of it is written anywhere. Only then does its message count as delivered (SPEC section 13).
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -31,6 +32,8 @@ from node.service.attachments.received import (
 )
 from node.service.attachments.sealed_files import chunk_offset
 from node.service.context import NodeContext, NotFoundError
+from node.service.receipt_rows import Owed
+from node.service.receipts import claim_receipts_of, sign_owed
 from node.service.records import IN, load_message
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.tables import MessageRow
@@ -85,31 +88,66 @@ def open_file(
         context.transact(partial(_record, context, file_id=file_id, event=event, has_scanner=False))
         return OpenOutcome.ERASED
     try:
-        (begun or Begun.of(file)).finish(context)
+        event = open_whole(context, file, begun)
     except ChunksLostError:
         note_lost(context, file)
         return OpenOutcome.LOST
-    except RemoteProtocolError:
-        outcome, event = OpenOutcome.BROKEN, ArrivalEvent.DOES_NOT_OPEN
-    else:
-        outcome, event = OpenOutcome.OPENED, ArrivalEvent.OPENED
-    context.transact(
+    owed = context.transact(
         partial(_record, context, file_id=file_id, event=event, has_scanner=has_scanner)
     )
-    context.signals.outbox.notify()
+    hand_receipts_on(context, owed)
     context.signals.inbox.notify()
-    return outcome
+    return OpenOutcome.OPENED if event is ArrivalEvent.OPENED else OpenOutcome.BROKEN
+
+
+def open_whole(context: NodeContext, file: HeldFile, begun: Begun | None = None) -> ArrivalEvent:
+    """Open a file whose chunks are all here, or the rest of it; returns what that says of it.
+
+    Raises :class:`ChunksLostError`.
+    """
+    try:
+        (begun or Begun.of(file)).finish(context)
+    except RemoteProtocolError:
+        return ArrivalEvent.DOES_NOT_OPEN
+    return ArrivalEvent.OPENED
 
 
 def _record(
     context: NodeContext, session: Session, *, file_id: str, event: ArrivalEvent, has_scanner: bool
-) -> None:
+) -> list[Owed]:
     row = lock_file(session, file_id)
-    if row is None or not move_file(context, session, row, event):
-        return
+    if row is None:
+        return []
+    return record_opening(context, session, row, event, has_scanner=has_scanner)
+
+
+def record_opening(
+    context: NodeContext,
+    session: Session,
+    row: ReceivedFileRow,
+    event: ArrivalEvent,
+    *,
+    has_scanner: bool,
+) -> list[Owed]:
+    """Move a locked file by what its opening said; returns receipts for :func:`hand_receipts_on`.
+
+    They were earned by it, and are claimed for the relay of this process.
+    """
+    if not move_file(context, session, row, event):
+        return []
     if has_scanner and event is ArrivalEvent.OPENED:
         move_scan(row, ScanEvent.WANTED)
     session.add(row)
+    message = session.get(MessageRow, row.message_id)
+    return [] if message is None else claim_receipts_of(context, session, message)
+
+
+def hand_receipts_on(context: NodeContext, owed: Sequence[Owed]) -> None:
+    """Sign what was earned and claimed, **after the commit**; else the store is looked into."""
+    if owed:
+        context.leaving.receipts.put(sign_owed(context, owed))
+    else:
+        context.signals.receipts.notify()
 
 
 def note_lost(context: NodeContext, file: HeldFile) -> None:

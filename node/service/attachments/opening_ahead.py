@@ -24,8 +24,8 @@ from protocol.errors import ProtocolError
 
 #: Files that are opened ahead at a time. Beyond it they are opened when they are complete.
 _FILES: Final = 4
-#: Smaller ones are quickly opened as a whole.
-_FEWEST_CHUNKS: Final = 4
+#: Smaller ones are quickly opened as a whole, with the chunk that completes them.
+FEWEST_CHUNKS: Final = 4
 #: Chunks of one file opened in one call: a complete file does not wait long for its turn.
 _CHUNKS: Final = 16
 #: Of a file that does not go on for so long, nothing is kept: its key is in here.
@@ -89,7 +89,7 @@ class OpeningAhead:
                 select(ReceivedFileRow.file_id, ReceivedFileRow.held_map)
                 .where(
                     ReceivedFileRow.state == Arrival.ARRIVING,
-                    col(ReceivedFileRow.chunk_count) >= _FEWEST_CHUNKS,
+                    col(ReceivedFileRow.chunk_count) >= FEWEST_CHUNKS,
                     col(ReceivedFileRow.held) > 0,
                     col(ReceivedFileRow.chunk_at) > self._context.clock() - _KEPT,
                 )

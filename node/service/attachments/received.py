@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
@@ -65,26 +65,34 @@ def expect_files(
     context: NodeContext, session: Session, row: MessageRow, message: CaseMessage
 ) -> None:
     """Make a row for each file of a message that has just been stored."""
-    now = context.clock()
-    for place, manifest in enumerate(message.attachments):
-        session.add(
-            ReceivedFileRow(
-                file_id=name_file(row.message_id, place),
-                message_id=row.message_id,
-                place=place,
-                peer=row.peer,
-                attachment_id=manifest.attachment_id,
-                size=manifest.size,
-                chunk_size=manifest.chunk_size,
-                chunk_count=manifest.chunk_count,
-                held_map=bytes(-(-manifest.chunk_count // 8)),
-                state=Arrival.ARRIVING,
-                scan=Scan.NONE,
-                noticed_at=now,
-                ask_at=now + context.rules.repair.pause(0),
-            )
-        )
+    rows = describe_files(context, message, message_id=row.message_id, peer=row.peer)
+    session.add_all(ReceivedFileRow(**each) for each in rows)
     session.flush()
+
+
+def describe_files(
+    context: NodeContext, message: CaseMessage, *, message_id: str, peer: str
+) -> list[dict[str, Any]]:
+    """Return the row of each file of a message that is stored under our name for it."""
+    now = context.clock()
+    return [
+        {
+            "file_id": name_file(message_id, place),
+            "message_id": message_id,
+            "place": place,
+            "peer": peer,
+            "attachment_id": manifest.attachment_id,
+            "size": manifest.size,
+            "chunk_size": manifest.chunk_size,
+            "chunk_count": manifest.chunk_count,
+            "held_map": bytes(-(-manifest.chunk_count // 8)),
+            "state": Arrival.ARRIVING,
+            "scan": Scan.NONE,
+            "noticed_at": now,
+            "ask_at": now + context.rules.repair.pause(0),
+        }
+        for place, manifest in enumerate(message.attachments)
+    ]
 
 
 def lock_file(session: Session, file_id: str) -> ReceivedFileRow | None:

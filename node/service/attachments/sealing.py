@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from console.i18n import msg
 from node.service.attachments.bitmaps import make_full
+from node.service.attachments.chunk_sending import LEASE, ClaimedFile
 from node.service.attachments.recipient_limits import RecipientLimits, find_recipient_limits
 from node.service.attachments.sealed_files import chunk_offset, sealed_length
 from node.service.attachments.sniffing import RefusedFileError
@@ -33,7 +34,7 @@ from node.store.attachment_tables import SentFileRow, StagedFileRow
 from node.store.tables import MessageRow
 from protocol.attachment import AttachmentSealer, Chunk
 from protocol.errors import LocalProtocolError
-from protocol.identifiers import MessageId, make_message_id
+from protocol.identifiers import MessageId, ParticipantCode, make_message_id
 from protocol.limits import LIMITS
 from protocol.messages.attachments import AttachmentManifest, FileDescription
 from protocol.padding import padme_length
@@ -53,6 +54,9 @@ _CLEARED: Final = msg(
 
 #: Chunks that are written before they are made safe.
 _SYNC_EVERY: Final = 32
+#: A file with more of them is looked for when its message is gone, and read again: its manifest is
+#: large, and the time that takes is nothing beside its own.
+_CHUNKS_IN_MEMORY: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +207,25 @@ def _read_beside(beside: ThreadPoolExecutor, content: Iterator[bytes]) -> Iterat
         yield piece
 
 
-def keep_sealed(
+def keep_sealed(  # noqa: PLR0913 - what one message's files are noted with
     context: NodeContext,
     session: Session,
     sealed: SealedFiles,
     *,
     row: MessageRow,
     priority: int,
-) -> None:
+    may_claim: bool = False,
+) -> ClaimedFile | None:
     """Note sealed files beside their message, in its transaction, and let go of what was staged.
+
+    ``may_claim``: the message is claimed for the relay of this process. Then its first file, unless
+    it is large, is claimed for the chunk relay of this process and returned: for after the commit,
+    once the broker has the message.
 
     Raises ``RefusedFileError`` if another message took one meanwhile, or if its chunks are gone.
     """
     now = context.clock()
+    claimed: ClaimedFile | None = None
     for place, file in enumerate(sealed.files):
         staged = session.get(StagedFileRow, file.staged_id, with_for_update=True)
         if staged is None or staged.owner != sealed.owner:
@@ -224,25 +234,41 @@ def keep_sealed(
         manifest = file.manifest
         if context.blobs.size(file.file_id) != sealed_length(manifest):
             raise RefusedFileError(_CLEARED)
-        session.add(
-            SentFileRow(
-                file_id=file.file_id,
-                message_id=row.message_id,
-                place=place,
-                attachment_id=manifest.attachment_id,
-                peer=row.peer,
-                size=manifest.size,
-                chunk_size=manifest.chunk_size,
-                chunk_count=manifest.chunk_count,
-                state=SentState.WAITING,
-                owed_map=make_full(manifest.chunk_count),
-                owed=manifest.chunk_count,
-                priority=priority,
-                transport_id=context.random(16).hex(),
-                next_attempt_at=now,
-            )
+        sent = SentFileRow(
+            file_id=file.file_id,
+            message_id=row.message_id,
+            place=place,
+            attachment_id=manifest.attachment_id,
+            peer=row.peer,
+            size=manifest.size,
+            chunk_size=manifest.chunk_size,
+            chunk_count=manifest.chunk_count,
+            state=SentState.WAITING,
+            owed_map=make_full(manifest.chunk_count),
+            owed=manifest.chunk_count,
+            priority=priority,
+            transport_id=context.random(16).hex(),
+            next_attempt_at=now,
         )
+        if may_claim and place == 0 and manifest.chunk_count <= _CHUNKS_IN_MEMORY:
+            sent.claimed_until = now + LEASE
+            claimed = _claim(sent, manifest)
+        session.add(sent)
     session.flush()
+    return claimed
+
+
+def _claim(row: SentFileRow, manifest: AttachmentManifest) -> ClaimedFile:
+    return ClaimedFile(
+        file_id=row.file_id,
+        message_id=row.message_id,
+        peer=ParticipantCode(row.peer),
+        # Without its key, which nobody needs for chunks that are sealed.
+        manifest=manifest.model_copy(update={"key": "", "header": ""}),
+        indices=tuple(range(row.chunk_count)),
+        transport_id=row.transport_id,
+        priority=row.priority,
+    )
 
 
 def drop_staged(context: NodeContext, sealed: SealedFiles) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlmodel import Session, col, select
 
 from node.domain.files import FileRules
-from node.domain.ports import Delivery, LinkDownError, MailboxFullError
+from node.domain.ports import LinkDownError, MailboxFullError
 from node.domain.states import Dispatch
 from node.service.attachments import chunk_sending
 from node.service.attachments.states import SentState
@@ -21,82 +21,12 @@ from node.store.tables import MessageRow
 from node.workers import chunk_relay
 from node.workers.chunk_relay import ChunkRelay, Window
 from node.workers.relay import Relay
-from protocol.attachment import Chunk
 from protocol.identifiers import ParticipantCode
-from protocol.subjects import AccountId, TrafficClass, parse_account_id
+from protocol.subjects import TrafficClass, parse_account_id
+from tests.support.broker_line import Line
 from tests.support.files_sent import OWNER, make_picture, send_file
 from tests.support.node import Network, make_draft, make_network
 from tests.support.people import acting
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """The broker has it."""
-
-    sequence: int = 1
-    duplicate: bool = False
-
-
-@dataclass(slots=True)
-class Line:
-    """A broker that takes what the test lets it take."""
-
-    judge: Callable[[TrafficClass], Exception | None] = lambda _traffic: None
-    is_up: bool = True
-    times_up: int = 1
-    taken: list[tuple[TrafficClass, str, bytes]] = field(default_factory=list)
-    on_the_line: int = 0
-    most_on_the_line: int = 0
-    hold_chunks: asyncio.Event | None = None
-    #: An account whose mailbox takes nothing.
-    full: AccountId | None = None
-    refused: int = 0
-    chunk_came: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def publish(
-        self,
-        *,
-        recipient: AccountId,
-        traffic: TrafficClass,
-        transport_id: str,
-        envelope: bytes,
-        timeout: float,  # noqa:  ASYNC109 - the port's shape
-    ) -> Confirmed:
-        """Take it, refuse it, or keep whoever asks waiting."""
-        self.on_the_line += 1
-        self.most_on_the_line = max(self.most_on_the_line, self.on_the_line)
-        try:
-            if traffic is TrafficClass.CHUNK and self.hold_chunks is not None:
-                self.chunk_came.set()
-                await self.hold_chunks.wait()
-            await asyncio.sleep(0)
-            problem = self.judge(traffic)
-            if recipient == self.full:
-                self.refused += 1
-                problem = MailboxFullError("full")
-            if problem is not None:
-                raise problem
-        finally:
-            self.on_the_line -= 1
-        self.taken.append((traffic, transport_id, envelope))
-        return Confirmed(len(self.taken))
-
-    async def fetch(
-        self,
-        traffic: TrafficClass,
-        *,
-        batch: int,
-        wait: float,
-    ) -> list[Delivery]:
-        """Nothing comes."""
-        return []
-
-    def chunks(self) -> list[Chunk]:
-        """Return the chunks that were taken."""
-        return [
-            Chunk.parse(body) for traffic, _, body in self.taken if traffic is TrafficClass.CHUNK
-        ]
-
 
 CONTENT = make_picture(1_200_000)  # three chunks
 

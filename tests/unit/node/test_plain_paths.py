@@ -1,7 +1,8 @@
 """What is done with many messages at once ends in the same rows as one by one."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,9 @@ from node.store.consent_tables import ConsentRow
 from node.store.tables import EventRow, EvidenceRow, MessageRow, OutboxRow, ReceiptDueRow
 from protocol.subjects import TrafficClass, parse_account_id
 from tests.support.consent import ON_FILE, on_consent
-from tests.support.node import Network, make_context, make_draft
+from tests.support.node import Network, make_context, make_draft, make_network
 from tests.support.people import acting, token_of
+from tests.support.received_files import list_received, make_text, send_files
 
 TABLES = (MessageRow, EventRow, ReceiptDueRow, EvidenceRow, OutboxRow)
 #: What is drawn anew or counted by the database.
@@ -36,6 +38,15 @@ DRAWN |= {"receipt_id", "transport_id"}
 def url_of(node_url_of: Callable[[str], str]) -> Callable[[str], str]:
     """One database will do, not the same one for every test."""
     return node_url_of
+
+
+CLAIMED = DRAWN | {"claimed_until", "attempts"}
+
+
+def list_due(context: NodeContext) -> Sequence[ReceiptDueRow]:
+    """Return the receipts that a node owes."""
+    with context.database.reading() as session:
+        return session.exec(select(ReceiptDueRow)).all()
 
 
 def read_rows(context: NodeContext) -> dict[str, list[str]]:
@@ -102,6 +113,38 @@ def test_a_fetch_is_stored_as_its_messages_would_be_one_by_one(
     assert at_once == one_by_one
     assert at_once.count(Intake.STORED) == 9
     assert read_rows(xk) == single_rows
+
+
+def test_messages_with_files_are_stored_as_one_by_one(
+    url_of: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files are expected, and no receipt is owed or looked for before these are here."""
+    network = make_network(["AL", "XK"], url_of=url_of, files=tmp_path / "disk")
+    al, xk = network.node("AL"), network.node("XK")
+    sent = send_files(al, {"a.txt": make_text(9_000), "b.txt": make_text(300_000)})
+    handle_send(al, make_draft(), who=acting("u"))
+    letters = hand_over(network)
+    single = make_context(
+        xk.keys,  # type: ignore[arg-type]  # it is the file key store that the network made
+        network.directory,
+        database_url=url_of("XK2"),
+        clock=network.clock,
+    )
+    xk.leaving.receipts.set_open(is_open=True)
+    looked = [0]
+    monkeypatch.setattr(xk.signals.receipts, "notify", lambda: looked.append(1))
+    assert [result.intake for result in handle_arrivals(xk, letters)] == [Intake.STORED] * 2
+    monkeypatch.setattr(PlainIntake, "take", lambda _self, _outcome: None)
+    for letter in letters:
+        handle_arrivals(single, [letter])
+    receipts_of = [each.model_dump(exclude=CLAIMED) for each in list_due(single)]
+    files_of = [row.model_dump() for row in list_received(single)]
+    single.database.close()
+    assert looked == [0]
+    assert [each.model_dump(exclude=CLAIMED) for each in list_due(xk)] == receipts_of
+    assert [row.model_dump() for row in list_received(xk)] == files_of
+    assert [row["message_id"] for row in files_of] == [sent.message_id] * 2
+    network.close()
 
 
 async def test_what_comes_together_is_queued_or_refused_for_itself(network: Network) -> None:
