@@ -123,6 +123,7 @@ KIT_FORMS: Final = frozenset(
         "/passkeys/add",
         "/passkeys/remove",
         "/recovery-codes",
+        "/national/link",
         "/national/unlink",
         "/language",
         "/confirm",

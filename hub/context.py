@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 
 from console.face import Clock, RandomBytes
 from console.refusals import RefusalError
@@ -11,7 +11,7 @@ from console.storage.box import Box
 from console.storage.database import Database
 from console.storage.sessions import SqlFailures, SqlSessions
 from console.storage.setting_up import SqlSettingUp
-from console.storage.witness import Done, Witness, tell_nobody
+from console.storage.witness import Deed, Done, Witness, tell_nobody
 from contact_registry.drills.schedule import RULES, DrillRules
 from contact_registry.trust.repository import OnlineSigners, RegistryRepository
 from hub.audit.actions import Action
@@ -21,6 +21,7 @@ from hub.network.looking import NetworkSource, NobodyLooks
 from hub.registry_reading import RegistryReading
 from hub.registry_view import RegistryView
 from hub.store.account_tables import ACCOUNT_TABLES
+from hub.store.kept_form_tables import KeptFormRow
 
 
 class HubError(RefusalError):
@@ -78,6 +79,9 @@ class HubRecords:
                 subject=done.account_id,
                 detail=done.detail,
             )
+            if done.deed is Deed.CREDENTIALS_SET:  # what an old session left to be sent
+                forms = col(KeptFormRow.account_id) == done.account_id
+                session.execute(delete(KeptFormRow).where(forms))
             check(session, done)
 
         return AccountStorage(

@@ -69,7 +69,8 @@ it, so whoever had them notices. A word counts for whoever had set the account u
 given: a set-up asks anew, so confirm once the person says, by telephone, that they have set their
 password themselves. A set-up is one act: what was begun before it with an old way in (a sign-in, a
 passkey, a national login, new recovery codes) is done before it and ends with it, or comes after it
-and finds its session ended. The audit log names who made a link, when it was followed, and who
+and finds its session ended. Tokens that are bound to the person end with it, too: a case system
+that uses one needs a new one. The audit log names who made a link, when it was followed, and who
 confirmed. Whoever holds the machine, its key store and what opens it can read everything,
 without this software. `trm-node export-evidence` therefore asks for whom it is (`--for`), gives
 what this person may see, and stands in the audit log under the login's name.

@@ -99,8 +99,12 @@ class SignIn:
                 )
 
         def holds() -> bool:
-            now = self.accounts.load_account(usable.id)
-            return now is not None and now.password_hash in hashes
+            account = self.accounts.load_account(usable.id)
+            now = account.password_hash if account else None
+            if now is None or now in hashes:
+                return now is not None
+            # Another sign-in may have strengthened it, or somebody has set another one up.
+            return self._is_password(password, now, key=_account_key(sign_in_name))
 
         granted = self.open_while(holds, usable, Stage.SECOND_FACTOR, visitor)
         return granted or Refused(_WRONG, "name")

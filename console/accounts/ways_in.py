@@ -70,11 +70,15 @@ class WaysIn:
         if passkey is None or account is None:
             _log.warning("sign_in_refused", step="passkey")
             return Refused(_PASSKEY_REFUSED, "passkey")
-        return self.sign_in.let_in(
-            account,
-            visitor,
-            holds=lambda: self.store.find_passkey(passkey.credential_id) is not None,
-        )
+
+        def holds() -> bool:
+            now = self.store.find_passkey(passkey.credential_id)
+            return now is not None and (now.account_id, now.public_key) == (
+                passkey.account_id,
+                passkey.public_key,
+            )
+
+        return self.sign_in.let_in(account, visitor, holds=holds)
 
     # ------------------------------------------------------------------ the national login
 

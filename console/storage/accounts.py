@@ -52,6 +52,7 @@ class SqlAccounts:
 
     def __init__(self, storage: AccountStorage) -> None:
         self._database = storage.database
+        self._tables = storage.tables
         self._accounts = storage.tables.account
         self._sessions = storage.tables.session
         self._links = storage.tables.link
@@ -156,11 +157,13 @@ class SqlAccounts:
         For a lost or stolen key of the box. Each person then needs a new one-time link.
         """
         with self._database.transaction() as session:
+            # All of them: somebody may be setting up for the first time.
+            every = select(self._accounts.account_id).order_by(col(self._accounts.account_id))
+            session.exec(every.with_for_update(key_share=True)).all()
             known = session.exec(
                 select(self._accounts.account_id)
                 .where(col(self._accounts.totp_secret_sealed).is_not(None))
                 .order_by(col(self._accounts.sign_in_name))
-                .with_for_update(key_share=True)
             ).all()
             session.execute(delete(self._sessions))
             session.execute(
@@ -199,6 +202,7 @@ class SqlAccounts:
     def save_link(self, link: SignInLink) -> None:
         """Keep a new link; links made earlier for the same account stop working."""
         with self._database.transaction() as session:
+            lock_account(session, self._tables, link.account_id)  # of two links one stays
             session.execute(
                 delete(self._links).where(col(self._links.account_id) == link.account_id)
             )

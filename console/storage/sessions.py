@@ -33,7 +33,9 @@ class SqlSessions:
 
     def add_session(self, session: Session) -> None:
         """Keep a new session."""
+        # A set-up that runs has asked already which sessions there are: this one comes after it.
         with self._database.transaction() as transaction:
+            lock_account(transaction, self._tables, session.account_id)
             transaction.add(self._row(session))
 
     def update_session(self, session: Session) -> bool:
@@ -102,10 +104,16 @@ class SqlSessions:
 
     def delete_session(self, token_hash: TokenHash) -> None:
         """End a session; nothing happens if it is gone."""
-        with self._database.transaction() as transaction:
+
+        def end(transaction: DatabaseSession) -> None:
             row = transaction.get(self._table, token_hash)
-            if row is not None and self._delete(transaction, token_hash):
+            if row is None:
+                return
+            lock_account(transaction, self._tables, AccountId(row.account_id))
+            if self._delete(transaction, token_hash):
                 self._tell_end(transaction, row)
+
+        self._database.transact(end)
 
     def list_sessions(self, account_id: AccountId) -> Sequence[Session]:
         """Give the account's sessions, newest first."""

@@ -25,11 +25,12 @@ class SqlSettingUp:
 
         def work(transaction: DatabaseSession) -> bool:
             lock_account(transaction, self.storage.tables, account_id)
-            if not sessions.put_in_place(transaction, old, session):
+            if transaction.get(self.storage.tables.session, old) is None:
                 return False
             if self.factors is not None:
                 self.factors.forget_all(transaction, account_id)
             accounts.keep_credentials(transaction, credentials)
+            sessions.put_in_place(transaction, old, session)
             sessions.end_all(transaction, account_id, but=session.token_hash)
             return True
 

@@ -150,7 +150,6 @@ def handle_make_sign_in_link(
     account = find_operator(records, account_id)
     if not account.is_active:
         raise NotFoundError("This account is closed: let it in first.")
-    records.open_sessions(actor).delete_sessions(account.id)
     token = records.random(TOKEN_BYTES)
     records.open_accounts(actor).save_link(
         SignInLink(
@@ -159,6 +158,8 @@ def handle_make_sign_in_link(
             expires_at=records.clock() + lifetime,
         )
     )
+    # After it: whoever has just followed an earlier link is signed out, too.
+    records.open_sessions(actor).delete_sessions(account.id)
     return format_token(token)
 
 

@@ -84,6 +84,7 @@ TASK_NAMES: Final[Mapping[str, Message]] = {
     "mailbox_copies": msg("Looks at the copies of mailboxes"),
     "registry_timestamp": msg("Renews the registry's timestamp"),
     "network_look": msg("Looks at the broker's servers and mailboxes"),
+    "failed_sign_ins": msg("Clears failed sign-ins of long ago away"),
     "audit_publications": msg("Writes publications into the audit log"),
     "directory_changes": msg("Publishes signed changes of entries"),
     "network_events": msg("Keeps what happens in the network"),

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 
 from console.accounts.factors import FactorDeed
 from console.accounts.models import AccountId
 from console.storage.factors import SqlFactors
 from console.storage.setting_up import SqlSettingUp
-from console.storage.witness import Done, Witness
-from node.domain.access import Principal
+from console.storage.witness import Deed, Done, Witness
+from node.domain.access import SYSTEM, Principal
 from node.domain.audit import Act
 from node.service.audit import lock_chain, record
 from node.service.context import NodeContext
 from node.service.second_word import note_deed
+from node.service.tokens import take_back_tokens_of
 from node.store.account_tables import ACCOUNT_TABLES
 from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions, open_storage
 from node.store.factor_tables import FACTOR_TABLES
+from node.store.kept_form_tables import KeptFormRow
 
 Also = Callable[[Session, Done], None]
 """What is done with a deed, in its transaction; what it raises undoes the deed."""
@@ -32,10 +34,18 @@ def witness_for(
         act, detail = Act(done.deed.value), dict(done.detail)
         record(context, session, actor, act, subject=str(done.account_id), detail=detail)
         note_deed(context, session, done, who=who)
+        if done.deed is Deed.CREDENTIALS_SET:
+            _end_what_was_left(context, session, str(done.account_id))
         if also is not None:
             also(session, done)
 
     return witness
+
+
+def _end_what_was_left(context: NodeContext, session: Session, account_id: str) -> None:
+    """End what somebody with an old way in may have left: tokens, and a form to be sent later."""
+    take_back_tokens_of(context, session, account_id, who=SYSTEM)
+    session.execute(delete(KeptFormRow).where(col(KeptFormRow.account_id) == account_id))
 
 
 def open_accounts(

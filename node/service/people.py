@@ -244,7 +244,6 @@ def handle_make_sign_in_link(
     account = accounts.load_account_by_name(sign_in_name.strip())
     if account is None or not account.is_active:
         raise NotFoundError("There is no active account of that sign-in name: list the accounts.")
-    open_sessions(context, who).delete_sessions(account.id)
     token = context.random(TOKEN_BYTES)
     accounts.save_link(
         SignInLink(
@@ -253,6 +252,8 @@ def handle_make_sign_in_link(
             expires_at=context.clock() + lifetime,
         )
     )
+    # After it: whoever has just followed an earlier link is signed out, too.
+    open_sessions(context, who).delete_sessions(account.id)
     return format_token(token)
 
 

@@ -31,6 +31,7 @@ TASK_NAMES: Final[Mapping[str, Message]] = {
     "broker_mailboxes": pmsg("hub task", "Connection that looks after mailboxes"),
     "registry_timestamp": pmsg("hub task", "Renews the registry's online signatures"),
     "admission": pmsg("hub task", "Lets nodes in as the registry says"),
+    "failed_sign_ins": pmsg("hub task", "Clears failed sign-ins of long ago away"),
     "audit_publications": pmsg("hub task", "Writes publications into the audit log"),
     "network_look": pmsg("hub task", "Looks at nodes, mailboxes and servers"),
     "network_events": pmsg("hub task", "Keeps what happens at the broker"),

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
-from console.accounts.models import Session, SignInLink, hash_token, parse_token
+from console.accounts.models import AccountId, Session, SignInLink, hash_token, parse_token
 from console.accounts.sessions import Granted
 from console.accounts.sign_in import Refused
+from console.guard import KIT_FORMS
 from tests.support.console_face import PASSWORD, Sample, totp_code
-from tests.support.console_sign_in import HERE, OFFICER, enter
+from tests.support.console_sign_in import HERE, OFFICER, enter, enter_password
 
 
 def test_a_one_time_link_opens_one_session_under_concurrent_posts(sample: Sample) -> None:
@@ -124,3 +126,29 @@ def test_a_set_up_whose_session_ended_is_over(sample: Sample) -> None:
     assert isinstance(outcome, Refused)
     assert outcome.is_over
     assert isinstance(enter(sample), Granted)
+
+
+def test_two_sign_ins_at_once_strengthen_one_hash(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both typed the right password: whoever is second finds the hash of the first, and goes on."""
+    weak = PasswordHasher(time_cost=1, memory_cost=16, parallelism=2).hash(PASSWORD)
+    account = sample.accounts.accounts[OFFICER]
+    sample.accounts.accounts[OFFICER] = replace(account, password_hash=weak)
+    replace_hash = sample.accounts.replace_password_hash
+    others: list[Granted] = []
+
+    def replace_late(account_id: AccountId, *, expected: str, replacement: str) -> None:
+        monkeypatch.setattr(sample.accounts, "replace_password_hash", replace_hash)
+        others.append(enter_password(sample))
+        replace_hash(account_id, expected=expected, replacement=replacement)
+
+    monkeypatch.setattr(sample.accounts, "replace_password_hash", replace_late)
+    enter_password(sample)
+    assert len(others) == 1
+
+
+def test_what_holds_a_password_is_never_kept_for_later() -> None:
+    """Forms of the kit that ask for a password are none that a locked screen keeps."""
+    asking = {"/passkeys/begin", "/recovery-codes", "/national/link", "/set-up", "/unlock"}
+    assert asking <= KIT_FORMS

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from hub.store.list_tables import ListRow
 from hub.store.migrating import migrate
 from tests.support.console_face import NOON, CountedBytes, SetClock
 from tests.support.hub_console import open_hub_database
-from tests.support.setting_up import SECRET, set_up_account
+from tests.support.setting_up import SECRET, open_session, set_up_account
 
 CHIEF = "local:chief"
 
@@ -239,3 +240,34 @@ def test_who_does_not_exist_is_not_found(records: HubRecords) -> None:
         with pytest.raises(NotFoundError):
             act(records, nobody, actor=CHIEF)
     assert list_actions(records) == []
+
+
+def test_whoever_follows_an_earlier_link_meanwhile_is_signed_out(records: HubRecords) -> None:
+    """An earlier link is followed just as a newer one is made: only the newer one counts."""
+    account = add(records, "chief", Role.HUB_ADMIN)
+    sessions = records.open_sessions()
+    followed: list[Session] = []
+
+    def follow_meanwhile(size: int) -> bytes:
+        followed.append(open_session(sessions, account, at=NOON))
+        return records.random(size)
+
+    handle_make_sign_in_link(replace(records, random=follow_meanwhile), account, actor=CHIEF)
+    assert len(followed) == 1
+    assert sessions.list_sessions(account) == []
+
+
+def test_signing_out_while_a_set_up_runs(records: HubRecords) -> None:
+    """Each waits for the other in one order: both are done."""
+    account = add(records, "chief", Role.HUB_ADMIN)
+    sessions = records.open_sessions()
+    for number in range(8):
+        other = open_session(sessions, account, at=NOON, stage=Stage.ACTIVE, name=f"o{number}")
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [
+                pool.submit(set_up_account, records.open_setting_up(), sessions, account, at=NOON),
+                pool.submit(sessions.delete_session, other.token_hash),
+            ]
+            for job in jobs:
+                job.result(60)
+    assert sessions.list_sessions(account) == []

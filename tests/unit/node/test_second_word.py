@@ -36,9 +36,11 @@ from node.service.second_word import (
     lapse_waiting,
     list_waiting,
 )
+from node.service.tokens import TokenWish, find_caller, handle_make_token
 from node.service.unasked_access import Why, handle_told, list_unasked
 from node.store.account_tables import HeldRow
 from node.store.accounts import SqlFailures
+from node.web.kept_forms import open_kept_forms
 from node.workers.access_rounds import AccessRounds
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
@@ -246,6 +248,23 @@ def test_of_two_who_are_the_first_at_once_one_is(al: NodeContext) -> None:
     first, second = sorted(pair, key=lambda each: not _reads(al, each))
     handle_confirm(al, second, who=_who(al, first), row_version=_version(al, second))
     assert _reads(al, second)
+
+
+def test_a_set_up_ends_what_was_left_to_come_back(al: NodeContext) -> None:
+    """A token that an old session made, and a form that it left to be sent at the next sign-in."""
+    first = _who(al, _set_up(al, "whole", _standing(*Channel)))
+    second = _add(al, "second", _standing(Channel.ASSISTANCE))
+    _follow(al, "second")
+    handle_confirm(al, second, who=first, row_version=_version(al, second))
+    wish = TokenWish(label="mine", lifetime=timedelta(days=300))
+    token = handle_make_token(al, wish, who=_who(al, second))
+    open_kept_forms(al).keep(second, "/drafts/x/send", [("to", "somebody")])
+    assert find_caller(al, token) is not None
+    _follow(al, "second")
+    handle_confirm(al, second, who=first, row_version=_version(al, second))
+    assert _reads(al, second)
+    assert find_caller(al, token) is None
+    assert open_kept_forms(al).find(second) is None
 
 
 def test_what_takes_the_place_of_somebody_waits(al: NodeContext) -> None:

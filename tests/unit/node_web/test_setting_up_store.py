@@ -1,100 +1,45 @@
 """A set-up counts at once and alone: nothing that was begun before it is finished after it."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from unittest.mock import Mock
 
 import pytest
-from sqlmodel import Session as DatabaseSession
 from sqlmodel import SQLModel
 
-from console.accounts.factors import FactorDeed, Passkey
-from console.accounts.models import (
-    Account,
-    AccountId,
-    Credentials,
-    SessionOverError,
-    Stage,
-    TokenHash,
-)
+from console.accounts.factors import FactorDeed
+from console.accounts.models import SessionOverError, SignInLink, Stage, TokenHash
+from console.accounts.passkeys import Place
+from console.accounts.passwords import Passwords
+from console.accounts.sessions import Sessions
+from console.accounts.sign_in import Refused, SignIn
+from console.accounts.ways_in import WaysIn
 from console.storage.database import Database
-from console.storage.factors import SqlFactors
-from console.storage.setting_up import SqlSettingUp
-from console.storage.witness import Deed, Done
-from node.store.account_tables import ACCOUNT_TABLES
-from node.store.accounts import KeyStoreBox, SqlAccounts, SqlSessions, open_storage
-from node.store.factor_tables import FACTOR_TABLES
-from tests.support.node import NOON, make_keystore
+from console.storage.witness import Deed
+from node.store.account_tables import AccountRow
+from node.store.accounts import SqlFailures
+from tests.support.console_face import CHEAP
+from tests.support.console_sign_in import HERE
+from tests.support.held_stores import (
+    CREDENTIALS,
+    OTHER,
+    PERSON,
+    HeldStores,
+    make_passkey,
+    open_held_stores,
+)
+from tests.support.node import NOON
 from tests.support.setting_up import open_session
 
-KEYS = make_keystore("AL")
-PERSON = AccountId("a" * 32)
-OTHER = AccountId("b" * 32)
-CREDENTIALS = Credentials(
-    account_id=PERSON, password_hash="new", totp_secret="OTHER", totp_last_step=77
-)
-#: How long a thread is given to come past where it should wait. It never fails a test by itself.
-_LONG_ENOUGH = 0.5
-
-
-@dataclass
-class Store:
-    """The stores of one database, whose deeds can be held up half-way."""
-
-    database: Database
-    #: A deed that waits, in its transaction, until it ``may_end``.
-    held: str = ""
-    begun: Event = field(default_factory=Event)
-    may_end: Event = field(default_factory=Event)
-
-    def __post_init__(self) -> None:
-        storage = open_storage(self.database, KEYS, self._witness)
-        self.accounts = SqlAccounts(self.database, KEYS)
-        self.sessions = SqlSessions(self.database, KEYS, witness=self._witness)
-        self.factors = SqlFactors(
-            database=self.database,
-            tables=FACTOR_TABLES,
-            accounts=ACCOUNT_TABLES,
-            box=KeyStoreBox(KEYS),
-            witness=self._witness_factor,
-        )
-        self.setting_up = SqlSettingUp(storage=storage, factors=self.factors)
-
-    def set_up(self) -> bool:
-        """Set a person up, from the session of a link that was followed."""
-        old = open_session(self.sessions, PERSON, at=NOON)
-        new = replace(old, token_hash=TokenHash("new"), stage=Stage.ACTIVE)
-        return self.setting_up.set_up(CREDENTIALS, old=old.token_hash, session=new)
-
-    def meet(self, deed: str, act: Callable[[], object]) -> None:
-        """Let a set-up come when ``act`` has nearly ended: the set-up has to wait for it."""
-        self.held = deed
-        with ThreadPoolExecutor(2) as pool:
-            acting = pool.submit(act)
-            assert self.begun.wait(30)
-            setting_up = pool.submit(self.set_up)
-            wait([setting_up], timeout=_LONG_ENOUGH)
-            self.may_end.set()
-            acting.result(30)
-            assert setting_up.result(30)
-
-    def _witness(self, _session: DatabaseSession, done: Done) -> None:
-        if done.account_id == PERSON:
-            self._hold(done.deed.value)
-
-    def _witness_factor(self, _session: DatabaseSession, deed: FactorDeed, _of: AccountId) -> None:
-        self._hold(deed.value)
-
-    def _hold(self, deed: str) -> None:
-        if deed == self.held and not self.begun.is_set():
-            self.begun.set()
-            assert self.may_end.wait(30)
+LATER = NOON + timedelta(hours=1)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HeldStores]:
     """Two people on each database."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'node.db'}"
@@ -102,42 +47,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         url = request.getfixturevalue("postgres_url")
     database = Database(url)
     SQLModel.metadata.create_all(database.engine)
-    made = Store(database)
-    for account_id, name in ((PERSON, "officer"), (OTHER, "other")):
-        account = Account(
-            id=account_id,
-            sign_in_name=name,
-            display_name=name,
-            roles=frozenset({"focal_point"}),
-            password_hash="old",
-            totp_secret="SECRET",
-            totp_last_step=10,
-        )
-        assert made.accounts.add_account(account, at=NOON)
-    yield made
+    yield open_held_stores(database)
     database.close()
 
 
-def _passkey(name: bytes) -> Passkey:
-    return Passkey(
-        credential_id=name,
-        account_id=PERSON,
-        public_key=b"key",
-        sign_count=0,
-        label="key",
-        created_at=NOON,
-    )
+def _add_passkey(store: HeldStores, by: TokenHash) -> None:
+    assert store.factors.add_passkey(make_passkey(), by=by)
 
 
-def _add_passkey(store: Store, by: TokenHash) -> None:
-    assert store.factors.add_passkey(_passkey(b"key"), by=by)
-
-
-def _make_codes(store: Store, by: TokenHash) -> None:
+def _make_codes(store: HeldStores, by: TokenHash) -> None:
     store.factors.replace_recovery_codes(PERSON, ["0" * 64], at=NOON, by=by)
 
 
-def _link(store: Store, by: TokenHash) -> None:
+def _link(store: HeldStores, by: TokenHash) -> None:
     assert store.factors.link_national(PERSON, "1" * 64, at=NOON, by=by)
 
 
@@ -148,7 +70,7 @@ ADDING = {
 }
 
 
-def _list_ways_in(store: Store) -> tuple[object, ...]:
+def _list_ways_in(store: HeldStores) -> tuple[object, ...]:
     return (
         *store.factors.list_passkeys(PERSON),
         *["a code"] * store.factors.count_recovery_codes(PERSON),
@@ -157,7 +79,7 @@ def _list_ways_in(store: Store) -> tuple[object, ...]:
     )
 
 
-def test_a_set_up_leaves_nothing_of_before(store: Store) -> None:
+def test_a_set_up_leaves_nothing_of_before(store: HeldStores) -> None:
     """New credentials and one session stay; sessions and ways in of somebody else do, too."""
     by = open_session(store.sessions, PERSON, at=NOON, stage=Stage.ACTIVE, name="old").token_hash
     theirs = open_session(store.sessions, OTHER, at=NOON, stage=Stage.ACTIVE).token_hash
@@ -174,7 +96,7 @@ def test_a_set_up_leaves_nothing_of_before(store: Store) -> None:
     assert [s.token_hash for s in store.sessions.list_sessions(OTHER)] == [theirs]
 
 
-def test_a_set_up_that_is_over_changes_nothing(store: Store) -> None:
+def test_a_set_up_that_is_over_changes_nothing(store: HeldStores) -> None:
     """Whose session ended meanwhile (a newer link, somebody else's set-up) sets nothing up."""
     old = open_session(store.sessions, PERSON, at=NOON, name="old")
     new = replace(old, token_hash=TokenHash("new"))
@@ -189,7 +111,7 @@ def test_a_set_up_that_is_over_changes_nothing(store: Store) -> None:
 @pytest.mark.parametrize("deed", ADDING)
 @pytest.mark.parametrize("stage", [Stage.SECOND_FACTOR, Stage.ENROLMENT, Stage.LOCKED, None])
 def test_only_an_active_session_adds_a_way_in(
-    store: Store, deed: FactorDeed, stage: Stage | None
+    store: HeldStores, deed: FactorDeed, stage: Stage | None
 ) -> None:
     """One that ended, or waits for something, adds nothing; nor does that of somebody else."""
     by = TokenHash("gone")
@@ -203,7 +125,7 @@ def test_only_an_active_session_adds_a_way_in(
 
 
 @pytest.mark.parametrize("deed", ADDING)
-def test_what_was_nearly_added_goes_with_the_rest(store: Store, deed: FactorDeed) -> None:
+def test_what_was_nearly_added_goes_with_the_rest(store: HeldStores, deed: FactorDeed) -> None:
     """A way in that is being added when the set-up comes is there before it, and forgotten."""
     by = open_session(store.sessions, PERSON, at=NOON, stage=Stage.ACTIVE, name="old").token_hash
     store.meet(deed.value, lambda: ADDING[deed](store, by))
@@ -211,7 +133,7 @@ def test_what_was_nearly_added_goes_with_the_rest(store: Store, deed: FactorDeed
 
 
 @pytest.mark.parametrize("before", [Stage.SECOND_FACTOR, Stage.LOCKED])
-def test_a_session_that_was_nearly_new_goes_with_the_rest(store: Store, before: Stage) -> None:
+def test_a_session_that_was_nearly_new_goes_with_the_rest(store: HeldStores, before: Stage) -> None:
     """Somebody whose code was right when the set-up came is signed in no more."""
     old = open_session(store.sessions, PERSON, at=NOON, stage=before, name="old")
     active = replace(old, token_hash=TokenHash("older"), stage=Stage.ACTIVE, started_at=NOON)
@@ -221,7 +143,7 @@ def test_a_session_that_was_nearly_new_goes_with_the_rest(store: Store, before: 
     assert _list_ways_in(store) == ("new",)
 
 
-def test_of_two_set_ups_one_stays(store: Store) -> None:
+def test_of_two_set_ups_one_stays(store: HeldStores) -> None:
     """Two who followed links one after the other: whoever is second finds their session ended."""
     began = [open_session(store.sessions, PERSON, at=NOON, name=f"{n}") for n in range(4)]
     pairs = [(s.token_hash, replace(s, token_hash=TokenHash(f"new {s.token_hash}"))) for s in began]
@@ -235,3 +157,92 @@ def test_of_two_set_ups_one_stays(store: Store) -> None:
     assert results.count(True) == 1
     winner = pairs[results.index(True)][1]
     assert _list_ways_in(store) == (winner.token_hash,)
+
+
+@pytest.mark.parametrize("way", ["passkey", "national"])
+def test_an_old_way_in_does_not_slip_in_behind_a_set_up(store: HeldStores, way: str) -> None:
+    """Somebody shows it when the set-up has looked which sessions there are: they come too late."""
+    by = open_session(store.sessions, PERSON, at=NOON, stage=Stage.ACTIVE, name="old").token_hash
+    (_add_passkey if way == "passkey" else _link)(store, by)
+    account = store.accounts.load_account(PERSON)
+    assert account is not None
+    sign_in = _make_sign_in(store)
+
+    def holds() -> bool:
+        if way == "passkey":
+            return store.factors.find_passkey(b"key") is not None
+        return store.factors.find_national("1" * 64) == PERSON
+
+    is_set_up, outcome = store.overtake(
+        Deed.SESSION_ENDED.value, store.set_up, lambda: sign_in.let_in(account, HERE, holds=holds)
+    )
+    assert is_set_up
+    assert isinstance(outcome, Refused)
+    assert _list_ways_in(store) == ("new",)
+
+
+def test_a_passkey_that_is_somebody_elses_by_now_lets_nobody_in(store: HeldStores) -> None:
+    """Forgotten with a set-up, and registered again by another one while it was checked."""
+    by = open_session(store.sessions, PERSON, at=NOON, stage=Stage.ACTIVE, name="old").token_hash
+    theirs = open_session(store.sessions, OTHER, at=NOON, stage=Stage.ACTIVE).token_hash
+    _add_passkey(store, by)
+    shown = store.factors.find_passkey(b"key")
+    ways = WaysIn(
+        sign_in=_make_sign_in(store),
+        store=store.factors,
+        passkeys=Mock(find_signer=lambda *_, **__: shown),
+        recovery=Mock(),
+    )
+    assert store.set_up()
+    store.factors.add_passkey(make_passkey(account_id=OTHER), by=theirs)
+    place = Place(rp_id="localhost", origin="https://localhost")
+    outcome = ways.sign_in_by_passkey("", place=place, browser="", visitor=HERE)
+    assert isinstance(outcome, Refused)
+    assert _list_ways_in(store) == ("new",)
+
+
+def test_of_two_links_made_at_once_one_works(store: HeldStores) -> None:
+    """The second of two administrators waits for the first, and replaces their link."""
+    links = [
+        SignInLink(token_hash=TokenHash(name), account_id=PERSON, expires_at=LATER)
+        for name in ("first", "second")
+    ]
+    store.overtake(
+        Deed.LINK_MADE.value,
+        lambda: store.accounts.save_link(links[0]),
+        lambda: store.accounts.save_link(links[1]),
+    )
+    assert store.accounts.consume_link(links[0].token_hash, at=NOON) is None
+    assert store.accounts.consume_link(links[1].token_hash, at=NOON) is not None
+
+
+def test_forgetting_everybody_forgets_who_has_just_set_up(store: HeldStores) -> None:
+    """Also somebody who does so for the first time, and has no second factor yet."""
+    with store.database.transaction() as session:
+        row = session.get_one(AccountRow, PERSON)
+        row.password_hash, row.totp_secret_sealed = None, None
+    _, forgotten = store.overtake(
+        Deed.CREDENTIALS_SET.value, store.set_up, store.accounts.forget_second_factors
+    )
+    assert set(forgotten) == {PERSON, OTHER}
+    assert _list_ways_in(store) == ()
+
+
+def _make_sign_in(store: HeldStores) -> SignIn:
+    sessions = Sessions(
+        accounts=store.accounts,
+        store=store.sessions,
+        clock=lambda: NOON,
+        random=os.urandom,
+        idle_lock=timedelta(hours=1),
+        absolute_lock=timedelta(hours=9),
+    )
+    return SignIn(
+        accounts=store.accounts,
+        setting_up=store.setting_up,
+        failures=SqlFailures(store.database),
+        sessions=sessions,
+        passwords=Passwords(CHEAP),
+        clock=lambda: NOON,
+        random=os.urandom,
+    )
