@@ -1,9 +1,8 @@
 """The gates of a return as data: what is recorded, what follows from messages, what is missing.
 
-The policy asks for some of them before a message leaves (``protocol.policy.gates``). The six checks
-before the return of a foreign person are this product's own list: what regional guidance asks to
-be looked into before anybody is sent to a place that is not their own. They stop no message by
-themselves; what is missing of them is shown until somebody has looked.
+The policy asks for them before a message leaves (``protocol.policy.gates``). Which six checks come
+before the return of a foreign person is this product's own list: what regional guidance asks to
+be looked into before anybody is sent to a place that is not their own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -117,9 +116,10 @@ def make_facts(situation: Situation) -> ReturnFacts:
     """Return a return as the policy takes it."""
     journey, answers = situation.journey, situation.answers
     return ReturnFacts(
-        decision_recorded=journey.decision_recorded,
+        decision_recorded=journey.decision_recorded and bool(journey.informed_of),
         is_voluntary=journey.is_voluntary,
         risk_assessed=journey.risk_assessed,
+        foreign_checks_done=not journey.is_foreign_person or not _list_unchecked(journey),
         reception_confirmed=journey.reception_confirmed or answers.reception_confirmed,
         is_under_way=journey.is_under_way,
         notice_acknowledged=answers.notice_acknowledged,
@@ -129,6 +129,10 @@ def make_facts(situation: Situation) -> ReturnFacts:
         person_agrees_to_family=journey.person_agrees_to_family is TriState.YES,
         family_agrees=journey.family_agrees is TriState.YES,
     )
+
+
+def _list_unchecked(journey: ReturnJourney) -> tuple[str, ...]:
+    return tuple(str(each) for each in ForeignCheck if each not in journey.checks)
 
 
 def list_missing(situation: Situation) -> tuple[Missing, ...]:
@@ -156,12 +160,11 @@ _WHO: Final[Mapping[ReturnStep, WhoCan]] = MappingProxyType(
 def _find_missing(situation: Situation) -> Iterator[Missing]:
     facts, journey = make_facts(situation), situation.journey
     is_child = situation.treated_as_child
-    unchecked = tuple(str(each) for each in ForeignCheck if each not in journey.checks)
     met = {
-        ReturnStep.INFORMED_DECISION: facts.decision_recorded and bool(journey.informed_of),
+        ReturnStep.INFORMED_DECISION: facts.decision_recorded,
         ReturnStep.VOLUNTARY: facts.is_voluntary,
         ReturnStep.RISK_ASSESSMENT: facts.risk_assessed,
-        ReturnStep.SIX_CHECKS: not journey.is_foreign_person or not unchecked,
+        ReturnStep.SIX_CHECKS: facts.foreign_checks_done,
         ReturnStep.GUARDIAN: not is_child or situation.guardian_appointed,
         ReturnStep.BEST_INTEREST: not is_child or facts.best_interest_assessed,
         ReturnStep.FAMILY_ASSESSMENT: not facts.is_to_family or facts.family_assessed,
@@ -174,5 +177,5 @@ def _find_missing(situation: Situation) -> Iterator[Missing]:
     }
     for step in ReturnStep:
         if not met[step]:
-            details = unchecked if step is ReturnStep.SIX_CHECKS else ()
+            details = _list_unchecked(journey) if step is ReturnStep.SIX_CHECKS else ()
             yield Missing(step, _WHO[step], details)

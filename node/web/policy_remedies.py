@@ -150,6 +150,10 @@ POLICY_REMEDIES: Final[Mapping[str, Message]] = {
         "Do the risk assessment, or ask the recipient for one. If the person travels all "
         "the same, say so in the notice, and warn by a referral or a message at once."
     ),
+    "return.no_foreign_checks": msg(
+        "Do the checks that are missing, and record them. If the person travels all the "
+        "same, say so in the notice, and warn by a referral or a message at once."
+    ),
     "return.no_reception": msg(
         "Ask for reception on arrival, and wait until it is confirmed. If the person "
         "travels all the same, say so in the notice, and warn by a referral or a message at "

@@ -124,6 +124,9 @@ POLICY_SENTENCES: Final[Mapping[str, Message]] = {
     "return.no_decision": msg("The person's informed decision to return is not recorded."),
     "return.not_voluntary": msg("The recorded decision is not a voluntary one."),
     "return.no_risk_assessment": msg("The risks of the return are not assessed."),
+    "return.no_foreign_checks": msg(
+        "The six checks before the return of a foreign person are not all done."
+    ),
     "return.no_reception": msg("The recipient has not confirmed the reception."),
     "return.no_notice": msg("The recipient has not acknowledged a prior notice of this return."),
     "return.no_best_interest": msg("The best interest of the child is not assessed."),

@@ -225,11 +225,14 @@ class ReturnFacts:
 
     ``reception_confirmed`` and ``notice_acknowledged`` are the recipient's human answers, not
     machine receipts. ``is_under_way``: the person travels, or will whatever this side does.
+    ``foreign_checks_done``: the six checks before the return of a foreign person, or the person is
+    none.
     """
 
     decision_recorded: bool = False
     is_voluntary: bool = False
     risk_assessed: bool = False
+    foreign_checks_done: bool = False
     reception_confirmed: bool = False
     is_under_way: bool = False
     notice_acknowledged: bool = False

@@ -14,6 +14,7 @@ class Gate(Enum):
 
     DECISION = auto()
     RISK = auto()
+    CHECKS = auto()
     RECEPTION = auto()
     NOTICE = auto()
     CHILD = auto()
@@ -25,7 +26,7 @@ GATES: Final[Mapping[str, frozenset[Gate]]] = MappingProxyType(
         "return.travel_documents": frozenset({Gate.DECISION}),
         "return.arrival_reception": frozenset({Gate.DECISION, Gate.RISK}),
         "return.return_notification": frozenset(
-            {Gate.DECISION, Gate.RISK, Gate.RECEPTION, Gate.CHILD, Gate.FAMILY}
+            {Gate.DECISION, Gate.RISK, Gate.CHECKS, Gate.RECEPTION, Gate.CHILD, Gate.FAMILY}
         ),
         "return.assisted_voluntary_return": frozenset(Gate),
     }
@@ -38,6 +39,7 @@ _STATED: Final[Mapping[Gate, frozenset[ReturnGate]]] = MappingProxyType(
             {ReturnGate.DECISION_RECORDED, ReturnGate.VOLUNTARY, ReturnGate.INFORMED}
         ),
         Gate.RISK: frozenset({ReturnGate.RISK_ASSESSED, ReturnGate.RISK_MANAGED}),
+        Gate.CHECKS: frozenset(),  # a matter of the side that sends the person
         Gate.RECEPTION: frozenset({ReturnGate.RECEPTION_CONFIRMED}),
         Gate.NOTICE: frozenset({ReturnGate.PRIOR_NOTICE_ACKNOWLEDGED}),
         Gate.CHILD: frozenset(
@@ -83,6 +85,7 @@ def travels_unprepared(facts: Facts) -> bool:
     is_met = {
         Gate.DECISION: returning.decision_recorded and returning.is_voluntary,
         Gate.RISK: returning.risk_assessed,
+        Gate.CHECKS: returning.foreign_checks_done,
         Gate.RECEPTION: returning.reception_confirmed,
         Gate.NOTICE: returning.notice_acknowledged,
         Gate.CHILD: not facts.about_child

@@ -35,6 +35,10 @@ def _lacks_risk_assessment(facts: Facts) -> Finding | None:
     return _find(stands(Gate.RISK, facts) and not facts.returning.risk_assessed)
 
 
+def _lacks_foreign_checks(facts: Facts) -> Finding | None:
+    return _find(stands(Gate.CHECKS, facts) and not facts.returning.foreign_checks_done)
+
+
 def _lacks_reception(facts: Facts) -> Finding | None:
     return _find(stands(Gate.RECEPTION, facts) and not facts.returning.reception_confirmed)
 
@@ -130,6 +134,14 @@ RULES: Final = (
         statement="Before reception, notice or travel the risk assessment is done.",
         sentence="The risks of the return are not assessed.",
         remedy="Do the risk assessment, or ask the recipient for one.",
+    ),
+    _refuse(
+        "return.no_foreign_checks",
+        _lacks_foreign_checks,
+        statement="Before notice or travel the six checks are done, if the person is a foreigner"
+        " where the return begins.",
+        sentence="The six checks before the return of a foreign person are not all done.",
+        remedy="Do the checks that are missing, and record them.",
     ),
     _refuse(
         "return.no_reception",

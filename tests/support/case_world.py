@@ -18,6 +18,7 @@ from node.domain.returns import ForeignCheck
 from node.service.building import Draft
 from node.service.followers import follow_all
 from protocol.identifiers import Channel, ParticipantCode, Phase
+from protocol.messages.return_readiness import InformedOf
 from tests.support.consent import ON_FILE
 from tests.support.examples import list_good, list_good_answers
 from tests.support.node import Network, make_network
@@ -151,6 +152,7 @@ _CLASSES: Final = [kind.value for kind in SensitivityClass]
 PREPARED: Final[Mapping[str, Any]] = {
     "decision_recorded": True,
     "is_voluntary": True,
+    "informed_of": [InformedOf.RISKS_OF_RETURN.value],
     "risk_assessed": True,
     "best_interest_assessed": True,
     "family_assessed": True,

@@ -197,6 +197,7 @@ _WORDS: Final[Mapping[str, tuple[str, Parse]]] = {
     "decision recorded": ("returning.decision_recorded", _is_yes),
     "voluntary": ("returning.is_voluntary", _is_yes),
     "risk assessed": ("returning.risk_assessed", _is_yes),
+    "foreign checks done": ("returning.foreign_checks_done", _is_yes),
     "reception confirmed": ("returning.reception_confirmed", _is_yes),
     "notice acknowledged": ("returning.notice_acknowledged", _is_yes),
     "best interest assessed": ("returning.best_interest_assessed", _is_yes),

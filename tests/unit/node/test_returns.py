@@ -79,7 +79,12 @@ def test_notice_is_given_once_the_gates_are_met(network: Network) -> None:
     with pytest.raises(PolicyRefusedError) as refused:
         notify(al, opened.reference)
     codes = {reason["code"] for reason in refused.value.members["decision"]["reasons"]}
-    assert codes == {"return.no_decision", "return.no_risk_assessment", "return.no_reception"}
+    assert codes == {
+        "return.no_decision",
+        "return.no_risk_assessment",
+        "return.no_foreign_checks",
+        "return.no_reception",
+    }
     missing = {each.step: each for each in get_return(al, opened.case_id, who=STAFF).missing}
     assert missing[ReturnStep.RISK_ASSESSMENT].who is WhoCan.OUR_FOCAL_POINT
     assert missing[ReturnStep.RECEPTION_CONFIRMED].who is WhoCan.THEIR_DESK
