@@ -24,10 +24,12 @@ from node.api.quick_sending import QuickSending
 from node.background import NodeTasks
 from node.parts import NodeParts, build_parts, migrate_database
 from node.service.due_rows import drop_claims
+from node.service.inviting import Entrance
 from node.service.notices import find_notices, list_notices
 from node.service.send_desk import SendDesk
 from node.settings import NodeSettings
 from node.web.admin.running import HeldKey, KeysHeld, Running
+from node.web.admin.ways_in import say_by
 from node.web.face import build_console
 from node.web.router import create_web_router
 
@@ -158,7 +160,13 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app = console.build_app([health, web], lifespan=node.lifespan)
     desk = SendDesk(context)
     api = create_api(
-        context, refresh_registry=node.refresh_registry, changes=node.parts.changes, desk=desk
+        context,
+        refresh_registry=node.refresh_registry,
+        changes=node.parts.changes,
+        desk=desk,
+        entrance=Entrance(
+            public_url=settings.effective_public_url, translate=say_by(console.renderer)
+        ),
     )
     app.mount(_API, api)
     # Inside the layers that every request goes through, in front of the routes.

@@ -25,6 +25,7 @@ from node.api.drafts import create_drafts
 from node.api.drills import create_drills
 from node.api.duty import create_duty
 from node.api.idempotency import OnceLayer
+from node.api.invitations import create_invitations
 from node.api.messages import create_messages
 from node.api.people import create_people
 from node.api.problems import install_problems
@@ -32,9 +33,11 @@ from node.api.received_files import create_received_files
 from node.api.returns import create_returns
 from node.api.search import create_search
 from node.api.sending import create_sending
+from node.api.upkeep import create_upkeep
 from node.api.webhooks import create_webhooks
 from node.api.work import create_work
 from node.service.context import NodeContext
+from node.service.inviting import Entrance
 from node.service.send_desk import SendDesk
 
 ROUTERS: Final[tuple[Callable[[NodeContext, Doors], APIRouter], ...]] = (
@@ -49,6 +52,7 @@ ROUTERS: Final[tuple[Callable[[NodeContext, Doors], APIRouter], ...]] = (
     create_received_files,
     create_drills,
     create_delivery,
+    create_upkeep,
     create_people,
     create_audit,
     create_drafts,
@@ -66,10 +70,12 @@ def create_api(
     refresh_registry: Callable[[], Awaitable[None]],
     changes: ChangeDesk | None = None,
     desk: SendDesk | None = None,
+    entrance: Entrance | None = None,
 ) -> FastAPI:
     """Build the interface; mount it under ``/api/v1``.
 
-    Without ``changes`` it has no routes for those who keep the directory.
+    Without ``changes`` it has no routes for those who keep the directory, without ``entrance`` it
+    sends no invitations.
     """
     desk = desk or SendDesk(context)
     api = FastAPI(
@@ -92,6 +98,8 @@ def create_api(
     for create in ROUTERS:
         take_routes(api.router, create(context, doors))
     take_routes(api.router, create_directory(context, doors, refresh_registry))
+    if entrance is not None:
+        take_routes(api.router, create_invitations(context, doors, entrance))
     if changes is not None:
         take_routes(api.router, create_changes(context, changes, doors))
     return api

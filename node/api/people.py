@@ -20,12 +20,14 @@ from node.api.people_bodies import (
     TokenAsked,
     TokenBody,
     TokenMade,
+    UnaskedBody,
+    UnaskedKnown,
     WaitingBody,
 )
 from node.api.shapes import Id
 from node.domain.access import Permission, Principal
 from node.domain.standing import MAY_CONFIRM
-from node.service import devices, people, second_word, tokens
+from node.service import devices, people, second_word, tokens, unasked_access
 from node.service.context import NodeContext
 
 
@@ -36,6 +38,7 @@ def create_people(context: NodeContext, doors: Doors) -> APIRouter:
     take_routes(router, _create_ways_in(context, doors))
     take_routes(router, _create_devices(context, doors))
     take_routes(router, _create_second_words(context, doors))
+    take_routes(router, _create_unasked(context, doors))
     take_routes(router, _create_tokens(context, doors))
     return router
 
@@ -156,6 +159,26 @@ def _create_second_words(context: NodeContext, doors: Doors) -> APIRouter:
     def refuse(account_id: Id, who: Colleague, seen: RequiredVersion) -> None:
         """Say that somebody's access is not right: it has to be given anew."""
         second_word.handle_refuse(context, account_id, who=who, row_version=seen)
+
+    return router
+
+
+def _create_unasked(context: NodeContext, doors: Doors) -> APIRouter:
+    router = APIRouter(prefix="/unasked-access")
+    Colleague = Annotated[Principal, Depends(doors.who(*MAY_CONFIRM))]
+
+    @router.get("")
+    def list_unasked(who: Colleague) -> list[UnaskedBody]:
+        """List access that counted without a colleague's word, until this person says it is known.
+
+        Only of those who have a part of what the person behind this token has.
+        """
+        return [UnaskedBody.of(each) for each in unasked_access.list_unasked(context, who=who)]
+
+    @router.post("/told", status_code=HTTPStatus.NO_CONTENT)
+    def told(known: UnaskedKnown, who: Colleague) -> None:
+        """Say that this person knows of everything in the list up to one of it."""
+        unasked_access.handle_told(context, known.last, who=who)
 
     return router
 

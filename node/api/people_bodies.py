@@ -1,17 +1,19 @@
 """What is asked and said about people, their devices, and the tokens of programs."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from node.api.shapes import Asked
+from node.api.shapes import GREATEST_INTEGER, Asked
 from node.domain.access import Permission, Principal
 from node.domain.standing import Access
 from node.service.devices import Device
 from node.service.people import NewPerson, Person, Standing
 from node.service.second_word import Waiting
 from node.service.tokens import TokenScope, TokenView, TokenWish
+from node.service.unasked_access import Unasked, Why
 from protocol.identifiers import Channel
 from protocol.policy.facts import Role
 
@@ -234,3 +236,28 @@ class MeBody(BaseModel):
             permissions=sorted(who.permissions),
             channels=sorted(who.channels),
         )
+
+
+class UnaskedBody(BaseModel):
+    """A part of somebody's access that counted without the word of a colleague who has it."""
+
+    unasked_id: int
+    account_id: str
+    sign_in_name: str
+    display_name: str
+    why: Why
+    channels: frozenset[Channel]
+    confidential: bool
+    given_by: str = Field(description="An actor, as in the audit log.")
+    at: datetime
+
+    @classmethod
+    def of(cls, unasked: Unasked) -> "UnaskedBody":
+        """Make it from what the service says."""
+        return cls.model_validate(asdict(unasked))
+
+
+class UnaskedKnown(Asked):
+    """How far the list is known."""
+
+    last: Annotated[int, Field(ge=1, le=GREATEST_INTEGER, description="An `unasked_id` of it.")]

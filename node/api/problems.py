@@ -28,6 +28,7 @@ from node.api.shapes import CursorError
 from node.domain.files import NoRoomError
 from node.service.api_drafts import DraftTooLargeError
 from node.service.attachments.taking import WithheldFileError
+from node.service.backups import BackupRefusedError
 from node.service.cases.closing import StillOpenError
 from node.service.context import NodeError, NotFoundError, RefusedDraftError, StaleError
 from node.service.conversations import ActNotPossibleError
@@ -76,6 +77,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     PolicyRefusedError: Problem("refused-by-policy", HTTPStatus.UNPROCESSABLE_ENTITY),
     RefusedDraftError: _REFUSED,
     WebhookRefusedError: _REFUSED,
+    BackupRefusedError: _REFUSED,
     DraftTooLargeError: Problem("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     NoRoomError: Problem("no-room", HTTPStatus.INSUFFICIENT_STORAGE),
     SearchWordsError: Problem("not-searchable", HTTPStatus.UNPROCESSABLE_ENTITY),

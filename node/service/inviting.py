@@ -43,6 +43,25 @@ class Invitation:
     translate: Callable[[Message, str], str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """The console to which invitations lead."""
+
+    #: The address that people open.
+    public_url: str
+    #: Says a sentence in a language; in English in one that this version does not offer.
+    translate: Callable[[Message, str], str]
+
+    def invite(self, address: str, *, language: str) -> Invitation:
+        """Return an invitation to it."""
+        return Invitation(
+            address=address,
+            language=language,
+            public_url=self.public_url,
+            translate=self.translate,
+        )
+
+
 def handle_invite(
     context: NodeContext, account_id: AccountId, invitation: Invitation, *, who: Principal
 ) -> None:

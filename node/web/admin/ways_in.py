@@ -10,6 +10,7 @@ from starlette.responses import Response
 from console.accounts.models import AccountId
 from console.confirming import Confirmed
 from console.i18n import Language, Message
+from console.rendering import Renderer
 from console.request_state import get_request_state
 from node.service.context import NotFoundError
 from node.service.devices import handle_end_device, handle_end_devices
@@ -57,7 +58,7 @@ def create_ways_in_router(site: Site) -> APIRouter:
             address=get_text(form, "address"),
             language=_choose_language(request, get_text(form, "language")).value,
             public_url=site.running.public_url,
-            translate=_say_by(site),
+            translate=say_by(site.renderer),
         )
         try:
             handle_invite(site.context, account_id, invitation, who=site.principal(who))
@@ -92,11 +93,13 @@ def _choose_language(request: Request, wish: str) -> Language:
     return Language(wish) if wish in set(Language) else get_request_state(request).language
 
 
-def _say_by(site: Site) -> Callable[[Message, str], str]:
+def say_by(renderer: Renderer) -> Callable[[Message, str], str]:
+    """Return what says a sentence of an invitation in the language that was chosen for it."""
+
     def say(message: Message, language: str) -> str:
         try:
-            return site.renderer.say(message, Language(language))
+            return renderer.say(message, Language(language))
         except KeyError:  # one that this version does not offer
-            return site.renderer.say(message, Language.ENGLISH)
+            return renderer.say(message, Language.ENGLISH)
 
     return say

@@ -168,6 +168,16 @@ ROUTES = [
     ("GET", "/delivery/dead-letters/x"),
     ("POST", "/delivery/dead-letters/x/retry"),
     ("POST", "/delivery/dead-letters/x/settle"),
+    ("GET", "/delivery/links"),
+    ("GET", "/delivery/links/XK"),
+    ("POST", "/delivery/links/XK/try-now"),
+    ("GET", "/delivery/files"),
+    ("POST", "/delivery/files/x/scan-again"),
+    ("GET", "/backups"),
+    ("POST", "/backups"),
+    ("POST", "/backups/x/test"),
+    ("GET", "/unasked-access"),
+    ("POST", "/unasked-access/told"),
 ]
 
 

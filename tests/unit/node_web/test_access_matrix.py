@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from console.i18n import Message
 from contact_registry.changes.sql_store import SqlChangeStore
 from node.api.app import create_api
 from node.service.composing import handle_send
+from node.service.inviting import Entrance
 from node.store.change_tables import CHANGES
 from node.web.router import create_web_router
 from protocol.identifiers import Channel
@@ -67,11 +69,21 @@ def scene(
         yield Scene(
             pair=pair,
             pages=console.build_app([create_web_router(context, console, changes=desk)]),
-            api=create_api(context, refresh_registry=no_refresh, changes=desk),
+            api=create_api(
+                context,
+                refresh_registry=no_refresh,
+                changes=desk,
+                entrance=Entrance(public_url="http://localhost", translate=say),
+            ),
             known={"message_id": sent.message_id, "case_id": sent.case_id},
             reference=sent.case_reference,
         )
     pair.network.close()
+
+
+def say(message: Message, _language: str) -> str:
+    """Say a sentence in English."""
+    return message.msgid
 
 
 def _name(role: Role) -> str:

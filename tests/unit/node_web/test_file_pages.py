@@ -10,6 +10,7 @@ from node.domain.scanning import TOO_LARGE, ScanOutcome, ScanVerdict
 from node.service.attachments.opening import list_complete, open_file
 from node.service.attachments.scanning import list_unscanned, scan_file
 from node.service.reading import get_message
+from node.service.tokens import TokenScope
 from node.store.tables import EventRow
 from tests.support.node_console import PageReader, Pair
 from tests.support.people import STAFF, token_of
@@ -173,6 +174,31 @@ async def test_what_is_found_is_quarantined_and_shown_without_its_name(
         assert stale.status_code == 409
         assert stale.text.count("Something happened to this file meanwhile") == 1
     assert list_unscanned(pair.xk.context, limit=9) == [file_id]
+
+
+async def test_a_program_has_a_file_scanned_again(pair: Pair, sent: SentMessage) -> None:
+    """It sees what is in trouble, without names, and asks with the version that it saw."""
+    file_id = arrive(pair, sent, verdict=ScanVerdict(ScanOutcome.FOUND, "Test.Marker"))
+    context = pair.xk.context
+    token = token_of(context, "watch", scope=TokenScope.DELIVERY)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_api(context, refresh_registry=_no_refresh)),
+        base_url="http://node.test",
+        headers={"Authorization": f"Bearer {token}"},
+    ) as program:
+        listed = await program.get("/delivery/files")
+        assert "kopje" not in listed.text
+        (found,) = listed.json()
+        assert (found["file_id"], found["scan"]) == (file_id, "found")
+        again = f"/delivery/files/{file_id}/scan-again"
+        assert (await program.post(again)).status_code == 428
+        stale = await program.post(again, headers={"If-Match": '"99"'})
+        assert stale.status_code in {409, 412}
+        done = await program.post(again, headers={"If-Match": f'"{found["row_version"]}"'})
+        assert done.status_code == 204
+        (now,) = (await program.get("/delivery/files")).json()
+        assert now["scan"] != "found"
+        assert now["row_version"] > found["row_version"]
 
 
 async def test_what_could_not_be_scanned_is_saved_after_a_warning_alone(
