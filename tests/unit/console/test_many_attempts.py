@@ -9,32 +9,13 @@ from argon2 import PasswordHasher
 from typing_extensions import override
 
 from console.accounts.passwords import Passwords, TooManyAttemptsError
-from console.accounts.sessions import Granted, Visitor
+from console.accounts.sessions import Visitor
 from console.accounts.sign_in import Refused
 from tests.support.console_client import FormClient
-from tests.support.console_face import PASSWORD, Sample, totp_code
+from tests.support.console_face import PASSWORD, Sample
+from tests.support.console_sign_in import HERE, enter, enter_password
 
-HERE = Visitor("192.0.2.1", "test")
 ELSEWHERE = Visitor("192.0.2.2", "test")
-
-
-def enter_password(sample: Sample, password: str = PASSWORD, visitor: Visitor = HERE) -> Granted:
-    """Take the first step, which must succeed."""
-    outcome = sample.console.sign_in.give_password(
-        name="officer", password=password, visitor=visitor
-    )
-    assert isinstance(outcome, Granted), outcome
-    return outcome
-
-
-def enter(sample: Sample) -> Granted:
-    """Sign in completely."""
-    code = totp_code(sample.clock())
-    outcome = sample.console.sign_in.give_code(
-        enter_password(sample).signed_in, code=code, visitor=HERE
-    )
-    assert isinstance(outcome, Granted), outcome
-    return outcome
 
 
 class HeldHasher(PasswordHasher):
