@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import Size
+from tests.chaos.faults import FAULTS, Size
 from tests.chaos.run import Plan, run_chaos
 
 SEED = 5
@@ -22,3 +22,5 @@ def test_nothing_is_lost_whatever_is_done(tmp_path: Path) -> None:
     failed = verdict.failed + verdict.left_after_all
     assert verdict.messages == verdict.evidence_complete + failed + lost_with_a_disk
     assert sum(verdict.faults.values()) == size.faults
+    assert verdict.messages == size.messages
+    assert set(FAULTS) - {"no_space"} <= set(verdict.faults)
