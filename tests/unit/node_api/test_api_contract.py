@@ -173,13 +173,14 @@ def find_more(al: NodeContext, sent: Sent) -> Mapping[str, str]:
     with al.database.reading() as session:
         item = session.exec(select(WorkItemRow.item_id)).first()
     backup = NewBackup(made_at=al.clock(), place="the safe")
+    token_of(al, "t-spare")  # to be taken back
     return {
         "item_id": item or "",
         "note_id": handle_add_note(al, sent.case_id, "Ring on Monday.", who=STAFF).note_id,
         "other_case_id": handle_open_case(al, who=STAFF).case_id,
         "account_id": "a" * 32,
         "backup_id": handle_note_backup(al, backup, who=ADMIN),
-        "label": "t-audit",
+        "label": "t-spare",
     }
 
 
