@@ -167,6 +167,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
         entrance=Entrance(
             public_url=settings.effective_public_url, translate=say_by(console.renderer)
         ),
+        archive=node.parts.archive,
     )
     app.mount(_API, api)
     # Inside the layers that every request goes through, in front of the routes.

@@ -29,15 +29,19 @@ from node.api.invitations import create_invitations
 from node.api.messages import create_messages
 from node.api.people import create_people
 from node.api.problems import install_problems
+from node.api.proofs import create_proofs
 from node.api.received_files import create_received_files
 from node.api.returns import create_returns
 from node.api.search import create_search
 from node.api.sending import create_sending
 from node.api.upkeep import create_upkeep
+from node.api.watching import create_watching
 from node.api.webhooks import create_webhooks
+from node.api.withdrawals import create_withdrawals
 from node.api.work import create_work
 from node.service.context import NodeContext
 from node.service.inviting import Entrance
+from node.service.registry_archive import RegistryArchive
 from node.service.send_desk import SendDesk
 
 ROUTERS: Final[tuple[Callable[[NodeContext, Doors], APIRouter], ...]] = (
@@ -46,12 +50,14 @@ ROUTERS: Final[tuple[Callable[[NodeContext, Doors], APIRouter], ...]] = (
     create_case_records,
     create_consent,
     create_approvals,
+    create_withdrawals,
     create_deletions,
     create_returns,
     create_files,
     create_received_files,
     create_drills,
     create_delivery,
+    create_watching,
     create_upkeep,
     create_people,
     create_audit,
@@ -64,18 +70,19 @@ ROUTERS: Final[tuple[Callable[[NodeContext, Doors], APIRouter], ...]] = (
 """What makes the routes of each part; a part adds its line here."""
 
 
-def create_api(
+def create_api(  # noqa: PLR0913 - what a node may have, and tests leave out
     context: NodeContext,
     *,
     refresh_registry: Callable[[], Awaitable[None]],
     changes: ChangeDesk | None = None,
     desk: SendDesk | None = None,
     entrance: Entrance | None = None,
+    archive: RegistryArchive | None = None,
 ) -> FastAPI:
     """Build the interface; mount it under ``/api/v1``.
 
     Without ``changes`` it has no routes for those who keep the directory, without ``entrance`` it
-    sends no invitations.
+    sends no invitations, without ``archive`` it makes no bundles.
     """
     desk = desk or SendDesk(context)
     api = FastAPI(
@@ -97,6 +104,7 @@ def create_api(
     take_routes(api.router, create_sending(desk))
     for create in ROUTERS:
         take_routes(api.router, create(context, doors))
+    take_routes(api.router, create_proofs(context, doors, archive))
     take_routes(api.router, create_directory(context, doors, refresh_registry))
     if entrance is not None:
         take_routes(api.router, create_invitations(context, doors, entrance))

@@ -1,9 +1,11 @@
 """The audit log, for auditors and their tools: who did what to what, never what it said."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from console.audit.chain import AuditBrokenError, AuditFilter, AuditHead
@@ -22,6 +24,7 @@ from node.api.shapes import (
 )
 from node.domain.access import Permission, Principal
 from node.service.audit import list_audit, read_audit_head, verify_audit
+from node.service.audit_export import export_audit
 from node.service.context import NodeContext
 
 _Wanted = Annotated[PlainText, Query(max_length=200)]
@@ -102,6 +105,25 @@ def create_audit(context: NodeContext, doors: Doors) -> APIRouter:
         )
         more = write_cursor("audit", [entries[-1].sequence]) if len(entries) == limit else None
         return Page(items=[AuditBody.of(entry) for entry in entries], next=more)
+
+    @router.get(
+        "/export",
+        response_class=StreamingResponse,
+        responses={HTTPStatus.OK: {"content": {"application/x-ndjson": {}}}},
+    )
+    def export(
+        who: Auditor, actor: _Wanted = "", action: _Wanted = "", subject: _Wanted = ""
+    ) -> StreamingResponse:
+        """Take the log out, a line of JSON for each entry, newest first; that you did is noted.
+
+        With everything in it, and narrowed by nothing, each hash can be computed anew elsewhere.
+        """
+        wanted = AuditFilter(actor=actor, action=action, subject=subject)
+        return StreamingResponse(
+            export_audit(context, wanted, who=who),
+            media_type="application/x-ndjson",
+            headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
+        )
 
     @router.get("/head")
     def get_head(who: Auditor) -> HeadBody:

@@ -39,7 +39,12 @@ from node.service.consent.shelters import (
     list_shelters,
 )
 from node.service.context import NodeContext
-from node.service.onward_answers import OnwardAnswer, handle_record_onward_answer
+from node.service.onward_answers import (
+    OnwardAnswer,
+    RecordedAnswer,
+    handle_record_onward_answer,
+    list_onward_answers,
+)
 
 
 class ConsentBody(BaseModel):
@@ -239,6 +244,11 @@ def _add_circumstances(router: APIRouter, context: NodeContext, doors: Doors) ->
     def issue_code(draft: ShelterDraft, who: Writer) -> ShelterBody:
         """Issue an opaque code for a shelter."""
         return ShelterBody.of(handle_issue_code(context, draft, who=who))
+
+    @router.get("/messages/{message_id}/onward-answers")
+    def list_answers(message_id: Id, who: Writer) -> list[RecordedAnswer]:
+        """List whether a received message's data may be passed on, and to whom; newest first."""
+        return list_onward_answers(context, message_id, who=who)
 
     @router.post("/messages/{message_id}/onward-answers", status_code=HTTPStatus.CREATED)
     def record_answer(message_id: Id, answer: OnwardAnswer, who: Writer) -> RecordedBody:

@@ -1,4 +1,4 @@
-"""Withdrawals, requests to delete, their confirmations, and erasing for good, for programs."""
+"""Deletions that are owed, their confirmations, and erasing for good, for programs."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -18,50 +18,7 @@ from node.service.deleting import DeletionDone, handle_confirm_deletion
 from node.service.deletions import DeletionView, list_deletions
 from node.service.erasing import handle_erase_case, handle_erase_message
 from node.service.recalling import UntoldView, handle_settle_untold, list_untold
-from node.service.withdrawals import (
-    ErasureDraft,
-    Stopped,
-    WithdrawalDraft,
-    handle_ask_erasure,
-    handle_withdraw,
-)
 from protocol.messages.general import ErasureGround
-
-
-class ToldBody(BaseModel):
-    """A desk that has the data, and what tells it to delete."""
-
-    peer: str
-    authority: str
-    message_id: str | None = Field(
-        description="Null: it could not be told by message. Reach it another way."
-    )
-    reason: str | None
-
-
-class StoppedBody(BaseModel):
-    """What a withdrawal, or a request to delete, did."""
-
-    withdrawal_id: str
-    taken_back: list[str] = Field(description="Messages of ours that had not left yet.")
-    told: list[ToldBody]
-
-    @classmethod
-    def of(cls, stopped: Stopped) -> "StoppedBody":
-        """Make it from what the service says."""
-        return cls(
-            withdrawal_id=stopped.withdrawal_id,
-            taken_back=list(stopped.taken_back),
-            told=[
-                ToldBody(
-                    peer=each.peer,
-                    authority=each.authority,
-                    message_id=each.message_id,
-                    reason=each.reason,
-                )
-                for each in stopped.told
-            ],
-        )
 
 
 class DeletionBody(BaseModel):
@@ -129,16 +86,6 @@ def create_deletions(context: NodeContext, doors: Doors) -> APIRouter:
     router = APIRouter()
     Writer = Annotated[Principal, Depends(doors.who(Permission.WORK_CASES))]
     Reader = Annotated[Principal, Depends(doors.who(Permission.READ_CASES))]
-
-    @router.post("/cases/{case_id}/withdrawals", status_code=HTTPStatus.CREATED)
-    def withdraw(case_id: Id, draft: WithdrawalDraft, who: Writer) -> StoppedBody:
-        """Withdraw consent: what is queued is taken back, and every recipient is told."""
-        return StoppedBody.of(handle_withdraw(context, case_id, draft, who=who))
-
-    @router.post("/cases/{case_id}/erasure-requests", status_code=HTTPStatus.CREATED)
-    def ask_erasure(case_id: Id, draft: ErasureDraft, who: Writer) -> StoppedBody:
-        """Ask every recipient to delete the case, or some messages of ours."""
-        return StoppedBody.of(handle_ask_erasure(context, case_id, draft, who=who))
 
     @router.get("/deletions")
     def list_owed(

@@ -23,6 +23,7 @@ from node.api.shapes import (
 )
 from node.domain.access import Permission, Principal
 from node.service import reading
+from node.service.attention import list_sent_troubles
 from node.service.cancelling import handle_cancel
 from node.service.context import NodeContext
 from node.service.deciding import DecisionDraft, handle_decide
@@ -138,6 +139,14 @@ def _create_reading(context: NodeContext, doors: Doors) -> APIRouter:
         )
         more = write_cursor(name, [items[-1].message_id]) if len(items) == limit else None
         return Page(items=items, next=more)
+
+    @router.get("/sent-troubles")
+    def list_troubles(who: Reader) -> list[Item]:
+        """List what we sent that did not arrive, or got no decision in time; the newest 50.
+
+        It is settled by a later message in the same case to the same Participant.
+        """
+        return list_sent_troubles(context, who=who)
 
     @router.get("/messages/{message_id}")
     def get_message(message_id: Id, who: Reader, response: Response) -> MessageBody:

@@ -26,6 +26,7 @@ from node.service.context import NodeContext, RefusedDraftError
 from node.service.work import acts
 from node.service.work.acts import ToldNotice, list_told, owner_of
 from node.service.work.items import ItemFilter, list_items, load_item
+from node.service.work.listing import list_colleagues
 from node.store.work_tables import WorkEventRow, WorkItemRow
 from protocol.errors import MalformedError
 from protocol.identifiers import CaseReference, Channel, Phase, parse_case_reference
@@ -78,6 +79,13 @@ class ItemWithHistoryBody(ItemBody):
     """An item, with what was done with it and who was told, oldest first."""
 
     history: list[ItemEventBody]
+
+
+class ColleagueBody(BaseModel):
+    """Somebody who may have an item."""
+
+    account_id: str
+    name: str
 
 
 class HandOverBody(Asked):
@@ -177,6 +185,15 @@ def create_work(context: NodeContext, doors: Doors) -> APIRouter:
         return ItemWithHistoryBody(
             **ItemBody.of(row).model_dump(), history=[ItemEventBody.of(each) for each in history]
         )
+
+    @router.get("/items/{item_id}/colleagues")
+    def list_others(item_id: Id, who: Worker) -> list[ColleagueBody]:
+        """List to whom an item can be handed over."""
+        row, _ = load_item(context, item_id, who=who)
+        return [
+            ColleagueBody(account_id=account_id, name=name)
+            for account_id, name in list_colleagues(context, row)
+        ]
 
     _add_acts(router, context, doors)
     return router

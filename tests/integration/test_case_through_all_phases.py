@@ -195,6 +195,8 @@ async def pass_on(world: CaseWorld, case: str, message_id: str, theirs: str) -> 
     allowed = {"target": "MK-anti-trafficking-desk", "allowed": True}
     path = f"/messages/{message_id}/onward-answers"
     await world.ask("XK", "POST", path, json=allowed)
+    [recorded] = await world.ask("XK", "GET", path)
+    assert (recorded["target"], recorded["allowed"]) == (allowed["target"], True)
     refused = await world.refuse("XK", "POST", "/messages", json=onward)
     assert codes_of(refused) == {"children.onward_not_approved", "onward.not_reported"}
     report = {

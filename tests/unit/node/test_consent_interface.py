@@ -83,6 +83,43 @@ async def test_a_withdrawal_and_its_confirmation(world: CaseWorld) -> None:
     assert gone["status"] == 404
 
 
+async def test_a_withdrawal_whose_recipients_are_looked_at_before_they_are_told(
+    world: CaseWorld,
+) -> None:
+    """Stopped at once, told on a word; told again it is told once."""
+    sent = await world.send("AL", write(consent=dict(ON_FILE)))
+    path = f"/cases/{sent['case_id']}/withdrawals"
+    said = {"withdrawn_by": "person", "procedure_note": "By telephone."}
+    stopped = await world.ask("AL", "POST", path, params={"tell_later": True}, json=said)
+    assert [(each["peer"], each["message_id"]) for each in stopped["told"]] == [("XK", None)]
+    place = f"{path}/{stopped['withdrawal_id']}"
+    view = await world.ask("AL", "GET", place)
+    assert await world.ask("AL", "GET", path) == [view]
+    assert (view["said"]["withdrawn_by"], view["said"]["procedure_note"]) == (
+        "person",
+        "By telephone.",
+    )
+    [desk] = view["waiting"]
+    assert (desk["peer"], desk["message_ids"]) == ("XK", [sent["message_id"]])
+    world.settle()
+    before = await world.ask("XK", "GET", "/deletions")
+    assert sent["case_id"] not in {each["case_id"] for each in before}
+    assert await world.ask("AL", "POST", f"{place}/tell-now") == {"count": 1}
+    assert await world.ask("AL", "POST", f"{place}/tell-now") == {"count": 0}
+    assert (await world.ask("AL", "GET", place))["waiting"] == []
+    world.settle()
+    theirs = await world.find_case("XK", sent["message_id"])
+    [owed] = await world.ask("XK", "GET", "/deletions", params={"case_id": theirs})
+    assert owed["state"] == "open"
+    for method, wrong in (
+        ("GET", f"{path}/nothing"),
+        ("POST", f"{path}/nothing/tell-now"),
+        ("POST", f"/cases/nothing/withdrawals/{stopped['withdrawal_id']}/tell-now"),
+    ):
+        refused = await world.refuse("AL", method, wrong)
+        assert refused["status"] == 404
+
+
 async def test_a_second_person_by_the_interface(world: CaseWorld) -> None:
     """An exception waits for an approver with a token of their own, and leaves with their post."""
     al = world.network.node("AL")

@@ -106,7 +106,14 @@ async def test_from_a_roster_to_an_item_that_is_done(
     assert claimed.json()["claimed_by"] == "api:register"
     other = token_of(xk, "other")
     assert (await ask("POST", f"{path}/claim", other)).status_code == 409
+    others = (await ask("GET", f"{path}/colleagues", token)).json()
+    assert [(each["account_id"], each["name"]) for each in others] == [
+        ("ana", "ana"),
+        ("ben", "ben"),
+    ]
     handed = await ask("POST", f"{path}/hand-over", token, json={"account_id": "ben"})
+    left = (await ask("GET", f"{path}/colleagues", token)).json()
+    assert [each["account_id"] for each in left] == ["ana"]
     assert handed.json()["claimed_by"] == "ben"
     assert (await ask("POST", f"{path}/settle", token)).status_code == 422
     wrong = await ask("POST", f"{path}/move", token, json={"desk": "AL-anti-trafficking-desk"})
