@@ -69,12 +69,14 @@ def refer(
 ) -> Referring:
     """Name a message that is replied to as the other side calls it, and stay in its channel.
 
-    A trend alert is replied to outside its channel, which carries alerts alone.
+    A trend alert is replied to outside its channel, which carries alerts alone. Raises
+    ``NotFoundError`` for a message that is not there for them, ``RefusedDraftError`` for one that
+    was exchanged with somebody else or in another case.
     """
-    row = session.get(MessageRow, draft.in_reply_to) if draft.in_reply_to else None
-    if row is None:
+    if draft.in_reply_to is None:
         return Referring(draft)
-    if not who.sees(Channel(row.channel) if row.channel else None):
+    row = session.get(MessageRow, draft.in_reply_to)
+    if row is None or not who.sees(Channel(row.channel) if row.channel else None):
         raise NotFoundError("There is no such message here: open it again from its case.")
     if (row.peer, row.case_id) != (draft.recipient, case.case_id):
         raise RefusedDraftError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, Final, Self
 
 import httpx
@@ -87,9 +88,11 @@ class CaseWorld:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
-    async def make(cls, url_of: Callable[[str], str], *codes: str) -> Self:
-        """Begin; :meth:`close` ends it."""
-        network = make_network(codes or ("AL", "XK"), url_of=url_of)
+    async def make(
+        cls, url_of: Callable[[str], str], *codes: str, files: Path | None = None
+    ) -> Self:
+        """Begin; :meth:`close` ends it. With ``files``, nodes take files there."""
+        network = make_network(codes or ("AL", "XK"), url_of=url_of, files=files)
         agree(network)
         world = cls(network)
         for code, context in network.nodes.items():

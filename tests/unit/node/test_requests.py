@@ -8,7 +8,7 @@ from node.domain.states import Handling
 from node.service import reading
 from node.service.building import Draft
 from node.service.composing import Sent, handle_send
-from node.service.context import RefusedDraftError
+from node.service.context import NotFoundError, RefusedDraftError
 from node.service.deciding import CaseManagerDraft, DecisionDraft, handle_decide
 from node.web.showing import show_body
 from protocol.identifiers import Channel
@@ -88,8 +88,11 @@ def test_an_answer_fits_its_question(network: Network) -> None:
     with pytest.raises(RefusedDraftError, match="not of the type"):
         handle_send(xk, respond(question, answer=other), who=acting("u2"))
     unknown = respond(question).model_copy(update={"in_reply_to": "f" * 32})
-    with pytest.raises(RefusedDraftError, match="came from its recipient"):
+    with pytest.raises(NotFoundError, match="no such message here"):
         handle_send(xk, unknown, who=acting("u2"))
+    own = respond(question).model_copy(update={"recipient": "XK"})
+    with pytest.raises(RefusedDraftError, match="came from its recipient"):
+        handle_send(al, own, who=acting("u1"))
     notified = handle_send(al, make_draft(), who=acting("u1"))
     network.settle()
     with pytest.raises(RefusedDraftError, match="not of the type"):

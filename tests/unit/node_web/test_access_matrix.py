@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from console.i18n import Message
@@ -23,6 +24,7 @@ from tests.support.access import (
     Answer,
     Faces,
     Route,
+    ask,
     list_api,
     list_pages,
     no_refresh,
@@ -144,3 +146,37 @@ async def test_another_channel_is_not_there(scene: Scene) -> None:
         for route, answer in answers.items()
         if route not in named and any(each in answer.text for each in told)
     ] == []
+
+
+async def test_nobody_acts_on_another_channel_by_a_form(scene: Scene) -> None:
+    """Sent with real identifiers, each form is answered as for those that nobody has."""
+    context = scene.pair.al.context
+    add_person(context, "acting", Role.FOCAL_POINT, channels=[Channel.POLICE])
+    add_person(context, "looking", Role.FOCAL_POINT, channels=[Channel.ASSISTANCE])
+    forms = {
+        route
+        for route, roles in read_table().items()
+        if route.face == "page" and route.method == "POST" and Role.FOCAL_POINT in roles
+        if route.parameters and route.parameters <= set(scene.known)
+    }
+    assert len(forms) > 20
+    nobodys = dict.fromkeys(scene.known, "1" * 32)
+    async with AsyncExitStack() as stack:
+        _, own = await scene.open(stack, "looking")
+        before = await _look(scene, own)
+        other, _ = await scene.open(stack, "acting")
+        for route in sorted(forms):
+            answers = [await ask(other.http, route, known) for known in (scene.known, nobodys)]
+            assert [answer.status_code for answer in answers] == [404, 404], route
+            for answer in answers:
+                assert scene.reference not in answer.text
+        assert await _look(scene, own) == before
+
+
+async def _look(scene: Scene, program: httpx.AsyncClient) -> list[str]:
+    """Return what somebody who sees the message and its case reads of them."""
+    case = f"/cases/{scene.known['case_id']}"
+    places = (f"/messages/{scene.known['message_id']}", case, f"{case}/notes", f"{case}/consents")
+    answers = [await program.get(place) for place in places]
+    assert all(answer.is_success for answer in answers)
+    return [answer.text for answer in answers]
