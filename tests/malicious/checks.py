@@ -28,6 +28,8 @@ class Check:
     owner: Any
     name: str
     instead: Any
+    #: Without it the node waits for ever for what never comes: too late is how its row fails.
+    waits: bool = False
 
     @property
     def id(self) -> str:
@@ -86,8 +88,8 @@ CHECKS = (
     Check("publish_no_new_keys", background, "_list_ending_keys", _empty),
     Check("sign_timestamps_of_the_future", registry_client, "require_short_timestamp", _nothing),
     Check("say_that_it_has_it_already", jetstream, "_read_publish_ack", _never_duplicate),
-    Check("announce_a_gigabyte", _BoundedParser, "parse", Parser.parse),
-    Check("talk_nonsense", TlsClient, "_read_loop", Client._read_loop),
+    Check("announce_a_gigabyte", _BoundedParser, "parse", Parser.parse, waits=True),
+    Check("talk_nonsense", TlsClient, "_read_loop", Client._read_loop, waits=True),
     Check("forge_headers", TlsClient, "_process_headers", Client._process_headers),
     Check("alter_chunks", attachment, "_verify_chunk", _nothing),
 )

@@ -12,8 +12,8 @@ from tests.malicious.checks import CHECKS, Check
 from tests.malicious.rows import ROWS
 from tests.malicious.table import Attack
 
-#: Seconds for what would wait for ever without the check: too late is a failure, too.
-_PATIENCE = 1.5
+#: Seconds for what waits for ever without its check, and for all others.
+_WAITS, _PATIENCE = 1.5, 60.0
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,14 @@ async def test_without_its_check_a_row_fails(
     async with arenas.open(row.arena, tmp_path, node_url_of) as arena:
         monkeypatch.setattr(check.owner, check.name, check.instead)
         with pytest.raises(Exception) as failed:  # noqa: PT011 - whatever it stumbles over
-            await _run(row, arena)
+            async with asyncio.timeout(_WAITS if check.waits else _PATIENCE):
+                await _run(row, arena)
         monkeypatch.undo()
+    assert isinstance(failed.value, TimeoutError) == check.waits
     assert not isinstance(failed.value, TypeError | AttributeError | NameError), failed.value
 
 
 async def _run(row: Attack, arena: object) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        done = row.run(arena)
-        if inspect.isawaitable(done):
-            await done
+    done = row.run(arena)
+    if inspect.isawaitable(done):
+        await done

@@ -377,6 +377,12 @@ mailbox, its consumer, its inbox, the list of mailboxes and that of accounts are
 
 `me` is the intruder's account, `victim` the attacked one, `other` a third one's. Publications of
 the last two groups are allowed as such: what is tried is their effect.
+
+What they may do is use an identifier for deduplication before its owner does: a mailbox takes each
+once a day. Those of a node have 128 random bits and leave it with the message only. Whoever learnt
+one all the same wins a minute: the broker says that it has the message already, the node knows that
+it never gave it, and hands it over again under another one (a test does that with a real broker).
+A chunk of a file that got lost so is asked for by its recipient.
 """
 
 

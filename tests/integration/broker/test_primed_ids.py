@@ -1,0 +1,103 @@
+"""Whoever learnt a deduplication id before it is used holds nothing up for long with it.
+
+A mailbox takes an id once a day, whoever brings it first; a node's id has 128 random bits and
+leaves it with the message. Here the intruder is told.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+import pytest
+
+from node.adapters.keystore import FileKeyStore
+from node.domain.states import Dispatch
+from node.service import reading
+from node.service.composing import handle_send
+from node.service.quarantine import list_quarantine
+from node.store.tables import OutboxRow
+from node.workers.consumer import Consumer
+from node.workers.relay import Relay
+from protocol.identifiers import ParticipantCode
+from protocol.subjects import TrafficClass
+from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant
+from tests.support.link_repair import received
+from tests.support.node import Network, make_draft, make_network
+from tests.support.people import STAFF
+
+AL, MK, XK = CODES = ("AL", "MK", "XK")
+_NOISE: Final = b"under an id that was stolen"
+
+
+@pytest.fixture
+def network(node_url_of: Callable[[str], str]) -> Network:
+    """AL, which writes, XK, to which it does, and MK, which intrudes."""
+    return make_network(CODES, url_of=node_url_of)
+
+
+@pytest.fixture
+async def nodes(
+    place: BrokerPlace, hub: Hub, network: Network
+) -> AsyncIterator[dict[str, LinkedNode]]:
+    """Connect all three to the shared broker, with the keys of their nodes."""
+    async with AsyncExitStack() as stack:
+        stack.callback(network.close)
+        assert (await hub.admission.reconcile(network.directory.directory)).is_complete
+        nodes = {}
+        for code in CODES:
+            keys = network.node(code).keys
+            assert isinstance(keys, FileKeyStore)
+            member = TestParticipant(
+                ParticipantCode(code), keys.account_key, keys.account_signing_key, keys.user_key
+            )
+            nodes[code] = await stack.enter_async_context(LinkedNode(place, member))
+            await nodes[code].wait_until_up()
+        yield nodes
+
+
+def find_id(network: Network, message_id: str) -> str:
+    """Return the id under which a message leaves next."""
+    with network.node(AL).database.reading() as session:
+        return session.get_one(OutboxRow, message_id).transport_id
+
+
+async def look() -> None:
+    """Look at the registry: there is nothing newer."""
+
+
+async def test_a_message_whose_id_was_used_before_it_left_arrives_under_another(
+    network: Network, nodes: dict[str, LinkedNode], hub: Hub
+) -> None:
+    """The broker drops it and says so: it counts as not handed over, and goes again, once."""
+    al, victim = network.node(AL), nodes[XK].participant
+    sent = handle_send(al, make_draft(), who=STAFF)
+    stolen = find_id(network, sent.message_id)
+    primed = await nodes[MK].put(victim, _NOISE, transport_id=stolen)
+    assert not primed.duplicate
+
+    relay = Relay(al, nodes[AL].link)
+    await relay.run_round()
+    view = reading.get_message(al, sent.message_id, who=STAFF)
+    assert view.item.dispatch == Dispatch.QUEUED
+    assert view.trying is not None
+    assert "has this already" in (view.trying.last_error or "")
+    assert find_id(network, sent.message_id) != stolen
+
+    network.clock.advance(minutes=1)
+    await relay.run_round()
+    snapshot = await hub.mailboxes.count(victim.account)
+    assert snapshot is not None
+    assert snapshot.stored == 2
+    consumers = {
+        (code, traffic): Consumer(
+            network.node(code), nodes[code].link, traffic=traffic, refresh_registry=look
+        )
+        for code, traffic in ((XK, TrafficClass.MESSAGE), (AL, TrafficClass.RECEIPT))
+    }
+    await consumers[XK, TrafficClass.MESSAGE].run_round()
+    assert received(network, XK) == [sent.message_id]
+    (noise,) = list_quarantine(network.node(XK))
+    assert noise.peer != AL
+    await Relay(network.node(XK), nodes[XK].link).run_round()
+    await consumers[AL, TrafficClass.RECEIPT].run_round()
+    assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.DELIVERED
