@@ -1,10 +1,13 @@
 """The delivery benchmark runs: each of its parts in small, and what it makes of their numbers."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.bench.delivery import growth
+from tests.bench.delivery import __main__ as program
+from tests.bench.delivery import growth, messages
 from tests.bench.delivery.charts import draw_curve
 from tests.bench.delivery.floor import open_floor
 from tests.bench.delivery.mail import open_mail_path
@@ -64,3 +67,47 @@ def test_ratios_are_beside_the_floor_and_beside_mail() -> None:
     assert ratios["sqlite 2048 256 : floor 256"] == {"rate": 0.5, "latency": 2.0}
     assert ratios["sqlite 2048 256 : mail, GnuPG 8"]["rate"] == 10.0
     assert ratios["sqlite 2048 1 : mail, in process 1"]["rate"] == 5.0
+
+
+def list_numbers(value: Any) -> list[float]:
+    """Return every number in what the last line says."""
+    if isinstance(value, dict):
+        return [number for each in value.values() for number in list_numbers(each)]
+    if isinstance(value, list):
+        return [number for each in value for number in list_numbers(each)]
+    return [value] if isinstance(value, int | float) else []
+
+
+@pytest.mark.timeout(600)  # two networks and two mail servers, however busy the machine is
+def test_the_program_prints_its_tables_and_their_ratios(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every path and part in the smallest form: real hub, broker, nodes, mail and databases."""
+    at_once = {path: max(counts) for path, counts in messages.COUNTS.items()}
+    few = {path: {1: 20, largest: 20} for path, largest in at_once.items()}
+    monkeypatch.setattr(messages, "COUNTS", few)
+    monkeypatch.setattr(program, "_PARTICIPANTS", ((2, 5),))
+    monkeypatch.setattr(program, "_CASES", ((0, 40),))
+    monkeypatch.setattr(growth, "BLOCK", 8)
+    program.main(["--quick", "--pictures", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    told = json.loads(lines[-1])
+    assert set(told) == {"ratios", "messages", "files", "growth"}
+    ours = [f"{path} 2048 {count}" for path in ("sqlite", "postgresql") for count in (1, 256)]
+    mail = [f"sqlite 2048 {count} : mail" for count in (1, 256)]
+    beside = {"GnuPG": (1, 8), "in process": (1, 8)}
+    assert set(told["ratios"]) == {
+        *(f"{each} : floor {each.split()[-1]}" for each in ours),
+        *(
+            f"{each}, {kind} {count}"
+            for kind, counts in beside.items()
+            for each, count in zip(mail, counts, strict=True)
+        ),
+    }
+    assert {row["path"] for row in told["messages"]} == set(messages.COUNTS)
+    assert [row["size"] for row in told["files"]] == [1_000_000, 10_000_000]
+    assert set(told["growth"]) == {"Participants in the registry", "cases in both stores"}
+    assert min(list_numbers([told["ratios"], told["files"]])) > 0
+    for name in told["ratios"]:
+        assert any(line.startswith(name) for line in lines)
+    assert len(list(tmp_path.glob("*.svg"))) == 2

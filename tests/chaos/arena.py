@@ -30,17 +30,19 @@ BROKER: Final = "broker"
 HUB: Final = "hub"
 #: Keys are older than any jump of a clock, as they are wherever a system has run for some days.
 _KEYS_AGE: Final = timedelta(days=3)
-_FAKETIME: Final = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+#: Where systems keep it; ``scripts/system-packages`` looks there, too.
+FAKETIME_PLACES: Final = (
+    "/usr/lib/*/faketime/libfaketimeMT.so.1",
     "/usr/lib/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
 )
 _UNLIMITED: Final = resource.RLIM_INFINITY
 
 
 def find_faketime() -> str | None:
     """Return the library that changes what a process takes for the time; None: clocks stay."""
-    return next((path for path in _FAKETIME if Path(path).is_file()), None)
+    found = (path for place in FAKETIME_PLACES for path in sorted(Path("/").glob(place[1:])))
+    return next(map(str, found), None)
 
 
 @dataclass(frozen=True, slots=True)

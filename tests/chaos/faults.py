@@ -46,6 +46,10 @@ class Fault:
         return f"{self.at:>6} {self.kind} {self.target} {self.lasts:.1f}s {drawn}".rstrip()
 
 
+class NotDoneError(Exception):
+    """A fault could not be done after all; the text says why. Nothing of it has to be ended."""
+
+
 Act = Callable[[Stage, Fault], None]
 Draw = Callable[[Random], dict[str, str | float | int]]
 
@@ -117,9 +121,8 @@ def _wipe(stage: Stage, fault: Fault) -> None:
     try:
         gone = stage.arena.hands.wipe(fault.target, classes)
     except BrokerUnavailableError as error:
-        stage.ledger.note("not_wiped", code=fault.target, why=str(error))
-    else:
-        stage.ledger.note_wiped(fault.target, envelopes=gone)
+        raise NotDoneError(str(error)) from error
+    stage.ledger.note_wiped(fault.target, envelopes=gone)
 
 
 def _nothing(_stage: Stage, _fault: Fault) -> None:
@@ -303,24 +306,25 @@ class Size:
     tempo: float = 1.0
 
 
-def plan_faults(random: Random, *, size: Size, possible: Mapping[str, FaultKind]) -> list[Fault]:
+def plan_faults(random: Random, *, size: Size) -> list[Fault]:
     """Draw a schedule: the same for the same seed and size, in the order of its moments.
 
-    Each kind occurs as often as its weight says, at least once if there are enough faults, so that
-    no seed leaves one out by chance.
+    It is the same on every machine: what one cannot do is left out afterwards. Each kind occurs as
+    often as its weight says, at least once if there are enough faults, so that no seed leaves one
+    out by chance.
     """
-    kinds = _share_out(size.faults, possible)
+    kinds = _share_out(size.faults)
     random.shuffle(kinds)
     moments = sorted(random.randint(0, max(0, size.messages * 19 // 20)) for _ in kinds)
     return [_plan(random, kind, at=at, size=size) for kind, at in zip(kinds, moments, strict=True)]
 
 
-def _share_out(count: int, possible: Mapping[str, FaultKind]) -> list[str]:
+def _share_out(count: int) -> list[str]:
     """Return ``count`` kinds: each once, the heaviest first, and the rest by their weights."""
-    kinds = sorted(possible, key=lambda name: -possible[name].weight)[:count]
-    total = sum(row.weight for row in possible.values())
+    kinds = sorted(FAULTS, key=lambda name: -FAULTS[name].weight)[:count]
+    total = sum(row.weight for row in FAULTS.values())
     rest = count - len(kinds)
-    shares = {name: rest * row.weight / total for name, row in possible.items()}
+    shares = {name: rest * row.weight / total for name, row in FAULTS.items()}
     kinds += [name for name, share in shares.items() for _ in range(int(share))]
     by_remainder = sorted(shares, key=lambda name: int(shares[name]) - shares[name])
     return kinds + by_remainder[: count - len(kinds)]

@@ -25,7 +25,15 @@ from typing import Final
 from console.process.logs import LogFormat, configure_logs
 from deploy.demo.processes import ProcessFailedError
 from tests.chaos.arena import BROKER, HUB, Arena, Tempo
-from tests.chaos.faults import FAULTS, Fault, Size, Stage, list_held, plan_faults
+from tests.chaos.faults import (
+    FAULTS,
+    Fault,
+    NotDoneError,
+    Size,
+    Stage,
+    list_held,
+    plan_faults,
+)
 from tests.chaos.gaps import count_gaps
 from tests.chaos.ledger import Ledger
 from tests.chaos.proofs import Proofs, collect_proofs, try_program
@@ -62,6 +70,8 @@ class Run:
     faults: list[Fault]
     say: Say
     done: Counter[str] = field(default_factory=Counter)
+    #: Planned, and not possible on this machine or at that moment.
+    not_done: Counter[str] = field(default_factory=Counter)
     #: Processes that ended without being killed, and were started again as a service would be.
     ended_by_themselves: Counter[str] = field(default_factory=Counter)
     _active: list[_Active] = field(default_factory=list)
@@ -118,8 +128,15 @@ class Run:
     def _begin(self, fault: Fault) -> None:
         self.say(fault.describe())
         self.stage.ledger.note("fault", text=fault.describe())
-        self._active.append(_Active(fault, time.monotonic() + fault.lasts))
-        FAULTS[fault.kind].begin(self.stage, fault)
+        until = time.monotonic() + fault.lasts
+        try:
+            FAULTS[fault.kind].begin(self.stage, fault)
+        except NotDoneError as error:
+            self.say(f"       it could not be done: {error}")
+            self.stage.ledger.note("not_done", kind=fault.kind, why=str(error))
+            self.not_done[fault.kind] += 1
+            return
+        self._active.append(_Active(fault, until))
         self.done[fault.kind] += 1
 
     def _end_those_due(self, now: float) -> None:
@@ -169,11 +186,13 @@ def run_chaos(plan: Plan, say: Say) -> Verdict:
     with ProxyRoom() as room, _ledger(file) as ledger, _arena(plan, room) as arena:
         arena.start(plan.size.codes)
         say(f"{len(plan.size.codes)} nodes, hub and broker run.")
-        possible = {name: row for name, row in FAULTS.items() if row.is_possible(arena)}
-        for name in FAULTS.keys() - possible.keys():
+        possible = {name for name, row in FAULTS.items() if row.is_possible(arena)}
+        for name in FAULTS.keys() - possible:
             say(f"LEFT OUT on this machine: {name} ({FAULTS[name].meaning})")
-        faults = plan_faults(Random(plan.seed), size=plan.size, possible=possible)
-        run = Run(Stage(arena, room, ledger), plan.size, faults, say)
+        faults = plan_faults(Random(plan.seed), size=plan.size)
+        done = [fault for fault in faults if fault.kind in possible]
+        run = Run(Stage(arena, room, ledger), plan.size, done, say)
+        run.not_done.update(fault.kind for fault in faults if fault.kind not in possible)
         _drive(plan, run)
         say(f"{ledger.count} messages accepted; all faults are over. Waiting for the rest.")
         wait_until_settled(arena, say=say, seconds=plan.settle_seconds)
@@ -195,6 +214,7 @@ def _judge(plan: Plan, run: Run, say: Say) -> Verdict:
         seed=plan.seed,
         messages=ledger.count,
         faults=dict(run.done),
+        not_done=dict(run.not_done),
         ended_by_themselves=dict(run.ended_by_themselves),
         destroyed={
             "mailboxes wiped, one class or all": ledger.mailboxes_wiped,
@@ -262,6 +282,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--nodes", type=int, default=len(_CODES), choices=range(2, len(_CODES) + 1))
+    parser.add_argument("--tempo", type=float, default=1.0, help="how long faults last, times this")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run")
     chosen = parser.parse_args(arguments)
     configure_logs(LogFormat.CONSOLE, strict=False, quiet=True)
@@ -276,9 +298,10 @@ def main(arguments: list[str] | None = None) -> int:
         f"make chaos SEED={chosen.seed} MESSAGES={chosen.messages} FAULTS={chosen.faults}",
         flush=True,
     )
+    codes = (*_CODES[: chosen.nodes - 1], _CODES[-1])
     plan = Plan(
         seed=chosen.seed,
-        size=Size(messages=chosen.messages, faults=chosen.faults, codes=_CODES),
+        size=Size(chosen.messages, chosen.faults, codes, tempo=chosen.tempo),
         folder=folder,
         tempo=Tempo(small_disk_of=_CODES[0]),
     )

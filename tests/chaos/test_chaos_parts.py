@@ -15,22 +15,25 @@ from typing import Any, cast
 
 import pytest
 
+from hub.broker.connection import BrokerUnavailableError
 from node.domain.returns import ReturnJourney
 from node.service.building import Draft
 from node.service.cases.opening import handle_open_case
 from node.service.policy.checking import check_draft
 from node.service.returns import handle_record_return
 from protocol.policy.decision import Outcome
-from tests.chaos.arena import Arena
-from tests.chaos.faults import FAULTS, Size, plan_faults
+from tests.chaos.arena import FAKETIME_PLACES, Arena
+from tests.chaos.faults import FAULTS, Fault, Size, Stage, plan_faults
 from tests.chaos.gaps import GapCount, count_gaps
 from tests.chaos.ledger import Ledger
 from tests.chaos.proofs import Proofs
 from tests.chaos.proxy import FAIR, Direction, ProxyRoom, Weather
+from tests.chaos.run import Run
 from tests.chaos.showing import Shown
 from tests.chaos.traffic import Program, Quota, list_drafts
 from tests.chaos.verdict import Verdict, judge
 from tests.support.case_world import PREPARED, agree
+from tests.support.checkout import ROOT
 from tests.support.node import make_network
 from tests.support.people import STAFF
 
@@ -73,6 +76,7 @@ def hold(ledger: Ledger, shown: Shown, proofs: dict[str, Proofs]) -> Verdict:
         seed=1,
         messages=ledger.count,
         faults={},
+        not_done={},
         ended_by_themselves={},
         destroyed={},
         gaps=GapCount(),
@@ -206,9 +210,7 @@ def test_the_ledger_is_on_disk_as_it_goes(ledger: Ledger, tmp_path: Path) -> Non
 
 def test_a_seed_is_a_schedule() -> None:
     """The same seed and size give the same faults; another seed gives others."""
-    first, again, other = (
-        plan_faults(Random(seed), size=SIZE, possible=FAULTS) for seed in (1, 1, 2)
-    )
+    first, again, other = (plan_faults(Random(seed), size=SIZE) for seed in (1, 1, 2))
     assert first == again != other
     assert [each.at for each in first] == sorted(each.at for each in first)
 
@@ -216,8 +218,43 @@ def test_a_seed_is_a_schedule() -> None:
 def test_a_small_schedule_has_every_kind() -> None:
     """As many faults as kinds are enough to have each of them once."""
     size = Size(messages=100, faults=len(FAULTS), codes=("AL", "XK"))
-    planned = plan_faults(Random(3), size=size, possible=FAULTS)
+    planned = plan_faults(Random(3), size=size)
     assert {each.kind for each in planned} == set(FAULTS)
+
+
+class _Hands:
+    """An operator who reaches no broker, and then does."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def wipe(self, _code: str, _classes: object) -> dict[str, int]:
+        """Fail once."""
+        self.tries += 1
+        if self.tries == 1:
+            raise BrokerUnavailableError("The broker did not answer the operator.")
+        return {"m": 3}
+
+
+def test_a_fault_that_could_not_be_done_does_not_count(ledger: Ledger) -> None:
+    """It is told apart, and nothing of it is waited for or ended."""
+    arena = SimpleNamespace(hands=_Hands(), process_id=lambda _part: 1)
+    stage = Stage(cast("Arena", arena), cast("ProxyRoom", None), ledger)
+    size = Size(messages=2, faults=2, codes=("AL", "XK"))
+    wipes = [Fault("wipe", "AL", at, 0.0, {"which": "all"}) for at in (0, 1)]
+    said: list[str] = []
+    run = Run(stage, size, wipes, said.append)
+    run.go_on_until(lambda: True, Quota(size.messages))
+    assert (run.done, run.not_done) == (Counter(wipe=1), Counter(wipe=1))
+    assert ledger.mailboxes_wiped == 1
+    assert any("could not be done" in line for line in said)
+
+
+def test_the_library_that_sets_clocks_is_looked_for_in_the_same_places() -> None:
+    """Where the run finds it, the script that installs packages finds it, too."""
+    script = (ROOT / "scripts" / "system-packages").read_text(encoding="utf-8")
+    assert [place for place in FAKETIME_PLACES if place not in script] == []
+    assert script.count("libfaketimeMT") == len(FAKETIME_PLACES)
 
 
 # ------------------------------------------------------------------ gaps

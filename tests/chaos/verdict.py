@@ -24,6 +24,8 @@ class Verdict:
     seed: int
     messages: int
     faults: Mapping[str, int]
+    #: Planned, and not possible on this machine or at that moment.
+    not_done: Mapping[str, int]
     ended_by_themselves: Mapping[str, int]
     #: What the faults took away for good, as far as anybody could count it.
     destroyed: Mapping[str, int]
@@ -94,6 +96,7 @@ class Verdict:
         """Return the table, line by line."""
         yield from ("", f"seed {self.seed}", "")
         yield from _table("faults", self.faults)
+        yield from _table("faults that could not be done", self.not_done)
         yield from _table("processes that ended by themselves", self.ended_by_themselves)
         yield from _table(
             "messages",
