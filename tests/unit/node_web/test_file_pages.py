@@ -1,5 +1,7 @@
 """Pages of files: progress, a copy in ranges, what is withheld, and what an administrator sees."""
 
+import re
+
 import httpx
 import pytest
 from sqlmodel import select
@@ -7,6 +9,7 @@ from sqlmodel import select
 from node.api.app import create_api
 from node.domain.events import EventKind
 from node.domain.scanning import TOO_LARGE, ScanOutcome, ScanVerdict
+from node.service.attachments.chunk_sending import claim_files, record_chunks
 from node.service.attachments.opening import list_complete, open_file
 from node.service.attachments.scanning import list_unscanned, scan_file
 from node.service.reading import get_message
@@ -87,6 +90,25 @@ async def test_a_page_follows_a_file_and_gives_a_copy(
     assert copy.headers["cache-control"] == "no-store"
     await xk.open(f"/case/{row_case(pair, sent)}")
     assert "a copy of a file was saved" in xk.page.text
+
+
+async def test_the_sender_sees_how_much_of_a_file_has_left(
+    pair: Pair, al: PageReader, sent: SentMessage
+) -> None:
+    """By chunks that the broker confirmed: none, one of four, all, on the page and as it moves."""
+    context = pair.al.context
+    for confirmed, expected in (([], 0), ([0], 25), ([1, 3], 75), ([2], None)):
+        if confirmed:
+            (file,) = claim_files(context, limit=1)
+            record_chunks(context, file, confirmed, release=True)
+        page = await al.open(f"/sent/{sent.message_id}")
+        moving = await al.http.get(f"/live/files/{sent.message_id}")
+        case = await al.open(f"/case/{sent.case_id}")
+        for shown in (page, moving):
+            bars = re.findall(r'<progress max="100" value="(\d+)"', shown.text)
+            assert bars == ([] if expected is None else [str(expected)])
+        found = re.findall(r"1 file, (\d+) %", case.text)
+        assert found == ([] if expected is None else [str(expected)])
 
 
 def row_case(pair: Pair, sent: SentMessage) -> str:
