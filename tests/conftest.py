@@ -10,6 +10,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import end_visits
+from tests.support.contract_watch import watch_contracts
 from tests.support.quick_routes import keep_what_routes_need
 from tests.support.quick_statements import share_statements
 
@@ -30,6 +31,7 @@ _DRAWING.exception_formatter = structlog.dev.plain_traceback
 
 keep_what_routes_need()
 share_statements()
+watch_contracts()
 
 pytest_plugins = ["tests.support.postgres", "tests.support.node_databases"]
 

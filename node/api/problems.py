@@ -112,6 +112,7 @@ BY_STATUS: Final[Mapping[int, Problem]] = {
         Problem("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         Problem("wrong-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         WRONG_REQUEST,
+        Problem("wrong-range", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
         VERSION_MISSING,
         Problem("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),
         Problem("registry-unavailable", HTTPStatus.SERVICE_UNAVAILABLE),

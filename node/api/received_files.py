@@ -4,7 +4,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from console.downloads import Download, answer_download, begins_at_start
@@ -72,8 +72,11 @@ def create_received_files(context: NodeContext, doors: Doors) -> APIRouter:
         "/received-files/{file_id}",
         response_class=Response,
         responses={
-            HTTPStatus.OK: {"content": {"application/octet-stream": {}}},
-            HTTPStatus.PARTIAL_CONTENT: {"description": "The range that was asked for."},
+            HTTPStatus.OK: {"content": {"*/*": {}}, "description": "Of the type that was found."},
+            HTTPStatus.PARTIAL_CONTENT: {
+                "content": {"*/*": {}},
+                "description": "The range that was asked for.",
+            },
             HTTPStatus.CONFLICT: {"description": "It cannot be had now: `why` says the reason."},
         },
     )
@@ -91,7 +94,7 @@ def create_received_files(context: NodeContext, doors: Doors) -> APIRouter:
             is_first_part=begins_at_start(request.headers),
             accepts_unscanned=accept_unscanned,
         )
-        return answer_download(
+        answer = answer_download(
             request.headers,
             Download(
                 name=copy.name,
@@ -101,5 +104,12 @@ def create_received_files(context: NodeContext, doors: Doors) -> APIRouter:
                 read=copy.read,
             ),
         )
+        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise HTTPException(
+                answer.status_code,
+                f"The file has {copy.size} bytes: ask for some of them, or for all.",
+                headers={"Content-Range": answer.headers["Content-Range"]},
+            )
+        return answer
 
     return router
