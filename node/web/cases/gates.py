@@ -94,6 +94,11 @@ FIRST: Final[Mapping[Gate, frozenset[Gate]]] = MappingProxyType(
 )
 """What has to be done before. An arrival is never held back."""
 
+_LATER: Final[Mapping[Gate, frozenset[ReturnStep]]] = MappingProxyType(
+    {Gate.RECEPTION: frozenset({ReturnStep.SIX_CHECKS})}
+)
+"""What of a task before may still be missing: reception is asked for while checks are done."""
+
 _NEEDS: Final[Mapping[Gate, frozenset[ReturnStep]]] = MappingProxyType(
     {
         Gate.DECISION: frozenset({ReturnStep.INFORMED_DECISION, ReturnStep.VOLUNTARY}),
@@ -181,9 +186,9 @@ def _judge(
     if sent is not None:
         return Task(gate, TaskState.WAITING, missing, sent=sent)
     undone = tuple(
-        task
+        before[first]
         for first in sorted(FIRST.get(gate, ()))
-        if (task := before[first]).state not in {TaskState.DONE, TaskState.NOT_NEEDED}
+        if set(before[first].missing) - _LATER.get(gate, frozenset())
     )
     if undone and not journey.is_under_way:
         return Task(gate, TaskState.BLOCKED, missing, waits_for=undone)

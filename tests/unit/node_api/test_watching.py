@@ -105,8 +105,7 @@ async def test_the_audit_log_is_taken_out_as_a_whole(network: Network) -> None:
         assert (lines[0]["sequence"], lines[0]["entry_hash"]) == tuple(head.values())
         assert [line["sequence"] for line in lines] == list(range(len(lines), 0, -1))
         assert all(
-            later["previous_hash"] == earlier["entry_hash"]
-            for later, earlier in pairwise(lines)
+            later["previous_hash"] == earlier["entry_hash"] for later, earlier in pairwise(lines)
         )
         part = await program.get("/audit/export", params={"action": "token_made"})
         actions = {json.loads(line)["action"] for line in part.text.splitlines()}
