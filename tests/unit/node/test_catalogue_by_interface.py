@@ -35,11 +35,27 @@ TYPES: Final = sorted(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(shared_node_url_of: Callable[[str], str]) -> AsyncIterator[CaseWorld]:
-    """AL and XK, who may tell each other everything."""
-    made = await CaseWorld.make(shared_node_url_of)
+    """AL and XK, who may tell each other everything, and MK, to which something is forwarded."""
+    made = await CaseWorld.make(shared_node_url_of, "AL", "XK", "MK")
     yield made
     await made.close()
 
+
+MK_DESK: Final = "MK-anti-trafficking-desk"
+#: Who hears that data is to be deleted passes nothing on any more.
+WITHDRAWING: Final = frozenset({"general.consent_withdrawn", "general.erasure"})
+#: What a recipient may say instead of a yes, one after the other, and what follows from it.
+TURNED_AWAY: Final[list[tuple[dict[str, str], str]]] = [
+    (
+        {"outcome": "more_information_needed", "procedure_note": "In which place?"},
+        "more_information_needed",
+    ),
+    ({"outcome": "declined", "decline_reason": "not_competent"}, "declined"),
+    (
+        {"outcome": "forwarded", "forwarded_to": MK_DESK},
+        "forwarded_elsewhere",
+    ),
+]
 
 #: Of these types the first example describes a return that is not prepared yet.
 _EXAMPLE: Final = {
@@ -83,6 +99,40 @@ async def send(world: CaseWorld, tag: str, sender: str, draft: dict[str, Any]) -
     return {"message_id": queued.message_id}
 
 
+async def turn_it_away(world: CaseWorld, tag: str, message_id: str, code: str, back: str) -> None:
+    """Let the recipient ask for more, decline, and forward it; both sides see each of it.
+
+    What expects nothing is not decided about, and stays as it was.
+    """
+    path = f"/messages/{message_id}"
+    told = (await world.ask(code, "GET", path))["message"]
+    is_told = CATALOGUE[tag].expectation_of(Kind(told["kind"])) is Expectation.NOTHING
+    allowed = {"target": MK_DESK, "allowed": True}
+    await world.ask(code, "POST", f"{path}/onward-answers", json=allowed)
+    turned = TURNED_AWAY[:-1] if tag in WITHDRAWING else TURNED_AWAY
+    for decision, state in turned:
+        seen = (await world.ask(code, "GET", path))["item"]["row_version"]
+        more: dict[str, Any] = {"json": decision, "headers": {"If-Match": f'"{seen}"'}}
+        if is_told:
+            refused = await world.refuse(code, "POST", f"{path}/decision", **more)
+            assert "expects no decision" in refused["detail"]
+        else:
+            decided = await world.ask(code, "POST", f"{path}/decision", **more)
+            world.settle()
+            typed = await world.ask(back, "GET", f"/messages/{decided['message_id']}")
+            assert decision.items() <= typed["message"]["body"].items()
+        for side in (code, back):
+            held = await world.ask(side, "GET", f"{path}/conversation")
+            assert held["state"] == ("told" if is_told else state)
+            assert [step["refusal"] for step in held["steps"] if step["refusal"]] == []
+    if turned is not TURNED_AWAY and not is_told:
+        forward, _ = TURNED_AWAY[-1]
+        seen = (await world.ask(code, "GET", path))["item"]["row_version"]
+        more = {"json": forward, "headers": {"If-Match": f'"{seen}"'}}
+        refused = await world.refuse(code, "POST", f"{path}/decision", **more)
+        assert [each["code"] for each in refused["decision"]["reasons"]] == ["onward.withdrawn"]
+
+
 async def settle_it(world: CaseWorld, tag: str, message_id: str, code: str, back: str) -> str:
     """Let the recipient do what a type expects; returns the state that follows on both sides."""
     path = f"/messages/{message_id}"
@@ -110,7 +160,10 @@ async def settle_it(world: CaseWorld, tag: str, message_id: str, code: str, back
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("tag", TYPES)
 async def test_every_type_is_sent_received_and_settled(world: CaseWorld, tag: str) -> None:
-    """In both directions it arrives as it was written; what it expects ends it on both sides."""
+    """In both directions it arrives as it was written; what it expects ends it on both sides.
+
+    One way it is accepted or answered, the other way asked about, declined and forwarded.
+    """
     ways = [("AL", "XK"), ("XK", "AL")]
     for sender, recipient in ways:
         example = _EXAMPLE.get(tag, 0)
@@ -128,3 +181,5 @@ async def test_every_type_is_sent_received_and_settled(world: CaseWorld, tag: st
             state = await settle_it(world, tag, sent["message_id"], recipient, sender)
             for code in (sender, recipient):
                 assert (await world.ask(code, "GET", f"{path}/conversation"))["state"] == state
+        else:
+            await turn_it_away(world, tag, sent["message_id"], recipient, sender)
