@@ -1,10 +1,12 @@
 """The delivery benchmark runs: each of its parts in small, and what it makes of their numbers."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.bench.delivery import __main__ as program
 from tests.bench.delivery import growth, messages
@@ -78,6 +80,15 @@ def list_numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
+@pytest.fixture
+def restored_logs() -> Iterator[None]:
+    """Let what the program says of logs end with it."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("restored_logs")
 @pytest.mark.timeout(600)  # two networks and two mail servers, however busy the machine is
 def test_the_program_prints_its_tables_and_their_ratios(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
