@@ -21,6 +21,7 @@ from node.service.attachments.received import describe_files
 from node.service.context import NodeContext
 from node.service.following import note_to_follow
 from node.service.handoff import Read
+from node.service.local_names import make_local_name
 from node.service.opening import Opened, Refused
 from node.service.pin_watching import note_verified
 from node.service.receipt_rows import Owed, owe_claimed
@@ -211,7 +212,7 @@ class PlainIntake:
         now, rows, peer = self._context.clock(), self._rows, message.sender
         reference = str(message.case)
         if reference not in known.cases:
-            case_id = self._context.random(16).hex()
+            case_id = make_local_name(self._context)
             known.cases[reference] = (case_id, self._context.keys.make_case_key())
             rows.cases.append(
                 {

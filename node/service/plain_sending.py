@@ -33,6 +33,7 @@ from node.service.context import NodeContext, NodeError, NotFoundError, RefusedD
 from node.service.dispatching import ClaimAtOnce
 from node.service.following import note_to_follow
 from node.service.handoff import Read
+from node.service.local_names import make_local_name
 from node.service.permitting import require, require_channel
 from node.service.plain_questions import (
     find_cases,
@@ -256,7 +257,7 @@ class _Queue:
                 )
             return _Place(order, entry, recipient, case, is_new_case=False)
         case = CaseRow(
-            case_id=self._context.random(16).hex(),
+            case_id=make_local_name(self._context),
             reference=make_case_reference(self._context.random),
             created_at=self._context.clock(),
             wrapped_key=self._context.keys.make_case_key(),

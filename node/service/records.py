@@ -14,6 +14,7 @@ from node.domain.access import Principal
 from node.domain.events import EventKind
 from node.domain.ports import StoredContentError
 from node.service.context import NodeContext, NotFoundError
+from node.service.local_names import make_local_name
 from node.service.permitting import find_seen_message
 from node.store.attachment_tables import ReceivedFileRow
 from node.store.bulk import in_parts, table_of
@@ -86,7 +87,7 @@ def open_case(
     """Make a new case with a content key of its own; ``channel``: in which it begins."""
     now = context.clock()
     case = CaseRow(
-        case_id=context.random(16).hex(),
+        case_id=make_local_name(context),
         reference=reference,
         created_at=now,
         wrapped_key=context.keys.make_case_key(),

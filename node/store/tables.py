@@ -64,7 +64,8 @@ class MessageRow(SQLModel, table=True):
     #: Its name on the wire, which only its sender's own messages cannot share.
     wire_id: str = Field(max_length=32)
     direction: str = Field(max_length=3)
-    case_id: str | None = Field(default=None, foreign_key="trm_case.case_id", index=True)
+    #: ``ix_message_case_link`` begins with it.
+    case_id: str | None = Field(default=None, foreign_key="trm_case.case_id")
     peer: str = Field(max_length=8)
     type: str = Field(max_length=120)
     version: int
@@ -186,7 +187,7 @@ class EvidenceRow(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("message_id", "status", "given", name="uq_evidence_once"),)
 
     evidence_id: int | None = Field(default=None, primary_key=True)
-    message_id: str = Field(max_length=32, index=True)
+    message_id: str = Field(max_length=32)
     #: True: we gave it. False: we received it.
     given: bool
     status: str = Field(max_length=20)

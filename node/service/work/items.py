@@ -24,6 +24,7 @@ from node.domain.work import (
     ItemState,
 )
 from node.service.context import NodeContext, NotFoundError, StaleError
+from node.service.local_names import make_local_name
 from node.service.permitting import ForbiddenError
 from node.service.records import add_event
 from node.service.work.calendar import compute_default_due
@@ -110,7 +111,7 @@ def _describe(context: NodeContext, new: NewItem) -> dict[str, Any]:
     since = min(new.since or now, now)
     due = new.due_at or compute_default_due(context, new.desk, urgency=new.urgency, at=since)
     return {
-        "item_id": context.random(16).hex(),
+        "item_id": make_local_name(context),
         "kind": new.kind,
         "subject": new.subject,
         "state": ItemState.OPEN,

@@ -148,13 +148,15 @@ def measure_cases(sizes: Sequence[int], *, rounds: int) -> list[Point]:
 def fill(network: Network, *, cases: int) -> None:
     """Put cases with one delivered message each into both stores, in the link's order.
 
-    The rows are copies of real ones under new names: only their number matters here.
+    The rows are copies of real ones under new names: only their number and the order of their
+    names matter here. Cases are named in the order in which they began, as a node names them.
     """
     random = Random(cases)
     names = [random.randbytes(16).hex() for _ in range(cases)]
     digests = [random.randbytes(32).hex() for _ in range(cases)]
     references = [make_case_reference(random.randbytes) for _ in range(cases)]
-    copies = list(zip(names, references, digests, strict=True))
+    began = [(number.to_bytes(6) + random.randbytes(10)).hex() for number in range(cases)]
+    copies = list(zip(names, began, references, digests, strict=True))
     for code in (SENDER, RECIPIENT):
         _fill_store(network.node(code), copies)
     with network.node(SENDER).database.transaction() as session:
@@ -162,7 +164,11 @@ def fill(network: Network, *, cases: int) -> None:
         head.seq, head.digest = head.seq + cases, digests[-1]
 
 
-def _fill_store(context: NodeContext, copies: Sequence[tuple[str, str, str]]) -> None:
+_Copy = tuple[str, str, str, str]
+"""What is new in a copy: names of message and case, reference, digest."""
+
+
+def _fill_store(context: NodeContext, copies: Sequence[_Copy]) -> None:
     with context.database.reading() as session:
         message = session.exec(
             select(MessageRow).order_by(MessageRow.link_seq.desc()).limit(1)  # type: ignore[union-attr] # a column
@@ -180,27 +186,27 @@ def _fill_store(context: NodeContext, copies: Sequence[tuple[str, str, str]]) ->
     for begin in range(0, len(copies), _FILL_AT_ONCE):
         part = list(enumerate(copies[begin : begin + _FILL_AT_ONCE], start=first + begin))
         rows: list[tuple[type[SQLModel], list[dict[str, Any]]]] = [
-            (CaseRow, [case | {"case_id": n, "reference": r} for _, (n, r, _) in part]),
+            (CaseRow, [case | {"case_id": c, "reference": r} for _, (_, c, r, _) in part]),
             (MessageRow, [_copy_message(template, seq, *copy) for seq, copy in part]),
             (
                 EventRow,
                 [
                     event
-                    | {"event_id": None, "case_id": n, "message_id": event["message_id"] and n}
+                    | {"event_id": None, "case_id": c, "message_id": event["message_id"] and n}
                     for event in events
-                    for _, (n, _, _) in part
+                    for _, (n, c, _, _) in part
                 ],
             ),
             (
                 ReceiptRow,
-                [row | {"receipt_id": d} for row in receipts for _, (_, _, d) in part],
+                [row | {"receipt_id": d} for row in receipts for _, (_, _, _, d) in part],
             ),
             (
                 EvidenceRow,
                 [
                     row | {"evidence_id": None, "message_id": n, "receipt_id": d}
                     for row in evidence
-                    for _, (n, _, d) in part
+                    for _, (n, _, _, d) in part
                 ],
             ),
         ]
@@ -211,12 +217,12 @@ def _fill_store(context: NodeContext, copies: Sequence[tuple[str, str, str]]) ->
 
 
 def _copy_message(
-    template: dict[str, Any], seq: int, name: str, _reference: str, digest: str
+    template: dict[str, Any], seq: int, name: str, case: str, _reference: str, digest: str
 ) -> dict[str, Any]:
     return template | {
         "message_id": name,
         "wire_id": name,
-        "case_id": name,
+        "case_id": case,
         "payload_sha256": digest,
         "link_seq": seq,
         "dispatch": template["dispatch"] and Dispatch.DELIVERED,

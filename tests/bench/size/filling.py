@@ -21,6 +21,7 @@ from node.domain.events import EventKind
 from node.domain.search import Kind
 from node.domain.states import Dispatch, Handling
 from node.service.context import NodeContext
+from node.service.local_names import name_at
 from node.service.search.indexing import lock_state, make_key, name_place
 from node.service.search.labels import TermKey, write_list
 from node.service.search.terms import list_message_terms, list_reference_terms, list_terms
@@ -104,12 +105,13 @@ class _Writer:
 
     def make_case(self, number: int, *, of: int) -> _Case:
         """Return a new case."""
+        opened_at = END - (of - number) * _STEP
         return _Case(
             number=number,
-            case_id=self._random.randbytes(16).hex(),
+            case_id=name_at(opened_at, self._random.randbytes),
             reference=make_case_reference(self._random.randbytes),
             wrapped_key=self._context.keys.make_case_key(),
-            opened_at=END - (of - number) * _STEP,
+            opened_at=opened_at,
             message_ids=tuple(self._random.randbytes(16).hex() for _ in range(MESSAGES_OF_A_CASE)),
         )
 
