@@ -6,16 +6,24 @@ leaves it with the message. Here the intruder is told.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from node.adapters.keystore import FileKeyStore
+from node.domain.file_states import Arrival
 from node.domain.states import Dispatch
 from node.service import reading
+from node.service.attachments.asking import ask_for_chunks
+from node.service.attachments.chunk_sending import claim_files, give_back
+from node.service.attachments.opening import list_complete, open_file
 from node.service.composing import handle_send
 from node.service.quarantine import list_quarantine
 from node.store.tables import OutboxRow
+from node.workers import chunk_intake
+from node.workers.chunk_intake import ChunkIntake
+from node.workers.chunk_relay import ChunkRelay
 from node.workers.consumer import Consumer
 from node.workers.relay import Relay
 from protocol.identifiers import ParticipantCode
@@ -24,15 +32,17 @@ from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant
 from tests.support.link_repair import received
 from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF
+from tests.support.received_files import list_received, make_text, send_files, take_small_objects
 
 AL, MK, XK = CODES = ("AL", "MK", "XK")
 _NOISE: Final = b"under an id that was stolen"
+CONTENT: Final = make_text(30_000)  # four chunks
 
 
 @pytest.fixture
-def network(node_url_of: Callable[[str], str]) -> Network:
+def network(node_url_of: Callable[[str], str], tmp_path: Path) -> Network:
     """AL, which writes, XK, to which it does, and MK, which intrudes."""
-    return make_network(CODES, url_of=node_url_of)
+    return make_network(CODES, url_of=node_url_of, files=tmp_path)
 
 
 @pytest.fixture
@@ -65,6 +75,14 @@ async def look() -> None:
     """Look at the registry: there is nothing newer."""
 
 
+async def take(
+    network: Network, nodes: dict[str, LinkedNode], code: str, traffic: TrafficClass
+) -> None:
+    """Let a node take in what lies in its mailbox of this class."""
+    link = nodes[code].link
+    await Consumer(network.node(code), link, traffic=traffic, refresh_registry=look).run_round()
+
+
 async def test_a_message_whose_id_was_used_before_it_left_arrives_under_another(
     network: Network, nodes: dict[str, LinkedNode], hub: Hub
 ) -> None:
@@ -88,16 +106,49 @@ async def test_a_message_whose_id_was_used_before_it_left_arrives_under_another(
     snapshot = await hub.mailboxes.count(victim.account)
     assert snapshot is not None
     assert snapshot.stored == 2
-    consumers = {
-        (code, traffic): Consumer(
-            network.node(code), nodes[code].link, traffic=traffic, refresh_registry=look
-        )
-        for code, traffic in ((XK, TrafficClass.MESSAGE), (AL, TrafficClass.RECEIPT))
-    }
-    await consumers[XK, TrafficClass.MESSAGE].run_round()
+    await take(network, nodes, XK, TrafficClass.MESSAGE)
     assert received(network, XK) == [sent.message_id]
     (noise,) = list_quarantine(network.node(XK))
     assert noise.peer != AL
     await Relay(network.node(XK), nodes[XK].link).run_round()
-    await consumers[AL, TrafficClass.RECEIPT].run_round()
+    await take(network, nodes, AL, TrafficClass.RECEIPT)
     assert reading.get_message(al, sent.message_id, who=STAFF).item.dispatch == Dispatch.DELIVERED
+
+
+async def test_a_chunk_whose_id_was_used_before_it_left_is_asked_for(
+    network: Network, nodes: dict[str, LinkedNode], hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker drops it; its recipient misses it, asks, and gets it under another id."""
+    monkeypatch.setattr(chunk_intake, "_FETCH_SECONDS", 0.2)  # nobody waits for what will not come
+    al, xk, victim = network.node(AL), network.node(XK), nodes[XK].participant
+    take_small_objects(network, XK)
+    send_files(al, {"statement.txt": CONTENT})
+    await Relay(al, nodes[AL].link).run_round()
+    await take(network, nodes, XK, TrafficClass.MESSAGE)
+    (file,) = claim_files(al, limit=1)
+    stolen = file.name_chunk(1)
+    give_back(al, [file])
+    primed = await nodes[MK].put(victim, _NOISE, traffic=TrafficClass.CHUNK, transport_id=stolen)
+    assert not primed.duplicate
+
+    relay, intake = ChunkRelay(al, nodes[AL].link), ChunkIntake(xk, nodes[XK].link)
+
+    async def move() -> None:
+        await relay.run_round()
+        while relay.is_moving:
+            await relay.run_round()
+        while (found := await hub.mailboxes.count(victim.account)) is not None and found.stored:
+            await intake.run_round()
+
+    await move()
+    [missed] = list_received(xk)
+    assert (missed.state, missed.held) == (Arrival.ARRIVING, 3)
+    network.clock.advance(minutes=11)
+    assert ask_for_chunks(xk) == 1
+    await Relay(xk, nodes[XK].link).run_round()
+    await take(network, nodes, AL, TrafficClass.RECEIPT)
+    await move()
+    for file_id in list_complete(xk, limit=1):
+        open_file(xk, file_id, has_scanner=False)
+    [whole] = list_received(xk)
+    assert whole.state == Arrival.OPENED
