@@ -97,12 +97,13 @@ async def test_what_may_be_passed_on_leaves_with_the_message(
     desk = al.page.text.split('name="onward_authorities" value="')[1].split('"')[0]
     await al.send("/new/", **asked, onward_authorities=[desk])
     assert "May be passed on" in al.page.text
+    pair.network.clock.advance(seconds=1)  # after what other tests sent
     await al.send("/send/")
     rule = newest_sent(pair).onward
     assert (rule.scope, rule.authorities) == (OnwardScope.LISTED_AUTHORITIES, (desk,))
     pair.network.settle()
-    received = list_items(pair.xk.context, direction="in", who=STAFF)[0]
-    assert "Only to these desks" in (await xk.open(f"/message/{received.message_id}")).text
+    sent = list_items(pair.al.context, direction="out", who=STAFF)[0]
+    assert "Only to these desks" in (await xk.open(f"/message/{sent.message_id}")).text
 
 
 async def test_an_answer_about_passing_on_is_written_down(
