@@ -97,12 +97,6 @@ class WithdrawalBody(BaseModel):
         )
 
 
-class ToldCountBody(BaseModel):
-    """How many desks were told now."""
-
-    count: int
-
-
 def create_withdrawals(context: NodeContext, doors: Doors) -> APIRouter:
     """Build the routes."""
     router = APIRouter(prefix="/cases/{case_id}")
@@ -138,10 +132,14 @@ def create_withdrawals(context: NodeContext, doors: Doors) -> APIRouter:
         return WithdrawalBody.of(get_withdrawal(context, case_id, withdrawal_id, who=who))
 
     @router.post("/withdrawals/{withdrawal_id}/tell-now")
-    def tell_now(case_id: Id, withdrawal_id: Id, who: Writer) -> ToldCountBody:
-        """Tell everybody who still has to be told; who cannot be told by message stays listed."""
+    def tell_now(case_id: Id, withdrawal_id: Id, who: Writer) -> WithdrawalBody:
+        """Tell everybody who still has to be told; who cannot be told by message stays listed.
+
+        How many were told is not said: some may be in channels that you do not see.
+        """
         get_withdrawal(context, case_id, withdrawal_id, who=who)
-        return ToldCountBody(count=handle_tell_now(context, withdrawal_id, who=who))
+        handle_tell_now(context, withdrawal_id, who=who)
+        return WithdrawalBody.of(get_withdrawal(context, case_id, withdrawal_id, who=who))
 
     @router.post("/erasure-requests", status_code=HTTPStatus.CREATED)
     def ask_erasure(case_id: Id, draft: ErasureDraft, who: Writer) -> StoppedBody:
