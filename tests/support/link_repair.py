@@ -7,15 +7,17 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from contact_registry.directory import Directory
+from node.adapters.keystore import FileKeyStore
 from node.domain.events import EventKind
 from node.service import reading
 from node.service.composing import Sent, handle_send
-from node.service.context import DeliveryRules
+from node.service.context import DeliveryRules, NodeContext
 from node.service.machine_mail import Body, owe_machine_mail
 from node.service.repairing import plan_requests
 from node.store.link_tables import LinkAskedRow, LinkGapRow, MachineMailRow
 from node.store.tables import EventRow, MessageRow, OutboxRow
 from protocol.messages.link_repair import HeadField, NumbersField, ResendAnswerBody
+from tests.support.broker import TestParticipant
 from tests.support.node import FixedDirectory, Network, make_draft
 from tests.support.people import STAFF, acting
 
@@ -61,6 +63,15 @@ def missing(network: Network, code: str = "XK") -> list[tuple[str, int, int]]:
             select(LinkGapRow).order_by(col(LinkGapRow.peer), col(LinkGapRow.first))
         ).all()
     return [(row.peer, row.first, row.last) for row in rows]
+
+
+def member_of(context: NodeContext) -> TestParticipant:
+    """Return a node as the broker knows it: with its account and its keys."""
+    keys = context.keys
+    assert isinstance(keys, FileKeyStore)
+    return TestParticipant(
+        context.participant, keys.account_key, keys.account_signing_key, keys.user_key
+    )
 
 
 def received(network: Network, code: str = "XK") -> list[str]:

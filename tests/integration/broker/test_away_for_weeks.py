@@ -11,7 +11,6 @@ from typing import Final
 import pytest
 
 from hub.broker.mailbox_plan import MailboxLimits
-from node.adapters.keystore import FileKeyStore
 from node.domain.ports import MailboxFullError
 from node.domain.states import Dispatch
 from node.service import reading
@@ -22,11 +21,10 @@ from node.service.due_rows import next_due
 from node.workers import clock_watch
 from node.workers.consumer import Consumer
 from node.workers.relay import TABLES, Relay
-from protocol.identifiers import ParticipantCode
 from protocol.messages.codes import Urgency
 from protocol.subjects import TrafficClass
-from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant, connected_hub
-from tests.support.link_repair import received
+from tests.support.broker import BrokerPlace, Hub, LinkedNode, connected_hub
+from tests.support.link_repair import member_of, received
 from tests.support.node import FixedDirectory, Network, make_draft, make_network
 from tests.support.people import STAFF, acting
 
@@ -132,12 +130,9 @@ async def scene(
         assert report.is_complete
         nodes = {}
         for code in CODES:
-            keys = network.node(code).keys
-            assert isinstance(keys, FileKeyStore)
-            member = TestParticipant(
-                ParticipantCode(code), keys.account_key, keys.account_signing_key, keys.user_key
+            nodes[code] = await stack.enter_async_context(
+                LinkedNode(place, member_of(network.node(code)))
             )
-            nodes[code] = await stack.enter_async_context(LinkedNode(place, member))
             await nodes[code].wait_until_up()
         yield Scene(network, hub, nodes)
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import pytest
 
-from node.adapters.keystore import FileKeyStore
 from node.domain.file_states import Arrival
 from node.domain.states import Dispatch
 from node.service import reading
@@ -26,10 +25,9 @@ from node.workers.chunk_intake import ChunkIntake
 from node.workers.chunk_relay import ChunkRelay
 from node.workers.consumer import Consumer
 from node.workers.relay import Relay
-from protocol.identifiers import ParticipantCode
 from protocol.subjects import TrafficClass
-from tests.support.broker import BrokerPlace, Hub, LinkedNode, TestParticipant
-from tests.support.link_repair import received
+from tests.support.broker import BrokerPlace, Hub, LinkedNode
+from tests.support.link_repair import member_of, received
 from tests.support.node import Network, make_draft, make_network
 from tests.support.people import STAFF
 from tests.support.received_files import list_received, make_text, send_files, take_small_objects
@@ -55,12 +53,9 @@ async def nodes(
         assert (await hub.admission.reconcile(network.directory.directory)).is_complete
         nodes = {}
         for code in CODES:
-            keys = network.node(code).keys
-            assert isinstance(keys, FileKeyStore)
-            member = TestParticipant(
-                ParticipantCode(code), keys.account_key, keys.account_signing_key, keys.user_key
+            nodes[code] = await stack.enter_async_context(
+                LinkedNode(place, member_of(network.node(code)))
             )
-            nodes[code] = await stack.enter_async_context(LinkedNode(place, member))
             await nodes[code].wait_until_up()
         yield nodes
 
