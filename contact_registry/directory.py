@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
+from contact_registry.fields import decode_base64
 from contact_registry.models import (
     Authority,
     ContactsDocument,
@@ -17,6 +19,14 @@ from protocol.errors import UnsupportedError
 from protocol.identifiers import AuthorityId, ParticipantCode
 from protocol.signing import VerifyKey
 from protocol.suites import SUITES
+
+
+class _Choice(NamedTuple):
+    """Which key is sealed to from one moment to before another, or until keys change (None)."""
+
+    entry: EncryptionKeyEntry | None
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class Directory:
             if entry.key_id == key_id:
                 if at is not None and not _is_within(at, entry.valid_from, entry.valid_to):
                     return None
-                return VerifyKey(entry.public_bytes)
+                return _load_key(entry.public)
         return None
 
     def newest_encryption_key(
@@ -78,18 +88,31 @@ class Directory:
 
         Of the valid keys of the strongest suite that both speak, the one that began last.
         """
+        choice = self._choices.get(participant)
+        if choice is None or not _is_within(at, choice.since, choice.until):
+            choice = self._choices[participant] = self._choose(participant, at)
+        return choice.entry
+
+    @cached_property
+    def _choices(self) -> dict[ParticipantCode, _Choice]:
+        """What was chosen last: asked for each message, and changed once a week."""
+        return {}
+
+    def _choose(self, participant: ParticipantCode, at: datetime) -> _Choice:
         document = self.keys.get(participant)
-        if document is None:
-            return None
-        valid = [k for k in document.encryption_keys if _is_within(at, k.valid_from, k.valid_to)]
+        listed = document.encryption_keys if document is not None else ()
+        changes = (moment for entry in listed for moment in (entry.valid_from, entry.valid_to))
+        until = min((moment for moment in changes if moment > at), default=None)
+        valid = [entry for entry in listed if _is_within(at, entry.valid_from, entry.valid_to)]
         try:
             suite = SUITES.choose({entry.suite for entry in valid})
         except UnsupportedError:
-            return None
-        return max(
+            return _Choice(None, at, until)
+        newest = max(
             (entry for entry in valid if entry.suite == suite),
             key=lambda entry: (entry.valid_from, entry.key_id),
         )
+        return _Choice(newest, at, until)
 
     def authority(self, authority_id: AuthorityId) -> Authority | None:
         """Return the authority of this identifier, valid or ended, or None."""
@@ -102,3 +125,9 @@ class Directory:
 
 def _is_within(at: datetime, start: datetime, end: datetime | None) -> bool:
     return start <= at and (end is None or at < end)
+
+
+@lru_cache(1024)
+def _load_key(public: str) -> VerifyKey:
+    """Load a public key once, not for each message that it signed."""
+    return VerifyKey(decode_base64(public))

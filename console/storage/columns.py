@@ -1,7 +1,9 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from sqlalchemy import DateTime
 from sqlalchemy.engine import Dialect
@@ -9,6 +11,11 @@ from sqlalchemy.orm import defer
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
+
+#: The same few moments go in again and again: a batch is stored at one, and waits until another.
+_REMEMBERED: Final = 256
+#: What moments become on the way in, by dialect: remembered once for all columns.
+_WRITERS: Final[dict[str, Callable[[datetime | None], Any]]] = {}
 
 
 class Moment(TypeDecorator[datetime]):
@@ -28,6 +35,17 @@ class Moment(TypeDecorator[datetime]):
             )
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    @override
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """Remember what became of a moment: equal ones are written alike, whatever their zones."""
+        known = _WRITERS.get(dialect.name)
+        if known is None:
+            plain = super().bind_processor(dialect)
+            if plain is None:
+                raise TypeError("A moment is never passed on as it is: see process_bind_param.")
+            known = _WRITERS[dialect.name] = lru_cache(_REMEMBERED)(plain)
+        return known
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

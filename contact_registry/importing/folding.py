@@ -33,35 +33,37 @@ _TO_PLAIN: Final = str.maketrans({
     **{small.upper(): plain.capitalize() for small, plain in _UNDECOMPOSED.items() if small != "ß"},
 })  # fmt: skip
 #: Two ways to write one letter without its mark: đ as dj, ǵ as gj, ḱ as kj.
-_DIGRAPH: Final = re.compile(r"([dgk])j")
+_DIGRAPHS: Final = (("dj", "d"), ("gj", "g"), ("kj", "k"))
 _WORD: Final = re.compile(r"\w+")
+#: What stands between the words of a text in plain letters, for ``str.translate``.
+_BETWEEN: Final = {ord(each): " " for each in map(chr, range(128)) if not each.isalnum()}
 
 
-#: Letters of the alphabets of Europe lie below; of those, what is a mark is remembered.
+#: Letters of the alphabets of Europe lie below; what these become is remembered.
 _REMEMBERED: Final = 0x2000
 
 
-class _Marks(dict[int, int | None]):
-    """Marks that are taken off and letters that stay, for ``str.translate``."""
+class _Letters(dict[int, str]):
+    """What each letter is without script and mark, for ``str.translate``; a mark is nothing."""
 
-    def __missing__(self, letter: int) -> int | None:
-        """Say it of a letter that was not met yet."""
-        kept = None if unicodedata.combining(chr(letter)) else letter
+    def __missing__(self, letter: int) -> str:
+        """Work it out for a letter that was not met yet."""
+        latin = chr(letter).translate(_TO_LATIN).translate(_TO_PLAIN)
+        parts = unicodedata.normalize("NFKD", latin)
+        plain = "".join(part for part in parts if not unicodedata.combining(part))
         if letter < _REMEMBERED:
-            self[letter] = kept
-        return kept
+            self[letter] = plain
+        return plain
 
 
-_MARKS: Final = _Marks()
+_LETTERS: Final = _Letters()
 
 
 def transliterate(text: str) -> str:
     """Return the text in Latin letters without marks; its case and punctuation stay."""
     if text.isascii():
         return text
-    latin = unicodedata.normalize("NFC", text).translate(_TO_LATIN).translate(_TO_PLAIN)
-    decomposed = unicodedata.normalize("NFKD", latin)
-    return decomposed.translate(_MARKS)
+    return unicodedata.normalize("NFC", text).translate(_LETTERS)
 
 
 def fold(text: str) -> str:
@@ -69,5 +71,14 @@ def fold(text: str) -> str:
 
     Two names with the same form are written alike but for script, marks, case and punctuation.
     """
-    words = _WORD.findall(transliterate(text).casefold().replace("_", " "))
-    return _DIGRAPH.sub(r"\1", " ".join(words))
+    plain = transliterate(text).casefold()
+    # Texts in plain letters are most of all, and there the table is ten times as quick.
+    words = (
+        plain.translate(_BETWEEN).split()
+        if plain.isascii()
+        else _WORD.findall(plain.replace("_", " "))
+    )
+    folded = " ".join(words)
+    for written, letter in _DIGRAPHS:
+        folded = folded.replace(written, letter)
+    return folded

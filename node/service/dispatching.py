@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam
@@ -16,6 +16,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, and_, col, or_, select, update
 
 from contact_registry.directory import Directory
+from contact_registry.fields import decode_base64
 from node.domain.events import SYSTEM_ACTOR, EventKind
 from node.domain.ports import StoredContentError
 from node.domain.states import Dispatch, DispatchEvent, advance_dispatch
@@ -258,7 +259,7 @@ def seal_for(
     if document is None or entry is None:
         raise NoRecipientKeyError(f"The registry names no valid encryption key for {peer} now.")
     try:
-        envelope = RecipientKey(entry.public_bytes).seal(signed).encode()
+        envelope = _load_recipient(entry.public).seal(signed).encode()
         account = parse_account_id(document.broker.account)
     except ProtocolError as error:
         raise NoRecipientKeyError(str(error)) from error
@@ -267,6 +268,12 @@ def seal_for(
             f"{peer} takes envelopes of at most {document.max_envelope_bytes} bytes."
         )
     return SealedEnvelope(recipient=account, envelope=envelope, sealed_for=KeyId(entry.key_id))
+
+
+@lru_cache(256)
+def _load_recipient(public: str) -> RecipientKey:
+    """Load a public key once, not for each message that is sealed for it."""
+    return RecipientKey(decode_base64(public))
 
 
 def record_attempts(context: NodeContext, attempts: Sequence[Attempt]) -> None:

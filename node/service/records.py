@@ -42,6 +42,11 @@ _JOINED: Final = Prepared(
         exists().where(_MESSAGE.case_id == _CASE.case_id, _MESSAGE.peer == bindparam("peer")),
     )
 )
+_REFERENCES: Final = Prepared(
+    sql_select(_CASE.case_id, _CASE.reference).where(
+        _CASE.case_id.in_(bindparam("case_ids", expanding=True))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +201,10 @@ def load_references(session: Session, case_ids: Iterable[str]) -> dict[str, str]
     """Return the references of cases."""
     found: dict[str, str] = {}
     for part in in_parts(sorted(case_ids)):
-        statement = select(CaseRow.case_id, CaseRow.reference)
-        found.update(session.exec(statement.where(col(CaseRow.case_id).in_(part))).all())
+        found.update(
+            (case_id, reference)
+            for case_id, reference in _REFERENCES.ask(session, {"case_ids": part})
+        )
     return found
 
 

@@ -12,7 +12,7 @@ hears all of them.
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, SelectBase, Update
 from sqlalchemy.engine import Dialect
@@ -31,8 +31,7 @@ _Process = Callable[[Any], Any]
 _DRIVER: Final = "driver of this transaction"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a value goes, and what its type makes of it."""
 
     at: Any
@@ -55,11 +54,11 @@ class _Form:
     def fill(self, values: Values) -> Any:
         """Return the parameters."""
         filled = self.given.copy()
-        for place in self.places:
-            value = values[place.name]
-            if place.number is not None:
-                value = value[place.number]
-            filled[place.at] = value if place.process is None else place.process(value)
+        for at, name, number, process in self.places:  # for each value of each row: taken apart
+            value = values[name]
+            if number is not None:
+                value = value[number]
+            filled[at] = value if process is None else process(value)
         return filled
 
     def read(self, rows: list[Row]) -> list[Row]:

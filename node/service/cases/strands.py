@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, Final
 
+from sqlalchemy import bindparam, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from console.i18n import msg
@@ -11,10 +14,18 @@ from node.domain.cases import UNKNOWN_CHANNEL
 from node.service.case_content import get_case_of
 from node.service.context import NodeContext, RefusedDraftError, StaleError
 from node.service.permitting import is_seen, require_channel
-from node.store.bulk import in_parts
+from node.store.bulk import in_parts, table_of
 from node.store.case_tables import CaseStrandRow
+from node.store.prepared import Prepared
 from node.store.tables import CaseRow, MessageRow
 from protocol.identifiers import Channel
+
+_STRAND: Final = table_of(CaseStrandRow)
+_TOUCH: Final = Prepared(
+    update(_STRAND)
+    .where(_STRAND.c.case_id == bindparam("of_case"), _STRAND.c.channel == bindparam("of_channel"))
+    .values(opened_at=bindparam("began"), touched_at=bindparam("last"))
+)
 
 
 def touch_strand(
@@ -51,16 +62,23 @@ def touch_strands(
             .with_for_update()
         )
         strands.update({(row.case_id, row.channel): row for row in rows})
+    changes: list[dict[str, Any]] = []
     for key, stored in moments.items():
+        case_id, channel = key
         strand = strands.get(key)
         if strand is None:
-            case_id, channel = key
             strand = strands[key] = CaseStrandRow(
                 case_id=case_id, channel=channel, opened_at=min(stored), touched_at=max(stored)
             )
-        strand.touched_at = max(strand.touched_at, *stored)
-        strand.opened_at = min(strand.opened_at, *stored)
-        session.add(strand)
+            session.add(strand)
+            continue
+        last, began = max(strand.touched_at, *stored), min(strand.opened_at, *stored)
+        # Written for all at once below: what is left for the session's own flush costs most of it.
+        set_committed_value(strand, "touched_at", last)
+        set_committed_value(strand, "opened_at", began)
+        changes.append({"of_case": case_id, "of_channel": channel, "began": began, "last": last})
+    if changes:
+        _TOUCH.do(session, changes)
     return {key: strands[key] for key in moments}
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Final
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, select, update
 
 from node.domain.search import UNKNOWN_CHANNEL, Kind, name_channel
@@ -15,10 +16,32 @@ from node.service.records import load_references
 from node.service.search.labels import TermKey, count_documents, write_list
 from node.service.search.terms import list_message_terms, list_reference_terms, list_terms
 from node.store.bulk import in_parts, insert_rows, table_of
+from node.store.prepared import Prepared
 from node.store.search_tables import SearchDocumentRow, SearchStateRow, SearchWordRow
 
 STATE: Final = 1
 _FIRST_GENERATION: Final = 1
+
+_DOCUMENT, _STATE = table_of(SearchDocumentRow), table_of(SearchStateRow)
+_OF_SUBJECTS: Final = _DOCUMENT.c.subject_id.in_(bindparam("subjects", expanding=True))
+# Asked for each batch. Made once: putting a question together costs more than asking it.
+_GENERATION: Final = Prepared(
+    sql_select(_STATE.c.generation)
+    .where(_STATE.c.state_id == bindparam("state_id"))
+    .with_for_update()
+)
+_KNOWN: Final = Prepared(
+    sql_select(_DOCUMENT.c.subject_id, _DOCUMENT.c.channel).where(
+        _DOCUMENT.c.kind == bindparam("kind"),
+        _DOCUMENT.c.generation == bindparam("generation"),
+        _OF_SUBJECTS,
+    )
+)
+_SAME: Final = Prepared(
+    sql_select(
+        _DOCUMENT.c.document, _DOCUMENT.c.kind, _DOCUMENT.c.subject_id, _DOCUMENT.c.channel
+    ).where(_OF_SUBJECTS)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +77,13 @@ def lock_state(session: Session) -> SearchStateRow:
     return state
 
 
+def lock_index(session: Session) -> int:
+    """Do the same, and return the present generation alone."""
+    found = _GENERATION.ask(session, {"state_id": STATE})
+    generation: int = found[0][0] if found else lock_state(session).generation
+    return generation
+
+
 def make_key(
     context: NodeContext, term: str, *, kind: Kind, channel: str, generation: int
 ) -> TermKey:
@@ -67,7 +97,7 @@ def index_documents(context: NodeContext, session: Session, documents: Sequence[
     documents = [document for document in documents if document.terms]
     if not documents:
         return
-    generation = lock_state(session).generation
+    generation = lock_index(session)
     _take_out(session, [document.subject_id for document in documents], like=documents)
     find_key = cache(partial(make_key, context, generation=generation))
     keys = [
@@ -125,21 +155,12 @@ def _take_out(session: Session, subjects: Sequence[str], *, like: Sequence[Docum
     wanted = {(document.kind.value, document.subject_id) for document in like}
     channels = {(d.kind.value, d.subject_id, d.channel) for d in like}
     for part in in_parts(sorted(set(subjects))):
-        rows = session.exec(
-            select(
-                SearchDocumentRow.document,
-                SearchDocumentRow.kind,
-                SearchDocumentRow.subject_id,
-                SearchDocumentRow.channel,
-            ).where(col(SearchDocumentRow.subject_id).in_(part))
-        )
         _forget(
             session,
             [
                 document
-                for document, kind, subject_id, channel in rows
-                if document is not None
-                and (kind, subject_id) in wanted
+                for document, kind, subject_id, channel in _SAME.ask(session, {"subjects": part})
+                if (kind, subject_id) in wanted
                 and (kind not in _OF_A_CASE or (kind, subject_id, channel) in channels)
             ],
         )
@@ -257,12 +278,8 @@ def list_known(
     """Return which of these are in the index of a generation: pairs of subject and channel."""
     known = set[tuple[str, str]]()
     for part in in_parts(sorted(set(subjects))):
-        statement = select(SearchDocumentRow.subject_id, SearchDocumentRow.channel).where(
-            SearchDocumentRow.kind == kind,
-            SearchDocumentRow.generation == generation,
-            col(SearchDocumentRow.subject_id).in_(part),
-        )
-        known.update(session.exec(statement).all())
+        asked = {"kind": kind, "generation": generation, "subjects": part}
+        known.update((subject, channel) for subject, channel in _KNOWN.ask(session, asked))
     return known
 
 
@@ -271,9 +288,9 @@ def follow_words(context: NodeContext, session: Session, batch: Sequence[Followe
 
     A message that cannot be read has no words: it is found by the reference of its case.
     """
-    state = lock_state(session)  # held until the end, or it would be asked for again
+    generation = lock_index(session)
     ids = [followed.row.message_id for followed in batch]
-    known = list_known(session, Kind.MESSAGE, ids, generation=state.generation)
+    known = list_known(session, Kind.MESSAGE, ids, generation=generation)
     references = load_references(session, {f.row.case_id for f in batch if f.row.case_id})
     documents, cases = [], dict[tuple[str, str], str]()
     for followed in batch:
@@ -291,5 +308,5 @@ def follow_words(context: NodeContext, session: Session, batch: Sequence[Followe
                     terms=list_message_terms(message),
                 )
             )
-    new_cases = _list_new_cases(session, cases, generation=state.generation)
+    new_cases = _list_new_cases(session, cases, generation=generation)
     index_documents(context, session, [*new_cases, *documents])

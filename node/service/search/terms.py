@@ -45,9 +45,9 @@ _FURTHER: Final = str.maketrans({
     "й": "j", "ё": "e", "ъ": "a", "ы": "y", "ь": "", "э": "e", "ю": "ju", "я": "ja", "щ": "st",
     "є": "je", "і": "i", "ї": "ji", "ґ": "g", "ў": "u",
 })  # fmt: skip
-#: Two letters that Albanian and English write for one of ours: xh and dž, sh and š, zh and ž, ch
-#: and č.
-_SOUNDS: Final = re.compile(r"xh|([szc])h")
+#: Two letters that Albanian and English write for one of ours: sh and š, zh and ž, ch and č, xh and
+#: dž. In this order none of them comes about by the one before.
+_SOUNDS: Final = (("sh", "s"), ("zh", "z"), ("ch", "c"), ("xh", "dz"))
 # Each begins where a word begins: trying every letter of a long word would take its length squared.
 _REFERENCE: Final = re.compile(r"(?<!\w)\w++(?:[-/.:]\w++)+")
 _NUMBER: Final = re.compile(r"(?<!\w)\+?\d(?:[\s()/.-]{0,3}\d){6,19}")
@@ -70,12 +70,13 @@ _REFERENCE_LETTERS, _GROUP = 11, 5
 
 def fold_words(text: str) -> list[str]:
     """Return the words of a text in their comparable form."""
-    lowered = unicodedata.normalize("NFC", text).lower().translate(_FURTHER)
-    return _SOUNDS.sub(_write_sound, fold(lowered)).split()
-
-
-def _write_sound(found: re.Match[str]) -> str:
-    return found[1] or "dz"
+    lowered = text.lower()
+    if not lowered.isascii():
+        lowered = unicodedata.normalize("NFC", text).lower().translate(_FURTHER)
+    folded = fold(lowered)
+    for written, sound in _SOUNDS:
+        folded = folded.replace(written, sound)
+    return folded.split()
 
 
 def list_terms(text: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Words are compared whatever script and spelling they were written in."""
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from contact_registry.importing.folding import fold
 from node.service.search.terms import (
     MOST_TERMS,
     SearchWordsError,
@@ -40,6 +42,13 @@ ALIKE = [
 def test_spellings_of_one_name_are_one(spellings: tuple[str, ...]) -> None:
     """Script, marks, digraphs and case make no difference."""
     assert len({tuple(fold_words(each)) for each in spellings}) == 1
+
+
+@given(st.text("djgkxhszc _-.,9"))
+def test_sounds_are_taken_where_they_stand(text: str) -> None:
+    """From the left, none of them comes about by another that was taken."""
+    sounds = re.sub("xh|([szc])h", lambda found: found[1] or "dz", fold(text))
+    assert fold_words(text) == sounds.split()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import base64
 import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import MappingProxyType
 
 import pytest
@@ -197,6 +199,12 @@ def test_directory_chooses_keys_by_time() -> None:
     assert directory.newest_encryption_key(AL, AT) == new
     assert directory.newest_encryption_key(AL, AT + 8 * day) == future
     assert directory.newest_encryption_key(AL, AT + 30 * day) is None
+    # What was chosen last is remembered until the next change of keys, and a clock may be set back.
+    moments = [AT + hours * timedelta(hours=12) for hours in range(-20, 60)]
+    moments += [each - timedelta(microseconds=1) for each in moments]
+    for at in Random(1).sample(moments, len(moments)):
+        alone = replace(directory)
+        assert directory.newest_encryption_key(AL, at) == alone.newest_encryption_key(AL, at)
     assert directory.newest_encryption_key(MK, AT) is None
     assert directory.signing_key(AL, KEY.key_id) == KEY.verify_key
     assert directory.signing_key(AL, KEY.key_id, at=AT - day) == KEY.verify_key

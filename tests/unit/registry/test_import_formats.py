@@ -3,12 +3,16 @@
 
 import io
 import json
+import re
 import struct
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from contact_registry.errors import ContactListError
@@ -69,6 +73,21 @@ def only(result: ImportResult, code: ParticipantCode = AL) -> Authority:
 def test_spellings_meet(one: str, other: str) -> None:
     """Script, marks, case and punctuation do not part two spellings of one name."""
     assert fold(one) == fold(other)
+
+
+@given(st.text(st.one_of(st.sampled_from("djgk _-.9ŠšЂђ\x1c\x85\xa0\u0301"), st.characters())))
+def test_words_are_what_unicode_calls_words(text: str) -> None:
+    """Whichever way is quicker for a text; one letter without its mark may be written as two."""
+    words = re.findall(r"\w+", transliterate(text).casefold().replace("_", " "))
+    assert fold(text) == re.sub("([dgk])j", r"\1", " ".join(words))
+
+
+@given(st.text())
+def test_marks_are_taken_off_letter_by_letter(text: str) -> None:
+    """A text is what its letters are, and has no marks any more."""
+    latin = transliterate(text)
+    assert not any(unicodedata.combining(each) for each in latin)
+    assert latin == "".join(map(transliterate, unicodedata.normalize("NFC", text)))
 
 
 @pytest.mark.parametrize(("one", "other"), [("Šid", "Žid"), ("Bar", "Bor"), ("Ниш", "Nikšić")])
