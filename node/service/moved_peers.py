@@ -4,17 +4,18 @@ A Participant has another broker account after its keys were stolen, and nobody 
 mailbox. Without this, what waits there would follow with the next planned hand-over: after up to a
 day, however urgent.
 
-Which accounts were followed is in the store, not in memory: a move counts once, whoever fetched the
-registry that told of it, and however often the store failed meanwhile. Of several processes one
-may still have an older view, and cannot refresh it: what that names was left, not moved to.
+Each message that waits says to which account it was handed over last (``outbox.handed_to``). So
+whichever process finds one at an account that is not its recipient's any more brings it forward,
+whoever handed it over, by however old a view, and whatever became of that process since. Of several
+processes one may still have an older view, and cannot refresh it: what that names was left, not
+moved to, so the store keeps which account the newest view named (``followed_account``).
 
-What leaves for the old account at the very moment is not missed either: whoever records such a
-hand-over has the newer view by then (:func:`has_left`); and a process whose own view changes later
-than another's brings forward once more, since it has handed over by the older one until now.
+What leaves for the old account at the very moment is not waited for: whoever records such a
+hand-over has the newer view by then (:func:`has_left`).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from datetime import datetime
 
 from sqlmodel import Session, col, or_, select, update
 
@@ -26,48 +27,34 @@ from node.store.tables import OutboxRow
 from protocol.identifiers import ParticipantCode
 
 
-@dataclass(slots=True)
-class MovedPeers:
-    """Follows whoever moved, for one process, whose view of the registry it remembers."""
+def follow_moved(context: NodeContext) -> int:
+    """Make due what was handed over to an account that its recipient has left; returns how much.
 
-    context: NodeContext
-    #: The accounts to which this process has handed over since it last followed.
-    _seen: Mapping[ParticipantCode, str] = field(default_factory=dict, init=False)
-
-    def follow(self) -> int:
-        """Make due what the outbox owes to whoever has another account now; returns how much.
-
-        Who is listed for the first time has not moved: nothing waits for it elsewhere; nor has
-        anybody at the first look after the update that brought the table. Handing over what has
-        arrived already changes nothing. What a worker is trying is left to it.
-        """
-        context = self.context
-        try:
-            directory = context.directory.current()
-        except RegistryUnavailableError:
+    Handing over what has arrived already changes nothing. What a worker is trying is left to it.
+    """
+    try:
+        directory = context.directory.current()
+    except RegistryUnavailableError:
+        return 0
+    with context.database.reading() as session:
+        known = _load(session)
+        if not _find_news(directory, known) and not _find_astray(session, directory, known):
             return 0
-        listed = {code: document.broker.account for code, document in directory.keys.items()}
-        here = {
-            peer for peer, account in listed.items() if self._seen.get(peer, account) != account
-        }
-        with context.database.reading() as session:
-            if not here and not _find_news(directory, _load(session)):
-                self._seen = listed
-                return 0
 
-        def follow(session: Session) -> int:
-            # Locked, so that of several processes one follows.
-            known = {row.peer: row for row in _load(session, lock=True)}
-            news = _find_news(directory, known.values())
-            for row in news:
-                session.merge(row)
-            moved = here | {row.peer for row in news if row.peer in known}
-            return _bring_forward(context, session, moved=sorted(moved))
+    def follow(session: Session) -> int:
+        # Locked, so that of several processes one follows.
+        known = {row.peer: row for row in _load(session, lock=True)}
+        for row in _find_news(directory, known.values()):
+            known[row.peer] = session.merge(row)
+        now = context.clock()
+        return sum(
+            _bring_forward(session, peer, account, now=now)
+            for peer, account in _find_astray(session, directory, known.values())
+        )
 
-        count = context.transact(follow)
-        self._seen = listed
-        context.signals.outbox.notify()
-        return count
+    count = context.transact(follow)
+    context.signals.outbox.notify()
+    return count
 
 
 def has_left(directory: Directory | None, peer: str, account: str | None) -> bool:
@@ -87,20 +74,42 @@ def _find_news(
     """Return what the table should say of whoever is new in it, or has another account now."""
     known = {row.peer: row for row in followed}
     version = directory.version
-    listed = {code: document.broker.account for code, document in sorted(directory.keys.items())}
     return [
         FollowedAccountRow(peer=peer, account=account, version=version)
-        for peer, account in listed.items()
+        for peer, account in _list_accounts(directory).items()
         if peer not in known or (known[peer].account != account and known[peer].version < version)
     ]
 
 
-def _bring_forward(context: NodeContext, session: Session, *, moved: list[str]) -> int:
-    now = context.clock()
+def _find_astray(
+    session: Session, directory: Directory, followed: Iterable[FollowedAccountRow]
+) -> list[tuple[str, str]]:
+    """Return which accounts of whom something lies at that they have left, as far as we know."""
+    listed = _list_accounts(directory)
+    # Where a newer view has named another account than ours, that one's process follows.
+    present = {row.peer: row.account for row in followed if listed.get(row.peer) == row.account}
+    places = select(OutboxRow.peer, OutboxRow.handed_to).distinct()
+    return [
+        (peer, account)
+        for peer, account in session.exec(places)
+        if account is not None and present.get(peer, account) != account
+    ]
+
+
+def _list_accounts(directory: Directory) -> dict[str, str]:
+    return {code: document.broker.account for code, document in sorted(directory.keys.items())}
+
+
+def _bring_forward(session: Session, peer: str, account: str, *, now: datetime) -> int:
     is_free = or_(col(OutboxRow.claimed_until).is_(None), col(OutboxRow.claimed_until) < now)
     return session.exec(
         update(OutboxRow)
-        .where(col(OutboxRow.peer).in_(moved), col(OutboxRow.next_attempt_at) > now, is_free)
+        .where(
+            col(OutboxRow.peer) == peer,
+            col(OutboxRow.handed_to) == account,
+            col(OutboxRow.next_attempt_at) > now,
+            is_free,
+        )
         .values(next_attempt_at=now)
         .execution_options(synchronize_session=False)
     ).rowcount

@@ -220,6 +220,7 @@ def _record_part(
         changes[message_id] = {
             "handed_over": handed_over + 1,
             "sealed_for": attempt.sealed_for,
+            "handed_to": attempt.recipient,
             "transport_id": context.random(16).hex(),
             "next_attempt_at": at + pause,
             "claimed_until": None,

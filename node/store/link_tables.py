@@ -112,7 +112,7 @@ class HandedAgainRow(SQLModel, table=True):
 
 
 class FollowedAccountRow(SQLModel, table=True):
-    """The broker account of a peer that what waits for it was last handed over to."""
+    """The broker account of a peer, as the newest view of the registry here has named it."""
 
     __tablename__: ClassVar[str] = "followed_account"
 

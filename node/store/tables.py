@@ -135,6 +135,8 @@ class OutboxRow(SQLModel, table=True):
     last_error: str | None = Field(default=None, max_length=200)
     #: The recipient's key that the last confirmed hand-over was sealed for.
     sealed_for: str | None = Field(default=None, max_length=32)
+    #: The broker account into whose mailbox that was.
+    handed_to: str | None = Field(default=None, max_length=60)
     #: The present transport id was given to the broker, and nobody knows what became of it.
     tried: bool = False
     #: Whether the message may have left although nobody confirmed it: said when it is taken back.

@@ -9,7 +9,7 @@ import structlog
 
 from node.service.context import NodeContext
 from node.service.holding import release_held_back
-from node.service.moved_peers import MovedPeers
+from node.service.moved_peers import follow_moved
 from node.workers.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,6 @@ class RegistryRefresh:
         interval: timedelta,
     ) -> None:
         self._context = context
-        self._moved = MovedPeers(context)
         self._refresh = refresh
         self._interval = interval
         self._wanted = context.signals.registry_wanted.listen()
@@ -77,6 +76,6 @@ class RegistryRefresh:
             log.info("held_back_messages_released", count=released)
 
     async def _follow_moved(self) -> None:
-        moved = await asyncio.to_thread(self._moved.follow)
+        moved = await asyncio.to_thread(follow_moved, self._context)
         if moved:
             log.info("handed_over_again_to_moved", count=moved)

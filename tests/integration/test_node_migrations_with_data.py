@@ -227,6 +227,23 @@ def break_off_everywhere(database: Database, script: ModuleType, *, back: bool) 
     assert len(done) == 1, "each of the others was broken off before its end"
 
 
+def test_what_waits_lies_at_the_account_that_was_followed(database: Database) -> None:
+    """A message that was handed over once follows its recipient; the other never left."""
+    scripts = {script.revision: script for script in list_scripts()}
+    with working(database) as connection:
+        for revision in sorted(scripts):
+            if revision < "0026":
+                step(connection, scripts[revision])
+        fill(connection)
+        connection.execute(text("UPDATE outbox SET handed_over = 0 WHERE peer = '2'"))
+        step(connection, scripts["0026"])
+        rows = connection.execute(text("SELECT peer, handed_to FROM outbox ORDER BY peer")).all()
+        followed = connection.execute(
+            text("SELECT account FROM followed_account WHERE peer = '1'")
+        ).scalar_one()
+    assert [tuple(row) for row in rows] == [("1", followed), ("2", None)]
+
+
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
 def test_a_store_of_the_first_release_is_brought_to_today_all_or_nothing(
     database: Database, part: float

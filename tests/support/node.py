@@ -242,6 +242,7 @@ class Network:
                     message_id=message.message_id,
                     transport_id=message.transport_id,
                     sealed_for=sealed.sealed_for,
+                    recipient=sealed.recipient,
                 )
             )
         if attempts:

@@ -11,7 +11,7 @@ from node.service import moved_peers
 from node.service.composing import handle_send
 from node.service.context import NodeContext
 from node.service.dispatching import Attempt, claim_messages, record_attempts
-from node.service.moved_peers import MovedPeers
+from node.service.moved_peers import follow_moved
 from node.workers.registry_refresh import RegistryRefresh
 from protocol.identifiers import ParticipantCode
 from protocol.nkeys import Nkey, NkeyKind
@@ -59,11 +59,10 @@ def test_who_is_new_has_not_moved(network: Network) -> None:
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    here = MovedPeers(al)
-    assert here.follow() == 0
+    assert follow_moved(al) == 0
     move(network, "XK")
-    assert here.follow() == 1
-    assert here.follow() == 0
+    assert follow_moved(al) == 1
+    assert follow_moved(al) == 0
 
 
 async def test_a_move_that_somebody_else_fetched_is_followed(network: Network) -> None:
@@ -71,8 +70,7 @@ async def test_a_move_that_somebody_else_fetched_is_followed(network: Network) -
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    here = MovedPeers(al)
-    assert here.follow() == 0
+    assert follow_moved(al) == 0
     version = move(network, "XK")
     refresh = RegistryRefresh(al, refresh=lambda: version, interval=timedelta(minutes=1))
     await refresh.refresh_now()
@@ -86,8 +84,7 @@ async def test_a_store_that_fails_loses_no_move(
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    here = MovedPeers(al)
-    assert here.follow() == 0
+    assert follow_moved(al) == 0
     fetch = RegistryRefresh(al, refresh=lambda: move(network, "XK"), interval=timedelta(minutes=1))
     with monkeypatch.context() as broken:
         broken.setattr(moved_peers, "_bring_forward", _fail)
@@ -105,33 +102,34 @@ def test_a_process_with_an_older_view_leads_nothing_back(network: Network) -> No
     al = network.node("AL")
     handle_send(al, make_draft(), who=acting("u"))
     network.collect("AL")
-    here = MovedPeers(al)
-    assert here.follow() == 0
+    assert follow_moved(al) == 0
     behind = replace(al, directory=FixedDirectory(network.directory.directory))
-    there = MovedPeers(behind)
     move(network, "XK")
-    assert here.follow() == 1
-    network.collect("AL")
-    assert (there.follow(), here.follow()) == (0, 0)
+    assert follow_moved(al) == 1
+    assert _hand_over(al, network.directory) == 1
+    assert (follow_moved(behind), follow_moved(al)) == (0, 0)
     move(network, "XK")
-    assert here.follow() == 1
+    assert follow_moved(al) == 1
 
 
-def test_what_an_older_view_led_astray_follows_with_the_newer_one(network: Network) -> None:
-    """The other process had followed before; this one handed over to the old place until now."""
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_what_an_older_view_led_astray_is_followed_by_another(
+    network: Network, *, is_replaced: bool
+) -> None:
+    """Whether the process that handed over still runs, or died and never saw the newer view."""
     al = network.node("AL")
     older = FixedDirectory(network.directory.directory)
     behind = replace(al, directory=older)
-    there = MovedPeers(behind)
-    assert there.follow() == 0
+    assert follow_moved(behind) == 0
     move(network, "XK")
-    assert MovedPeers(al).follow() == 0  # nothing waits yet
+    assert follow_moved(al) == 0  # nothing waits yet
     handle_send(behind, make_draft(), who=acting("u"))
     assert _hand_over(behind, older) == 1
     assert _hand_over(al, network.directory) == 0
-    older.directory = network.directory.directory
-    assert (there.follow(), there.follow()) == (1, 0)
-    assert _hand_over(behind, older) == 1
+    other = replace(al) if is_replaced else al
+    assert (follow_moved(other), follow_moved(other)) == (1, 0)
+    assert _hand_over(other, network.directory) == 1
+    assert (follow_moved(other), follow_moved(behind)) == (0, 0)
 
 
 def test_what_left_as_its_recipient_moved_is_not_waited_for(network: Network) -> None:
