@@ -23,13 +23,10 @@ from psycopg import sql
 from contact_registry.directory import Directory
 from deploy.demo.world import DemoNode, DemoWorld
 from node.parts import build_parts
-from node.service.building import Draft
-from node.service.composing import handle_send
 from protocol.identifiers import ParticipantCode, Phase
 from tests.bench.delivery.http_posts import Poster
 from tests.bench.delivery.meters import Measured, read_cpu, read_tree_cpu
 from tests.support.consent import ON_FILE
-from tests.support.people import acting
 from tests.support.postgres import PostgresCluster, running_cluster
 
 SENDER: Final = ParticipantCode("AL")
@@ -155,44 +152,6 @@ class NodePath:
             seconds = time.perf_counter() - began
         watching.cancel()
         return Measured(latencies, seconds, _subtract(self._read_cpu(), before))
-
-    def measure_backlog(self, size: int, *, count: int) -> Measured:
-        """Let ``count`` accepted messages wait at a node that is off, and start it.
-
-        What is measured is how fast they leave: from the first receipt to the last.
-        """
-        process = self.sender.process
-        process.ask_to_stop()
-        process.wait_stopped()
-        receipts = _Receipts(self.find, pause=0.002)
-        self._enqueue(size, count=count)
-        process.start()
-        before = self._read_cpu()
-        moments = uvloop.run(self._await_all(receipts, count))
-        cpu = _subtract(self._read_cpu(), before)
-        process.wait_until("/readyz", seconds=_STALL_SECONDS)
-        return Measured([each - moments[0] for each in moments], moments[-1] - moments[0], cpu)
-
-    def _enqueue(self, size: int, *, count: int) -> None:
-        parts = build_parts(self.sender.settings)
-        try:
-            parts.directory.refresh()
-            case = None
-            for _ in range(count):
-                draft = Draft.model_validate(self.make_draft(size, case=case))
-                sent = handle_send(parts.context, draft, who=acting("local:bench"))
-                case = sent.case_reference
-        finally:
-            parts.close()
-
-    async def _await_all(self, receipts: _Receipts, count: int) -> list[float]:
-        deadline = time.perf_counter() + _STALL_SECONDS
-        while len(receipts.early) < count:
-            receipts.look()
-            if time.perf_counter() > deadline:
-                raise StalledError(f"{len(receipts.early)} of {count} receipts came.")
-            await asyncio.sleep(receipts.pause)
-        return sorted(receipts.early.values())
 
     def _read_cpu(self) -> dict[str, float]:
         nodes = self.world.nodes
