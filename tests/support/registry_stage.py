@@ -130,7 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Connection", "close")
         self.end_headers()
-        while shown.looked.acquire(blocking=False):
+        # Another answer's thread, which still ends, must not take away a look that this one is for.
+        while reply.drips and shown.looked.acquire(blocking=False):
             pass
         for piece in reply.body:
             self.wfile.write(piece)
